@@ -1,0 +1,2 @@
+//! Durable workflows for Rust.
+#![forbid(unsafe_code)]
