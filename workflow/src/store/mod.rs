@@ -1,0 +1,253 @@
+//! The durability contract: what every store does, and what is true after a crash.
+//!
+//! A store keeps instances (head, journal, mailbox, outbox), sessions, and the indexes that follow from the heads. It
+//! decides nothing: every transition is [`crate::journal::table`]'s, carried out atomically. The only layer that knows
+//! a database. Called by the engine's batcher and by read-only views.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use crate::journal::command::{Command, Reply};
+use crate::journal::head::{Head, State};
+use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
+
+/// A boxed future, as the store's methods return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A store of workflow instances.
+///
+/// Objects are shared by all tasks of an engine. Every method may be called again after an error.
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    /// What this store is, for messages: its url without secrets.
+    fn describe(&self) -> String;
+
+    /// How many partitions it has: commands of one batch go to one partition.
+    fn partitions(&self) -> usize {
+        1
+    }
+
+    /// Which partition an instance is in.
+    fn partition_of(&self, _id: &InstanceId) -> usize {
+        0
+    }
+
+    /// Carries out commands, in order, each atomically; one reply for each.
+    ///
+    /// # Durability
+    /// When this returns `Ok`, every transition is kept to the durability of the store: it survives a crash of this
+    /// process, and of the machine as far as the store's settings say. When it returns an error, each command may have
+    /// been carried out or not, and a batch may have been cut anywhere between two commands: send it again, with the
+    /// same request ids, until it is answered.
+    fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>>;
+
+    /// Wake-ups from now on. Only hints: each may be lost, repeated or late, and a lagging receiver misses some;
+    /// whatever they say can also be found by asking.
+    fn hints(&self) -> broadcast::Receiver<Hint>;
+
+    /// A heart for one session, to be beaten from a thread of its own on a connection of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    fn heart(&self) -> Result<Box<dyn Heart>, StoreError>;
+
+    /// One instance, or `None` when it does not exist.
+    fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>>;
+
+    /// The encoded records of one run, from record number `from`; `None` when the run does not exist (any more).
+    fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>>;
+
+    /// The sessions of all workers.
+    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>>;
+
+    /// Commands for other instances that are not acknowledged, oldest first, queued before `before`, at most `limit`.
+    fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>>;
+
+    /// How much there is of what, and what nobody can run.
+    fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;
+
+    /// Instances page by page, newest first.
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// The store's time.
+    fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>>;
+}
+
+/// Keeps one session alive. Blocking: it lives on a thread of its own, so that no busy executor can starve it.
+pub trait Heart: Send {
+    /// Lengthens the session's lease and raises its beat counter.
+    ///
+    /// # Errors
+    /// When the store cannot be reached; beat again until the lease is over.
+    fn beat(&mut self, session: SessionId, lease: Duration) -> Result<Beat, StoreError>;
+}
+
+/// The answer to a heart's beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beat {
+    /// The session lives.
+    Alive,
+    /// It is revoked or unknown: nothing it writes is accepted any more.
+    Fenced,
+}
+
+/// Something may have happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// There may be work in this queue.
+    Ready(QueueName),
+    /// There may be something in this session's inbox.
+    Inbox(SessionId),
+    /// This instance's state has changed.
+    Changed(InstanceId),
+    /// A timer was set for this time.
+    Timer(Timestamp),
+    /// There may be commands to send to other instances.
+    Outbox,
+    /// Anything may have happened: another process wrote, or the connection was lost for a while.
+    Anything,
+}
+
+/// One instance as it stands in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: InstanceId,
+    /// Its head.
+    pub head: Head,
+    /// The runs whose journal is still kept, oldest first, the newest included.
+    pub runs: Vec<u32>,
+}
+
+/// A worker's session as the store sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// The session.
+    pub session: SessionId,
+    /// Its beat counter.
+    pub beats: u64,
+    /// When its lease runs out, by the store's clock.
+    pub expires_at: Timestamp,
+    /// It is revoked, and has instances left to recover.
+    pub revoked: bool,
+}
+
+/// A command waiting to be carried out for another instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pending {
+    /// The instance it comes from.
+    pub source: InstanceId,
+    /// Its number there.
+    pub number: u64,
+    /// What to do.
+    pub outgoing: crate::journal::command::Outgoing,
+}
+
+/// How much there is of what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overview {
+    /// Instances that wait for a worker.
+    pub ready: u64,
+    /// Instances that sleep.
+    pub asleep: u64,
+    /// Instances held by workers, or woken for them.
+    pub held: u64,
+    /// Paused instances.
+    pub paused: u64,
+    /// Finished instances that are still kept.
+    pub done: u64,
+    /// Instances on shelves: workflows and versions that no worker knew so far.
+    pub shelves: Vec<(WorkflowName, u32, u64)>,
+}
+
+/// Which instances to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Of one workflow only.
+    pub workflow: Option<WorkflowName>,
+    /// In one state only.
+    pub state: Option<State>,
+    /// Created at or after this time.
+    pub created_from: Option<Timestamp>,
+    /// Created before this time.
+    pub created_to: Option<Timestamp>,
+    /// At most how many, up to 1,000.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub after: Option<Cursor>,
+}
+
+/// Where a page ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// When the last instance of the page was created.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: InstanceId,
+}
+
+/// A page of instances.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The instances, newest first.
+    pub rows: Vec<Row>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// One line of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The instance.
+    pub id: InstanceId,
+    /// Its workflow.
+    pub workflow: WorkflowName,
+    /// Its version.
+    pub version: u32,
+    /// Its state.
+    pub state: State,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The store cannot do what was asked. All of these can pass; none says whether a write was done.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It cannot be reached.
+    #[error("the store {store} cannot be reached: {message}")]
+    Unavailable {
+        /// Which, without secrets.
+        store: String,
+        /// Why.
+        message: String,
+    },
+    /// It refuses to write: full, read-only or wrongly configured.
+    #[error("the store {store} refuses: {message}")]
+    Refused {
+        /// Which, without secrets.
+        store: String,
+        /// Why, and what to do.
+        message: String,
+    },
+    /// What it holds cannot be read.
+    #[error("the store {store} holds damaged data: {message}")]
+    Damaged {
+        /// Which, without secrets.
+        store: String,
+        /// What, and where.
+        message: String,
+    },
+    /// The store's url is not one.
+    #[error("{message}")]
+    Url {
+        /// What is wrong with it, without secrets.
+        message: String,
+    },
+}

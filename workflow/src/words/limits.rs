@@ -1,0 +1,39 @@
+//! Every bound of the system, with its reason. Reaching one is a typed error at the call that would cross it.
+
+/// Longest instance id, in bytes. Ids are part of keys, urls and logs.
+pub const INSTANCE_ID_BYTES_MAX: usize = 200;
+/// Longest workflow, queue or namespace name, in bytes.
+pub const NAME_BYTES_MAX: usize = 100;
+/// Longest step, group, sleep or wait name, in bytes.
+pub const STEP_NAME_BYTES_MAX: usize = 256;
+/// Longest `key = …` of a step or event, in bytes.
+pub const KEY_BYTES_MAX: usize = 256;
+/// Largest single payload (input, output, step result, event), in bytes: 1 MiB.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// Most records one run may have. A journal is loaded whole, so it must stay loadable.
+pub const RECORDS_MAX: u32 = 25_000;
+/// Most bytes of records one run may have: 32 MiB.
+pub const JOURNAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Most operations one run may have open at once (branches of joins).
+pub const BRANCHES_MAX: usize = 10_000;
+/// Most events one instance may have unread.
+pub const MAILBOX_MAX: u32 = 1_000;
+/// Most events one run may receive over its life: their ids are kept until the run ends.
+pub const EVENTS_MAX: u64 = 10_000;
+/// Most instances in one `create_batch`.
+pub const BATCH_MAX: usize = 1_000;
+/// Most retries of a step or group.
+pub const RETRIES_MAX: u32 = 10_000;
+/// Longest sleep, timeout or delay: ten years of 365 days, in milliseconds.
+pub const DURATION_MS_MAX: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
+/// Crashes of the one instance a worker was trying alone, after which it is quarantined.
+pub const CRASHES_MAX: u8 = 3;
+/// How deep groups and parts may nest (recursion included).
+pub const DEPTH_MAX: usize = 100;
+/// Most characters of an error message that is recorded; the rest is cut.
+pub const MESSAGE_CHARS_MAX: usize = 4_096;
+
+// A full journal must be able to hold at least one payload of the largest size.
+const _: () = assert!(PAYLOAD_BYTES_MAX as u64 * 2 < JOURNAL_BYTES_MAX);
+// A join of the largest width must fit the journal, with one begin and one end record a branch.
+const _: () = assert!(BRANCHES_MAX as u32 * 2 < RECORDS_MAX);

@@ -1,0 +1,11 @@
+//! The vocabulary every other layer shares: ids, limits, time, payloads, failures and retry arithmetic.
+//!
+//! Owns validation: an id or name that exists as one of these types is valid everywhere. Never does IO.
+
+pub mod failure;
+pub mod id;
+pub mod limits;
+pub mod location;
+pub mod payload;
+pub mod retry;
+pub mod time;
