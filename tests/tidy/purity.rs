@@ -1,0 +1,77 @@
+//! What lower layers and library paths never do.
+
+use super::source;
+
+/// Words that would bring async, IO, a clock or chance into the journal.
+const IMPURE: &[&str] = &[
+    "async",
+    "await",
+    "tokio",
+    "Instant::now",
+    "SystemTime::now",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::thread",
+    "std::env",
+    "rand",
+    "getrandom",
+    "new_v4",
+];
+
+#[test]
+fn the_journal_knows_no_async_io_clock_or_chance() {
+    let mut found = Vec::new();
+    for source in source::libraries().iter().filter(|s| s.path.starts_with("workflow/src/journal/")) {
+        found.extend(IMPURE.iter().flat_map(|word| source.lines_with(word)));
+    }
+    assert!(found.is_empty(), "the journal is pure:\n{}", found.join("\n"));
+}
+
+#[test]
+fn library_paths_never_unwrap() {
+    let found: Vec<String> = source::libraries()
+        .iter()
+        .filter(|source| source.library_code.contains(".unwrap()"))
+        .flat_map(|source| source.lines_with("unwrap"))
+        .collect();
+    assert!(found.is_empty(), "state the invariant with `expect`, or return an error:\n{}", found.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    let mut found = Vec::new();
+    for source in source::all().iter().filter(|s| !s.path.starts_with("tests/tidy/")) {
+        found.extend(
+            ["todo!", "unimplemented!", "dbg!"]
+                .iter()
+                .filter(|w| source.code.contains(**w))
+                .map(|w| format!("{}: {w}", source.path)),
+        );
+        found.extend(
+            ["TODO", "FIXME", "XXX"]
+                .iter()
+                .filter(|w| source::has_word(&source.text, w))
+                .map(|w| format!("{}: {w}", source.path)),
+        );
+    }
+    assert!(found.is_empty(), "finish or remove:\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_test_is_left_out() {
+    let ignored: Vec<String> =
+        source::all().iter().filter(|s| s.code.contains("#[ignore")).map(|s| s.path.clone()).collect();
+    assert!(ignored.is_empty(), "a test that never runs is not a test: {ignored:?}");
+}
+
+#[test]
+fn every_module_says_what_it_owns() {
+    let silent: Vec<String> = source::all()
+        .iter()
+        .filter(|source| !source.path.starts_with("ui-tests/"))
+        .filter(|source| !source.text.trim_start().starts_with("//!"))
+        .map(|source| source.path.clone())
+        .collect();
+    assert!(silent.is_empty(), "begin with a module doc: {silent:?}");
+}
