@@ -12,7 +12,7 @@
 pub mod command;
 pub mod divergence;
 pub mod head;
-// machine
+pub mod machine;
 pub mod message;
 pub mod path;
 pub mod record;

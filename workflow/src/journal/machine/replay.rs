@@ -1,0 +1,295 @@
+//! What the journal holds, and whether the code still matches it.
+//!
+//! Records are taken in order. The operation of the next one must be open, or must have been asked for and dropped, or
+//! lie in a group that is finished or gone (the latter two are skipped). Anything else is divergence.
+
+use std::collections::{HashMap, HashSet};
+
+use super::operation::Phase;
+use super::{Ask, Machine, Next, OpId};
+use crate::journal::command::PauseReason;
+use crate::journal::divergence::{Divergence, Side};
+use crate::journal::path::{Kind, Path};
+use crate::journal::record::{Entry, Outcome, Record};
+use crate::words::failure::{FailureData, FailureKind};
+use crate::words::time::Timestamp;
+
+/// The records that remain, and what must be known of them ahead.
+#[derive(Debug)]
+pub(super) struct Replay {
+    records: Vec<Record>,
+    next: usize,
+    /// Where each group's records stand: its ends, and the attempts that failed.
+    groups: HashMap<Path, GroupRecords>,
+    /// The changes that the run has taken.
+    changes: HashSet<Path>,
+}
+
+#[derive(Debug, Default)]
+struct GroupRecords {
+    ends: Vec<usize>,
+    failures: Vec<usize>,
+}
+
+impl Replay {
+    pub(super) fn new(records: Vec<Record>) -> Self {
+        let mut groups: HashMap<Path, GroupRecords> = HashMap::new();
+        let mut changes = HashSet::new();
+        for (index, record) in records.iter().enumerate() {
+            match record.entry {
+                Entry::Changed => {
+                    changes.insert(record.path.clone());
+                }
+                Entry::Done(_) | Entry::Attempt { .. } if is_group(&record.path) => {
+                    let group = groups.entry(record.path.clone()).or_default();
+                    match record.entry {
+                        Entry::Done(_) => group.ends.push(index),
+                        _ => group.failures.push(index),
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self { records, next: 0, groups, changes }
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        self.next >= self.records.len()
+    }
+
+    pub(super) const fn position(&self) -> usize {
+        self.next
+    }
+
+    fn peek(&self) -> Option<&Record> {
+        self.records.get(self.next)
+    }
+
+    pub(super) fn has_change(&self, path: &Path) -> bool {
+        self.changes.contains(path)
+    }
+
+    /// Whether the journal holds the end of the group that is asked for now: an end ahead that no failed attempt of
+    /// the group itself or of a group around it comes before.
+    pub(super) fn group_ends_ahead(&self, path: &Path) -> bool {
+        let Some(end) = self.groups.get(path).and_then(|group| ahead(&group.ends, self.next)) else {
+            return false;
+        };
+        let fails_before = |group: &GroupRecords| ahead(&group.failures, self.next).is_some_and(|at| at < end);
+        !path.enclosing().filter_map(|outer| self.groups.get(outer)).any(fails_before)
+    }
+}
+
+/// The first of sorted `positions` at or after `from`.
+fn ahead(positions: &[usize], from: usize) -> Option<usize> {
+    positions.get(positions.partition_point(|at| *at < from)).copied()
+}
+
+fn is_group(path: &Path) -> bool {
+    path.last().is_some_and(|segment| segment.kind == Kind::Group)
+}
+
+/// What the next record means for the code as it stands.
+enum Meaning {
+    /// It belongs to this open operation.
+    Of(OpId),
+    /// It belongs to something that is gone or finished.
+    Skip,
+    /// The code does not ask for it.
+    Unasked,
+}
+
+impl Machine {
+    /// Takes records until something is to be done by the future; `None` when none remain.
+    pub(super) fn replay_next(&mut self) -> Option<Next> {
+        while self.parked.is_none() {
+            let record = self.replay.peek()?.clone();
+            let meaning = self.meaning(&record.path, &record.entry);
+            let next = match meaning {
+                Meaning::Skip => Some(None),
+                Meaning::Of(id) => self.take_record(id, &record),
+                Meaning::Unasked => None,
+            };
+            match next {
+                Some(next) => {
+                    self.replay.next += 1;
+                    self.last_time = self.last_time.max(record.time);
+                    if next.is_some() {
+                        self.live = false;
+                        return next;
+                    }
+                }
+                None => self.park_unasked(&record),
+            }
+        }
+        None
+    }
+
+    fn meaning(&mut self, path: &Path, entry: &Entry) -> Meaning {
+        match entry {
+            Entry::Changed => return Meaning::Skip,
+            Entry::Shifted { by_ms } => {
+                self.shift_timers(*by_ms);
+                return Meaning::Skip;
+            }
+            _ => {}
+        }
+        if let Some(id) = self.current.get(path) {
+            match self.op(*id).phase {
+                // A finished group replays as its end alone; what its attempts left behind is skipped.
+                Phase::Open if self.op(*id).collapsed && !matches!(entry, Entry::Done(_)) => return Meaning::Skip,
+                Phase::Dropped => return Meaning::Skip,
+                Phase::Ready(_) | Phase::Taken => {}
+                _ => return Meaning::Of(*id),
+            }
+        }
+        let gone = |scope: &str| {
+            let op = self.current.get(scope).map(|id| self.op(*id));
+            op.is_some_and(|op| op.collapsed || matches!(op.phase, Phase::Dropped | Phase::Retrying))
+        };
+        if path.enclosing().any(gone) { Meaning::Skip } else { Meaning::Unasked }
+    }
+
+    /// Applies a record to its operation. `None` when the operation is not one that can have such a record.
+    #[expect(clippy::option_option, reason = "outer: does it fit; inner: is there something to do")]
+    fn take_record(&mut self, id: OpId, record: &Record) -> Option<Option<Next>> {
+        match &record.entry {
+            Entry::Done(outcome) if fits(&self.op(id).ask, outcome) => {
+                self.deliver(id, outcome.clone(), record.time);
+                Some(Some(Next::Deliver(id)))
+            }
+            Entry::Begun { due, shifts } if self.op(id).timeout().is_some() || is_sleep(&self.op(id).ask) => {
+                self.set_timer(id, *due, *shifts);
+                self.leave_asked(id);
+                Some(None)
+            }
+            Entry::Started { child } if self.op(id).child.as_ref() == Some(child) => {
+                self.op_mut(id).started = true;
+                self.leave_asked(id);
+                Some(None)
+            }
+            Entry::SetAside { .. } if self.op(id).channel().is_some() => Some(None),
+            Entry::Attempt { number, failure, due } if self.op(id).attempt() == *number => {
+                self.take_failed_attempt(id, failure, *due)
+            }
+            Entry::Resumed { number } if self.op(id).is_group() && self.op(id).attempt() == *number => {
+                (self.op(id).phase == Phase::Retrying).then(|| {
+                    self.resume_group(id);
+                    Some(Next::Run(vec![id]))
+                })
+            }
+            _ => None,
+        }
+    }
+
+    #[expect(clippy::option_option, reason = "as take_record, whose arm this is")]
+    fn take_failed_attempt(&mut self, id: OpId, failure: &FailureData, due: Timestamp) -> Option<Option<Next>> {
+        self.op(id).policy()?;
+        let block_runs = self.op(id).phase == Phase::Running;
+        if self.op(id).is_group() {
+            // The block must have failed in the replay too, unless its time was up.
+            let failed = matches!(self.op(id).phase, Phase::Ended(Err(_)));
+            if !failed && !(block_runs && failure.kind == FailureKind::TimedOut) {
+                return None;
+            }
+        }
+        self.retry_later(id, due);
+        self.leave_asked(id);
+        Some((block_runs && self.op(id).is_group()).then_some(Next::Cancel(id)))
+    }
+
+    fn leave_asked(&mut self, id: OpId) {
+        let op = self.op_mut(id);
+        if op.phase == Phase::Asked {
+            op.phase = Phase::Open;
+        }
+    }
+
+    /// Makes an outcome available to its future.
+    pub(super) fn deliver(&mut self, id: OpId, outcome: Outcome, time: Timestamp) {
+        self.close(id);
+        self.delivered_time = self.delivered_time.max(time);
+        let op = self.op(id);
+        if succeeded(&outcome) && self.may_be_asked_again(&op.path) {
+            let path = op.path.clone();
+            self.kept.insert(path, outcome.clone());
+        }
+        self.op_mut(id).phase = Phase::Ready(outcome);
+    }
+
+    /// Whether a group around this path may be tried again.
+    fn may_be_asked_again(&self, path: &Path) -> bool {
+        let retried = |scope: &str| {
+            let op = self.current.get(scope).map(|id| self.op(*id));
+            op.is_some_and(|op| op.policy().is_some_and(|policy| policy.retries > 0))
+        };
+        path.enclosing().any(retried)
+    }
+
+    /// Moves every open timer that a pause shifts.
+    pub(super) fn shift_timers(&mut self, by_ms: i64) {
+        let shifting = self.open.iter().filter_map(|id| Some((*id, self.op(*id).due.filter(|(_, shifts)| *shifts)?.0)));
+        let shifting: Vec<(OpId, Timestamp)> = shifting.collect();
+        for (id, due) in shifting {
+            self.clear_timer(id);
+            self.set_timer(id, due.shifted(by_ms), true);
+        }
+        for (due, id) in std::mem::take(&mut self.retries) {
+            self.op_mut(id).retry_at = None;
+            self.set_retry(id, due.shifted(by_ms));
+        }
+    }
+
+    fn park_unasked(&mut self, record: &Record) {
+        let what = format!("{} of {}", record.entry.word(), record.path);
+        let message = format!(
+            "the journal has the {what} next, but the code does not ask for it; run the code that wrote the journal, \
+             or guard the difference with `changed(\"…\")`"
+        );
+        let side = Side { operation: what, path: record.path.as_str().to_owned(), source: None };
+        let divergence = self.divergence(Some(side), message);
+        self.park(PauseReason::Divergence(Box::new(divergence)));
+    }
+
+    /// Both sides of a disagreement, as they stand now.
+    pub(super) fn divergence(&self, recorded: Option<Side>, message: String) -> Divergence {
+        let asked = self.open.iter().take(Divergence::SIDES_MAX).map(|id| {
+            let op = self.op(*id);
+            Side { operation: op.path.to_string(), path: op.path.as_str().to_owned(), source: Some(op.at.to_string()) }
+        });
+        Divergence { position: self.replay.position(), recorded, asked: asked.collect(), message }
+    }
+
+    /// The future returned although records remain: skips those of operations that are gone; parks at any other.
+    pub(super) fn replay_rest(&mut self) {
+        while let (None, Some(record)) = (&self.parked, self.replay.peek().cloned()) {
+            match self.meaning(&record.path, &record.entry) {
+                Meaning::Skip => self.replay.next += 1,
+                _ => self.park_unasked(&record),
+            }
+        }
+    }
+}
+
+const fn is_sleep(ask: &Ask) -> bool {
+    matches!(ask, Ask::SleepFor(_) | Ask::SleepUntil(_))
+}
+
+/// Whether an operation can end like this.
+const fn fits(ask: &Ask, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Value(_) | Outcome::Failed(_) => matches!(ask, Ask::Step { .. } | Ask::Group { .. }),
+        Outcome::Slept => is_sleep(ask),
+        Outcome::Event { .. } | Outcome::TimedOut => matches!(ask, Ask::Wait { .. }),
+        Outcome::Child(_) => matches!(ask, Ask::Child(_)),
+    }
+}
+
+/// Whether a new attempt of a group finds this outcome again, rather than running the operation anew.
+const fn succeeded(outcome: &Outcome) -> bool {
+    use crate::journal::message::ChildEnd;
+    match outcome {
+        Outcome::Value(_) | Outcome::Slept | Outcome::Event { .. } | Outcome::Child(ChildEnd::Complete(_)) => true,
+        Outcome::Failed(_) | Outcome::TimedOut | Outcome::Child(_) => false,
+    }
+}
