@@ -66,6 +66,10 @@ enum Source {
 impl Machine {
     /// The next thing to do. Call it after the future was polled, again and again until it says `Idle` or gives a write
     /// that ends or suspends the run.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it never ends as an iterator does: it says what to do, and asks again"
+    )]
     pub fn next(&mut self) -> Next {
         if self.ended.is_some() {
             self.replay_rest();
@@ -93,7 +97,7 @@ impl Machine {
     }
 
     /// Keeps a record for the next write.
-    pub(super) fn hold(&mut self, record: Record) {
+    pub(super) fn hold(&mut self, record: &Record) {
         let bytes = record.encode();
         self.last_time = record.time;
         self.records += 1;
@@ -111,7 +115,7 @@ impl Machine {
 
     fn hold_entry(&mut self, id: OpId, entry: Entry) {
         let record = Record { time: self.record_time(), path: self.op(id).path.clone(), entry };
-        self.hold(record);
+        self.hold(&record);
     }
 
     fn write(&mut self, then: Then) -> Next {
@@ -140,7 +144,7 @@ impl Machine {
             let by_ms = std::mem::take(&mut self.shift_ms);
             self.shift_timers(by_ms);
             self.held.shifted_ms += by_ms;
-            self.hold(Record { time: self.record_time(), path: Path::root(), entry: Entry::Shifted { by_ms } });
+            self.hold(&Record { time: self.record_time(), path: Path::root(), entry: Entry::Shifted { by_ms } });
         }
     }
 
@@ -260,7 +264,7 @@ impl Machine {
 
     fn finish(&mut self, id: OpId, outcome: Outcome) -> Option<Next> {
         let time = self.record_time();
-        self.hold(Record { time, path: self.op(id).path.clone(), entry: Entry::Done(outcome.clone()) });
+        self.hold(&Record { time, path: self.op(id).path.clone(), entry: Entry::Done(outcome.clone()) });
         if self.ended.is_some() {
             return None;
         }

@@ -44,11 +44,11 @@ impl Mailbox {
         self.note(&channel);
     }
 
-    pub(super) fn wait(&mut self, channel: Channel, op: OpId) {
+    pub(super) fn wait(&mut self, channel: &Channel, op: OpId) {
         if self.channels.entry(channel.clone()).or_default().waits.insert(op) {
             self.waits += 1;
         }
-        self.note(&channel);
+        self.note(channel);
     }
 
     pub(super) fn leave(&mut self, channel: &Channel, op: OpId) {

@@ -286,7 +286,7 @@ impl Machine {
         }
         let over = op.is_over();
         if let (false, Some(channel)) = (over, op.channel()) {
-            self.mailbox.wait(channel, id);
+            self.mailbox.wait(&channel, id);
         }
         self.current.insert(op.path.clone(), id);
         self.ops.push(op);

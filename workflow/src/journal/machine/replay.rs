@@ -189,7 +189,8 @@ impl Machine {
         if self.op(id).is_group() {
             // The block must have failed in the replay too, unless its time was up.
             let failed = matches!(self.op(id).phase, Phase::Ended(Err(_)));
-            if !failed && !(block_runs && failure.kind == FailureKind::TimedOut) {
+            let late = block_runs && failure.kind == FailureKind::TimedOut;
+            if !(failed || late) {
                 return None;
             }
         }

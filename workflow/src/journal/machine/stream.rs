@@ -31,7 +31,7 @@ impl Machine {
         }
         let taken = self.replay.has_change(&path) || self.replay.is_over();
         if taken && !self.replay.has_change(&path) {
-            self.hold(Record { time: self.record_time(), path: path.clone(), entry: Entry::Changed });
+            self.hold(&Record { time: self.record_time(), path: path.clone(), entry: Entry::Changed });
         }
         self.changes.insert(path, taken);
         taken
