@@ -106,8 +106,8 @@ fn meaning(record: &Record) -> String {
 fn every_record_ever_written_means_what_it_meant() {
     let blessed = folder().join(format!("{FORMAT}.journal"));
     if std::env::var_os("BLESS").is_some() && !blessed.exists() {
-        let lines =
-            every_kind().iter().map(|record| format!("{}\t{}\n", hex(record.encode().as_bytes()), meaning(record)));
+        let records = every_kind();
+        let lines = records.iter().map(|record| format!("{}\t{}\n", hex(record.encode().as_bytes()), meaning(record)));
         fs::write(&blessed, lines.collect::<String>()).expect("the folder is writable");
     }
     let mut seen = 0;
