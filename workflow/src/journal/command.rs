@@ -15,7 +15,7 @@ use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
 /// One request to the store. Each is one atomic transition; a batch of them is not.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Makes an instance. Idempotent by id and request.
     Create(Create),
@@ -80,7 +80,7 @@ pub enum Command {
 }
 
 /// See [`Command::Create`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Create {
     /// Names this request: repeating it is answered `Created` again, another one's `Exists`.
     pub request: RequestId,
@@ -94,7 +94,7 @@ pub struct Create {
 }
 
 /// What an instance is: fixed at its creation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct InstanceSpec {
     /// The workflow's name.
     pub workflow: WorkflowName,
@@ -119,7 +119,7 @@ pub struct InstanceSpec {
 }
 
 /// Who created a child.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Parent {
     /// The parent's id.
     pub id: InstanceId,
@@ -140,7 +140,7 @@ pub enum ParentClose {
 }
 
 /// See [`Command::Send`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Send {
     /// To whom.
     pub id: InstanceId,
@@ -151,7 +151,7 @@ pub struct Send {
 }
 
 /// See [`Command::Control`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Control {
     /// Names this request: repeating it is answered with the first outcome, as long as it was the newest.
     pub request: RequestId,
@@ -164,7 +164,7 @@ pub struct Control {
 }
 
 /// What an operator (or a closing parent) wants of an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Action {
     /// At once when nothing of it runs; else when the bodies that run have ended.
     Pause,
@@ -180,7 +180,7 @@ pub enum Action {
 }
 
 /// See [`Command::Claim`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// Names this request: repeating it, as long as it is the session's newest, gives the same instances.
     pub request: RequestId,
@@ -195,7 +195,7 @@ pub struct Claim {
 }
 
 /// Whom an owner's write is from, and what it has seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// The instance.
     pub id: InstanceId,
@@ -208,7 +208,7 @@ pub struct Owner {
 }
 
 /// See [`Command::Own`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OwnerWrite {
     /// Names this request: repeating it is answered with the first outcome.
     pub request: RequestId,
@@ -219,7 +219,7 @@ pub struct OwnerWrite {
 }
 
 /// What an owner writes in one transition.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Write {
     /// Records to append, encoded.
     pub records: Vec<Payload>,
@@ -236,7 +236,7 @@ pub struct Write {
 }
 
 /// What comes after an owner's write.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Then {
     /// The owner goes on.
     Hold,
@@ -261,7 +261,7 @@ pub enum Then {
 }
 
 /// One thing an instance waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wait {
     /// The operation.
     pub path: Path,
@@ -274,7 +274,7 @@ pub struct Wait {
 }
 
 /// A command for another instance, kept with its source until it is acknowledged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Outgoing {
     /// Create a child.
     CreateChild {
@@ -302,14 +302,14 @@ pub enum Outgoing {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ending {
     /// Its output, or its error.
     pub result: Result<Payload, FailureData>,
 }
 
 /// Why an instance is paused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "reason")]
 #[non_exhaustive]
 pub enum PauseReason {
@@ -335,7 +335,7 @@ pub enum PauseReason {
 }
 
 /// The answer to one command.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reply {
     /// To [`Command::Create`].
     Create(CreateReply),
@@ -359,7 +359,7 @@ pub enum Reply {
 }
 
 /// The answer to a create.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CreateReply {
     /// It exists now.
     Created {
@@ -376,7 +376,7 @@ pub enum CreateReply {
 }
 
 /// The answer to a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SendReply {
     /// It is in the mailbox, now or since an earlier message of this id.
     Accepted,
@@ -389,7 +389,7 @@ pub enum SendReply {
 }
 
 /// The answer to a control.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ControlReply {
     /// It is done, or for a pause: it will be when the bodies that run have ended. The state it is in now.
     Done(State),
@@ -400,7 +400,7 @@ pub enum ControlReply {
 }
 
 /// The answer to a claim.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ClaimReply {
     /// The instances, at most as many as asked for; and for each instance the session holds already a notice that
     /// something happened to it.
@@ -419,7 +419,7 @@ pub enum ClaimReply {
 }
 
 /// An instance that is now held.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Claimed {
     /// Its id.
     pub id: InstanceId,
@@ -444,7 +444,7 @@ pub struct Claimed {
 }
 
 /// What an owner learns with every answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Granted {
     /// The state version after this write.
     pub v: u64,
@@ -457,7 +457,7 @@ pub struct Granted {
 }
 
 /// The answer to an owner's write.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OwnReply {
     /// Done as asked.
     Ok(Granted),

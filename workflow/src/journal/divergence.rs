@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a run was parked: its code does not ask for what its journal holds. The journal is unchanged; with code that
 /// matches it, the run continues.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Divergence {
     /// The position of the record in the journal, from 0; the journal's length when it is past its end.
     pub position: usize,
@@ -19,7 +19,7 @@ pub struct Divergence {
 }
 
 /// One side of a disagreement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Side {
     /// In words: `step "charge" [42]`.
     pub operation: String,

@@ -41,7 +41,7 @@ impl State {
 }
 
 /// What a store knows of an instance.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Head {
     /// What it is.
     pub spec: Arc<InstanceSpec>,
@@ -55,7 +55,9 @@ pub struct Head {
     pub started_at: Timestamp,
     /// When the head last changed.
     pub updated_at: Timestamp,
-    /// The state version: raised by every commit, suspend, wake, claim, resume, restart and terminate.
+    /// The state version: raised by every commit, suspend, wake, claim, resume, restart and terminate. It never goes
+    /// back, and starts at the store's time in milliseconds, so that an instance created anew under the id of a deleted
+    /// one does not repeat a version its former owners may still know.
     pub v: u64,
     /// Where it is.
     pub place: Place,
@@ -79,14 +81,14 @@ pub struct Head {
     pub suspect: Suspect,
     /// The newest owner's write and its answer (without messages), for a repeat.
     pub last_write: Option<(RequestId, OwnReply)>,
-    /// The newest control and its answer, for a repeat.
-    pub last_control: Option<(RequestId, ControlReply)>,
-    /// Children of this run that are to be terminated when it ends.
+    /// The newest controls and their answers, for repeats: at most [`CONTROLS_REMEMBERED`], oldest first.
+    pub last_controls: Vec<(RequestId, ControlReply)>,
+    /// Children of this run that are to be terminated when it ends. A child leaves the list when its end arrives.
     pub children: Vec<crate::words::id::InstanceId>,
 }
 
 /// Where an instance is. Exactly one place at a time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In the ready list of its queue.
     Ready {
@@ -140,7 +142,7 @@ pub enum Place {
 }
 
 /// How a run ended, operators included.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum End {
     /// By its own return.
     Returned(Ending),
@@ -152,7 +154,7 @@ pub enum End {
 }
 
 /// Whether an instance may be what crashes its workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Suspect {
     /// No.
     #[default]
@@ -169,7 +171,27 @@ pub enum Suspect {
     },
 }
 
+/// How many controls of an instance are remembered for repeats.
+pub const CONTROLS_REMEMBERED: usize = 4;
+
 impl Head {
+    /// The session this instance is tied to: that holds it, that it was woken for, or that has it in memory while it
+    /// sleeps. The one whose life a transition may ask for.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        match &self.place {
+            Place::Held { session, .. } | Place::Inbox { session, .. } => Some(*session),
+            Place::Asleep { sticky, .. } => *sticky,
+            _ => None,
+        }
+    }
+
+    /// Whether `session` holds it.
+    #[must_use]
+    pub fn held_by(&self, session: SessionId) -> bool {
+        matches!(self.place, Place::Held { session: holder, .. } if holder == session)
+    }
+
     /// The state as users see it.
     #[must_use]
     pub fn state(&self) -> State {

@@ -28,6 +28,12 @@ impl Channel {
         Self(Arc::from(format!("c:{child}")))
     }
 
+    /// The child whose end this channel carries; `None` for events.
+    #[must_use]
+    pub fn as_child(&self) -> Option<&str> {
+        self.0.strip_prefix("c:")
+    }
+
     /// As it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -48,7 +54,7 @@ impl fmt::Debug for Channel {
 }
 
 /// A message on its way to an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NewMessage {
     /// Which waits it can meet.
     pub channel: Channel,
@@ -59,7 +65,7 @@ pub struct NewMessage {
 }
 
 /// A message in a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Message {
     /// Its position, from 1, in the order the store accepted it.
     pub seq: u64,
@@ -148,5 +154,13 @@ mod tests {
     fn types_and_keys_cannot_run_into_each_other() {
         assert_ne!(Channel::event("a", "b:c"), Channel::event("a:b", "c"));
         assert_ne!(Channel::event("a", ""), Channel::event("", "a"));
+    }
+
+    #[test]
+    fn no_event_is_taken_for_the_end_of_a_child() {
+        let child = InstanceId::new("c:x").expect("valid");
+        assert_eq!(Channel::child(&child).as_child(), Some("c:x"));
+        assert_eq!(Channel::event("c:x", "c:x").as_child(), None);
+        assert_eq!(Channel::event("", "c:").as_child(), None);
     }
 }

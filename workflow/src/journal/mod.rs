@@ -12,9 +12,10 @@
 pub mod command;
 pub mod divergence;
 pub mod head;
+pub mod head_codec;
 pub mod machine;
 pub mod message;
 pub mod path;
 pub mod record;
-// table
+pub mod table;
 pub mod wire;

@@ -12,7 +12,8 @@ use tokio::sync::broadcast;
 
 use crate::journal::command::{Command, Reply};
 use crate::journal::head::{Head, State};
-use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
+pub use crate::journal::table::Hint;
+use crate::words::id::{InstanceId, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -93,23 +94,6 @@ pub enum Beat {
     Alive,
     /// It is revoked or unknown: nothing it writes is accepted any more.
     Fenced,
-}
-
-/// Something may have happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hint {
-    /// There may be work in this queue.
-    Ready(QueueName),
-    /// There may be something in this session's inbox.
-    Inbox(SessionId),
-    /// This instance's state has changed.
-    Changed(InstanceId),
-    /// A timer was set for this time.
-    Timer(Timestamp),
-    /// There may be commands to send to other instances.
-    Outbox,
-    /// Anything may have happened: another process wrote, or the connection was lost for a while.
-    Anything,
 }
 
 /// One instance as it stands in the store.

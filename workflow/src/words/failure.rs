@@ -21,7 +21,7 @@ pub enum FailureKind {
 }
 
 /// A recorded failure. The same value is given to the workflow live and in every replay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FailureData {
     /// What kind of failure it is.
     pub kind: FailureKind,

@@ -1,0 +1,141 @@
+//! Sessions of workers: their lease, what they claimed last, and what becomes of their instances.
+//!
+//! A session lives until it is revoked, not merely until its lease is over: revoking is what takes the right to write
+//! away, and it comes before anything of it is given to others.
+
+use std::time::Duration;
+
+use super::moves::{to_paused, to_ready, unmark};
+use super::{Effects, Transition};
+use crate::journal::command::PauseReason;
+use crate::journal::head::{Head, Place, Suspect};
+use crate::words::id::{InstanceId, RequestId, SessionId};
+use crate::words::limits::CRASHES_MAX;
+use crate::words::time::Timestamp;
+
+/// What a store knows of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Session {
+    /// How often its heart beat.
+    pub beats: u64,
+    /// When its lease runs out, by the store's clock.
+    pub expires_at: Timestamp,
+    /// Nothing it writes is accepted any more.
+    pub revoked: bool,
+    /// Its newest claim that gave something, for a repeat.
+    pub claim: Option<ClaimMemory>,
+    /// Instances it held when they were terminated or restarted: its next claim gives notice of them.
+    pub lost: Vec<InstanceId>,
+}
+
+/// What a claim gave.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClaimMemory {
+    /// The claim.
+    pub request: RequestId,
+    /// The instances, each with its state version then.
+    pub given: Vec<(InstanceId, u64)>,
+    /// The notices.
+    pub notices: Vec<InstanceId>,
+}
+
+impl Session {
+    /// [`Command::OpenSession`](crate::journal::command::Command::OpenSession). `None` when it is revoked: it stays so.
+    #[must_use]
+    pub fn open(session: Option<&Self>, lease: Duration, now: Timestamp) -> Option<Self> {
+        let expires_at = now.after(lease);
+        match session {
+            None => Some(Self { beats: 0, expires_at, revoked: false, claim: None, lost: Vec::new() }),
+            Some(session) if session.revoked => None,
+            Some(session) => Some(Self { expires_at, ..session.clone() }),
+        }
+    }
+
+    /// A heart beat; `None` when it is revoked. A session that is unknown is fenced by the store.
+    #[must_use]
+    pub fn beat(&self, lease: Duration, now: Timestamp) -> Option<Self> {
+        (!self.revoked).then(|| Self { beats: self.beats + 1, expires_at: now.after(lease), ..self.clone() })
+    }
+
+    /// [`Command::Fence`](crate::journal::command::Command::Fence): the session, revoked. `None` when it stays as it is;
+    /// the answer is then [`Self::revoked`], and true for an unknown session.
+    ///
+    /// Two clocks must agree: the store's, that the lease is over, and the caller's, that the counter stood still for a
+    /// lease. A jump of one of them fences nobody.
+    #[must_use]
+    pub fn fence(&self, beats: u64, now: Timestamp) -> Option<Self> {
+        let over = self.expires_at <= now && self.beats == beats;
+        (over && !self.revoked).then(|| Self { revoked: true, ..self.clone() })
+    }
+
+    /// Whether its writes and claims are accepted.
+    #[must_use]
+    pub const fn alive(&self) -> bool {
+        !self.revoked
+    }
+
+    /// It held `id`, and does no longer: see [`Effects::lost_by`].
+    pub fn lose(&mut self, id: &InstanceId) {
+        if !self.lost.contains(id) {
+            self.lost.push(id.clone());
+        }
+    }
+
+    /// What the claim `request` gave before, if it is the newest that gave something.
+    #[must_use]
+    pub fn repeated(&self, request: RequestId) -> Option<&ClaimMemory> {
+        self.claim.as_ref().filter(|memory| memory.request == request)
+    }
+
+    /// A claim gave `given` and `notices`. One that gave nothing is not remembered: repeating it is another claim.
+    pub fn claimed(&mut self, request: RequestId, given: Vec<(InstanceId, u64)>, notices: Vec<InstanceId>) {
+        if !given.is_empty() || !notices.is_empty() {
+            self.claim = Some(ClaimMemory { request, given, notices });
+        }
+        self.lost.clear();
+    }
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// It was revoked: what it held may be what crashed it.
+    Crashed,
+    /// It was closed in good order.
+    Closed,
+}
+
+/// Takes an instance from a session that has ended. The reply says whether it was moved.
+pub fn hand_over(id: &InstanceId, head: &Head, session: SessionId, loss: Loss, now: Timestamp) -> Transition<bool> {
+    match head.place {
+        Place::Held { session: holder, .. } if holder == session => {}
+        Place::Inbox { session: owner, .. } if owner == session => {}
+        _ => return Transition::refuse(false),
+    }
+    let mut next = head.clone();
+    next.v += 1;
+    next.updated_at = now;
+    let held = next.held_by(session);
+    let reason = if held { judge(&mut next, loss) } else { None };
+    let hint = match reason {
+        Some(reason) => to_paused(&mut next, id, reason, now),
+        None => to_ready(&mut next, now),
+    };
+    Transition { head: Some(next), reply: true, effects: Effects::hint(hint) }
+}
+
+/// Counts a crash against the instance if it was the one being tried, and says why it must pause, if it must.
+fn judge(next: &mut Head, loss: Loss) -> Option<PauseReason> {
+    let asked_for = next.pause.then_some(PauseReason::Operator);
+    if loss == Loss::Closed {
+        unmark(next);
+        return asked_for;
+    }
+    let crashes = match next.suspect {
+        Suspect::No => 0,
+        Suspect::Yes { crashes } => crashes,
+        Suspect::Marked { crashes } => crashes + 1,
+    };
+    next.suspect = Suspect::Yes { crashes };
+    if crashes >= CRASHES_MAX { Some(PauseReason::Quarantined { crashes }) } else { asked_for }
+}
