@@ -4,6 +4,8 @@
 //! decides nothing: every transition is [`crate::journal::table`]'s, carried out atomically. The only layer that knows
 //! a database. Called by the engine's batcher and by read-only views.
 
+pub mod model;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -65,13 +67,14 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The sessions of all workers.
     fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>>;
 
-    /// Commands for other instances that are not acknowledged, oldest first, queued before `before`, at most `limit`.
+    /// Commands for other instances that are not acknowledged, by (queued, source, number), queued before `before`, at
+    /// most `limit`. Of one source they are sent in this order: see [`crate::journal::table::outbox`].
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>>;
 
     /// How much there is of what, and what nobody can run.
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;
 
-    /// Instances page by page, newest first.
+    /// Instances page by page, newest first; of one moment, the greatest id first.
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
 
     /// The store's time.

@@ -19,9 +19,10 @@
 //! | sessions themselves | [`session::Session`] | session |
 //!
 //! # Order of candidates
-//! Every store takes candidates in the same order, so that stores can be compared: the own inbox by (since, id), shelves
-//! by id, ready by (score, id) over all the claim's queues, timers by (due, id), inboxes to unstick by (since, id), a
-//! session's instances by id, finished ones and old runs by (expiry, id).
+//! Every store takes candidates in the same order, so that stores can be compared: the own inbox by (since, id); shelves
+//! of workflows the claimer knows by id, and ready by (score, id), both only of the claim's queues; timers by (due, id);
+//! inboxes to unstick by (since, id); a session's instances by id; finished instances by (expiry, id), then old runs by
+//! (expiry, id, run). Notices are given by id. A limit of 0 gives nothing but notices.
 
 use super::command::Outgoing;
 use super::head::Head;

@@ -1,0 +1,106 @@
+//! What can be read from the model store.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::Data;
+use crate::journal::head::Place;
+use crate::store::{Cursor, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot};
+use crate::words::id::{InstanceId, WorkflowName};
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
+
+impl Data {
+    pub(super) fn inspect(&self, id: &InstanceId) -> Option<Snapshot> {
+        let instance = self.instances.get(id)?;
+        let mut runs: Vec<u32> = instance.archives.keys().copied().collect();
+        runs.push(instance.head.run);
+        Some(Snapshot { id: id.clone(), head: instance.head.clone(), runs })
+    }
+
+    pub(super) fn journal(&self, id: &InstanceId, run: u32, from: u32) -> Option<Vec<Payload>> {
+        let records = self.instances.get(id)?.journals.get(&run)?;
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Some(records.get(from..).unwrap_or_default().to_vec())
+    }
+
+    pub(super) fn session_views(&self) -> Vec<SessionView> {
+        let view = |(id, session): (&_, &crate::journal::table::session::Session)| SessionView {
+            session: *id,
+            beats: session.beats,
+            expires_at: session.expires_at,
+            revoked: session.revoked,
+        };
+        self.sessions.iter().map(view).collect()
+    }
+
+    pub(super) fn outbox(&self, before: Timestamp, limit: usize) -> Vec<Pending> {
+        let mut pending: Vec<(Timestamp, Pending)> = self
+            .instances
+            .iter()
+            .flat_map(|(id, instance)| instance.outbox.iter().map(move |(number, entry)| (id, *number, entry)))
+            .filter(|(_, _, (at, _))| *at < before)
+            .map(|(id, number, (at, outgoing))| {
+                (*at, Pending { source: id.clone(), number, outgoing: outgoing.clone() })
+            })
+            .collect();
+        pending.sort_by(|(one_at, one), (other_at, other)| {
+            (one_at, &one.source, one.number).cmp(&(other_at, &other.source, other.number))
+        });
+        pending.into_iter().take(limit).map(|(_, pending)| pending).collect()
+    }
+
+    pub(super) fn overview(&self) -> Overview {
+        let mut overview = Overview::default();
+        let mut shelves: BTreeMap<(WorkflowName, u32), u64> = BTreeMap::new();
+        for instance in self.instances.values() {
+            let spec = &instance.head.spec;
+            match instance.head.place {
+                Place::Ready { .. } => overview.ready += 1,
+                Place::Asleep { .. } => overview.asleep += 1,
+                Place::Held { .. } | Place::Inbox { .. } => overview.held += 1,
+                Place::Paused { .. } => overview.paused += 1,
+                Place::Done { .. } => overview.done += 1,
+                Place::Shelved => *shelves.entry((spec.workflow.clone(), spec.version)).or_default() += 1,
+            }
+        }
+        overview.shelves = shelves.into_iter().map(|((name, version), count)| (name, version, count)).collect();
+        overview
+    }
+
+    pub(super) fn list(&self, query: &ListQuery) -> Page {
+        let limit = query.limit.clamp(1, 1_000);
+        let mut rows: Vec<Row> = self
+            .instances
+            .iter()
+            .map(|(id, instance)| Row {
+                id: id.clone(),
+                workflow: instance.head.spec.workflow.clone(),
+                version: instance.head.spec.version,
+                state: instance.head.state(),
+                created_at: instance.head.created_at,
+                updated_at: instance.head.updated_at,
+            })
+            .filter(|row| asked_for(row, query))
+            .collect();
+        rows.sort_by_key(|row| Reverse((row.created_at, row.id.clone())));
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| Cursor { created_at: row.created_at, id: row.id.clone() });
+        Page { rows, next }
+    }
+
+    /// The earliest timer of any sleeping instance.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let due = self.instances.values().filter_map(|instance| instance.head.due());
+        due.filter(|due| *due < Timestamp::MAX).min()
+    }
+}
+
+fn asked_for(row: &Row, query: &ListQuery) -> bool {
+    query.workflow.as_ref().is_none_or(|workflow| *workflow == row.workflow)
+        && query.state.is_none_or(|state| state == row.state)
+        && query.created_from.is_none_or(|from| row.created_at >= from)
+        && query.created_to.is_none_or(|to| row.created_at < to)
+        && query.after.as_ref().is_none_or(|after| (row.created_at, &row.id) < (after.created_at, &after.id))
+}
