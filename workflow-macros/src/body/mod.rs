@@ -1,0 +1,254 @@
+//! The walk over the body of a workflow or part.
+//!
+//! Rewrites every `.await` so that only durable values pass, hands the context on, marks `step!`, `group!` and `race!`,
+//! turns literals such as `30s` into durations, and reports what would otherwise be accepted and run wrongly. Bodies of
+//! steps and nested items are left as they are. `workflow` and `part` call [`walk`] and emit what it leaves.
+
+mod denied;
+mod operations;
+mod tokens;
+
+use crate::duration;
+use crate::errors::Errors;
+use crate::name::Scopes;
+use crate::runtime::{Marker, Runtime, context};
+use quote::{quote, quote_spanned};
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprMacro, ExprMethodCall, ExprPath, Item,
+    ItemUse, Lit, Local, Macro, Stmt, spanned::Spanned,
+};
+
+/// The attribute that says: this statement may do what is refused elsewhere.
+const ALLOW: &str = "allow_nondeterminism";
+
+/// Rewrites the body in place and reports its mistakes.
+pub(crate) fn walk(block: &mut Block, runtime: &Runtime, errors: &mut Errors) {
+    let aliases = denied::Aliases::of(block);
+    let mut walker =
+        Walker { runtime, errors, scopes: Scopes::new(), aliases, allowed: false, hands_over: false };
+    walker.visit_block_mut(block);
+    bring_fallback(block, runtime);
+}
+
+/// What keeps types flowing after a refused `.await`: see `Probe` in the runtime.
+fn bring_fallback(block: &mut Block, runtime: &Runtime) {
+    let span = proc_macro2::Span::call_site();
+    let fallback = runtime.private("Fallback", span);
+    let import = quote!(#[allow(unused_imports)] use #fallback as _;);
+    block.stmts.insert(0, Stmt::Item(Item::Verbatim(import)));
+}
+
+struct Walker<'a> {
+    runtime: &'a Runtime,
+    errors: &'a mut Errors,
+    scopes: Scopes,
+    aliases: denied::Aliases,
+    /// Inside a statement with [`ALLOW`].
+    allowed: bool,
+    /// Whether what was just walked names the context.
+    hands_over: bool,
+}
+
+impl Walker<'_> {
+    fn marker(&self) -> Marker {
+        Marker::new(self.runtime)
+    }
+
+    /// Walks with a fresh note of whether the context is named, and says so; the note of the surroundings is kept.
+    fn noting_context(&mut self, walk: impl FnOnce(&mut Self)) -> bool {
+        let before = std::mem::replace(&mut self.hands_over, false);
+        walk(self);
+        let named = self.hands_over;
+        self.hands_over = before || named;
+        named
+    }
+
+    /// `BASE.await` becomes `Probe(durable(BASE)).drive(&context).await`.
+    ///
+    /// The wrappers carry the user's own spans, so that ordinary type errors stay where they were.
+    fn rewrite_await(&mut self, mut awaited: ExprAwait) -> Expr {
+        if let Some(race) = operations::race_of(&mut awaited.base, self.runtime) {
+            self.walk_race(race);
+            return *awaited.base;
+        }
+        self.walk_awaited(&mut awaited.base);
+        self.hands_over = true;
+        let ExprAwait { attrs, base, dot_token, await_token } = awaited;
+        let span = base.span();
+        let probe = self.runtime.private("Probe", span);
+        let durable = self.runtime.private("durable", await_token.span());
+        let context = context();
+        Expr::Verbatim(quote_spanned!(span=> #(#attrs)* #probe(#durable(#base)).drive(&#context) #dot_token #await_token))
+    }
+
+    /// The awaited expression: when it is itself a call of something refused, the `.await` is refused already.
+    fn walk_awaited(&mut self, base: &mut Expr) {
+        match base {
+            Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => self.walk_call(call, false),
+            other => self.visit_expr_mut(other),
+        }
+    }
+
+    fn walk_call(&mut self, call: &mut ExprCall, check_path: bool) {
+        self.name_wait(call);
+        self.durations_of_call(call);
+        if check_path || !matches!(*call.func, Expr::Path(_)) {
+            self.visit_expr_mut(&mut call.func);
+        }
+        for argument in &mut call.args {
+            self.visit_expr_mut(argument);
+        }
+    }
+
+    /// An async block is durable as long as what it awaits is.
+    fn rewrite_async(&mut self, mut block: ExprAsync) -> Expr {
+        let named = self.noting_context(|walker| walker.visit_block_mut(&mut block.block));
+        let wrapper = self.runtime.private("Block", block.async_token.span());
+        let async_block = Expr::Async(block);
+        match &async_block {
+            Expr::Async(ExprAsync { capture: Some(_), .. }) if named => {
+                let own = own_context(&async_block);
+                Expr::Verbatim(quote_spanned!(async_block.span()=> #wrapper(#own)))
+            }
+            _ => Expr::Verbatim(quote_spanned!(async_block.span()=> #wrapper(#async_block))),
+        }
+    }
+
+    fn rewrite_closure(&mut self, mut closure: ExprClosure) -> Expr {
+        if let Some(asyncness) = closure.asyncness.take() {
+            self.errors.push(
+                asyncness,
+                "an async closure cannot hold durable operations: write `|x| async move { .. }`",
+            );
+            let body = &closure.body;
+            closure.body = Box::new(syn::parse_quote_spanned!(body.span()=> async move { #body }));
+        }
+        let named = self.noting_context(|walker| walker.visit_expr_mut(&mut closure.body));
+        let moves = closure.capture.is_some();
+        let closure = Expr::Closure(closure);
+        if moves && named { own_context(&closure) } else { closure }
+    }
+}
+
+/// A `move` closure or block takes a context of its own along.
+fn own_context(moving: &Expr) -> Expr {
+    let context = context();
+    Expr::Verbatim(quote!({ let #context = ::core::clone::Clone::clone(&#context); #moving }))
+}
+
+impl VisitMut for Walker<'_> {
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        let hole = || Expr::Verbatim(proc_macro2::TokenStream::new());
+        match expr {
+            Expr::Await(_) => {
+                if let Expr::Await(awaited) = std::mem::replace(expr, hole()) {
+                    *expr = self.rewrite_await(awaited);
+                }
+            }
+            Expr::Async(_) => {
+                if let Expr::Async(block) = std::mem::replace(expr, hole()) {
+                    *expr = self.rewrite_async(block);
+                }
+            }
+            Expr::Closure(_) => {
+                if let Expr::Closure(closure) = std::mem::replace(expr, hole()) {
+                    *expr = self.rewrite_closure(closure);
+                }
+            }
+            Expr::Lit(literal) => {
+                if let Lit::Int(number) = &literal.lit
+                    && let Some(milliseconds) = duration::of_literal(number)
+                {
+                    let span = number.span();
+                    let milliseconds = milliseconds.unwrap_or_else(|message| {
+                        self.errors.push_at(span, message);
+                        0
+                    });
+                    *expr = Expr::Verbatim(duration::tokens(milliseconds, span));
+                }
+            }
+            other => visit_mut::visit_expr_mut(self, other),
+        }
+    }
+
+    fn visit_expr_call_mut(&mut self, call: &mut ExprCall) {
+        self.walk_call(call, true);
+    }
+
+    fn visit_expr_method_call_mut(&mut self, call: &mut ExprMethodCall) {
+        self.durations_of_method(call);
+        visit_mut::visit_expr_method_call_mut(self, call);
+    }
+
+    fn visit_expr_path_mut(&mut self, path: &mut ExprPath) {
+        self.check_path(&path.path);
+    }
+
+    fn visit_expr_macro_mut(&mut self, expr: &mut ExprMacro) {
+        self.walk_macro(&mut expr.mac);
+    }
+
+    fn visit_macro_mut(&mut self, mac: &mut Macro) {
+        self.walk_macro(mac);
+    }
+
+    fn visit_stmt_mut(&mut self, stmt: &mut Stmt) {
+        let allows = attributes(stmt).is_some_and(strip_allow);
+        let before = self.allowed;
+        self.allowed |= allows;
+        visit_mut::visit_stmt_mut(self, stmt);
+        self.allowed = before;
+    }
+
+    /// Nested items are ordinary Rust: awaiting their futures is refused by type.
+    fn visit_item_mut(&mut self, _: &mut Item) {}
+
+    /// Evaluated by the compiler.
+    fn visit_expr_const_mut(&mut self, _: &mut ExprConst) {}
+
+    fn visit_attribute_mut(&mut self, _: &mut Attribute) {}
+}
+
+/// The attributes of a statement.
+fn attributes(stmt: &mut Stmt) -> Option<&mut Vec<Attribute>> {
+    match stmt {
+        Stmt::Local(Local { attrs, .. }) => Some(attrs),
+        Stmt::Macro(stmt) => Some(&mut stmt.attrs),
+        Stmt::Item(Item::Use(ItemUse { attrs, .. })) => Some(attrs),
+        Stmt::Item(_) => None,
+        Stmt::Expr(expr, _) => attributes_of_expr(expr),
+    }
+}
+
+/// Attributes before an expression statement belong to its outermost expression, or to the left side of an operator.
+fn attributes_of_expr(expr: &mut Expr) -> Option<&mut Vec<Attribute>> {
+    Some(match expr {
+        Expr::Assign(expr) => return attributes_of_expr(&mut expr.left),
+        Expr::Binary(expr) => return attributes_of_expr(&mut expr.left),
+        Expr::Cast(expr) => return attributes_of_expr(&mut expr.expr),
+        Expr::Await(expr) => &mut expr.attrs,
+        Expr::Async(expr) => &mut expr.attrs,
+        Expr::Block(expr) => &mut expr.attrs,
+        Expr::Call(expr) => &mut expr.attrs,
+        Expr::ForLoop(expr) => &mut expr.attrs,
+        Expr::If(expr) => &mut expr.attrs,
+        Expr::Loop(expr) => &mut expr.attrs,
+        Expr::Macro(expr) => &mut expr.attrs,
+        Expr::Match(expr) => &mut expr.attrs,
+        Expr::MethodCall(expr) => &mut expr.attrs,
+        Expr::Path(expr) => &mut expr.attrs,
+        Expr::Return(expr) => &mut expr.attrs,
+        Expr::Try(expr) => &mut expr.attrs,
+        Expr::Unsafe(expr) => &mut expr.attrs,
+        Expr::While(expr) => &mut expr.attrs,
+        _ => return None,
+    })
+}
+
+/// Takes the attribute away, as rustc does not know it.
+fn strip_allow(attributes: &mut Vec<Attribute>) -> bool {
+    let before = attributes.len();
+    attributes.retain(|attribute| !attribute.path().segments.last().is_some_and(|segment| segment.ident == ALLOW));
+    attributes.len() < before
+}

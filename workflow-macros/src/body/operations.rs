@@ -1,0 +1,167 @@
+//! Durable operations as they are written: `step!`, `group!`, `race!`, and the calls whose arguments are checked.
+
+use super::Walker;
+use crate::errors::Errors;
+use crate::name::{self, Kind};
+use crate::race::Race;
+use crate::runtime::Runtime;
+use crate::step::{self, Call};
+use quote::{ToTokens, quote};
+use syn::visit_mut::VisitMut;
+use syn::{Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Macro, Path, parse_quote};
+
+/// Functions whose first argument is a duration.
+const TIMED_CALLS: &[&str] = &["sleep", "timeout"];
+
+/// Methods whose only argument is a duration.
+const TIMED_METHODS: &[&str] = &["timeout", "delay", "max_delay"];
+
+/// The macros that the walk knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Step,
+    Group,
+    Race,
+    /// `unrecorded!`: what is inside is the user's own affair.
+    Skipped,
+}
+
+/// Which of the framework's macros the path names, by its last segment.
+pub(super) fn known(path: &Path, runtime: &Runtime) -> Option<Known> {
+    if !ours(path, runtime) {
+        return None;
+    }
+    let name = &path.segments.last()?.ident;
+    [("step", Known::Step), ("group", Known::Group), ("race", Known::Race), ("unrecorded", Known::Skipped)]
+        .into_iter()
+        .find_map(|(word, known)| (name == word).then_some(known))
+}
+
+/// Whether the path may name an item of the framework: bare, or through the crate.
+fn ours(path: &Path, runtime: &Runtime) -> bool {
+    match path.segments.first() {
+        Some(first) => path.segments.len() == 1 || first.ident == "workflow" || runtime.starts_with(&first.ident),
+        None => false,
+    }
+}
+
+/// The `race!` that this expression is, if it is one.
+pub(super) fn race_of<'e>(base: &'e mut Expr, runtime: &Runtime) -> Option<&'e mut Macro> {
+    match base {
+        Expr::Macro(expr) if known(&expr.mac.path, runtime) == Some(Known::Race) => Some(&mut expr.mac),
+        Expr::Paren(paren) => race_of(&mut paren.expr, runtime),
+        Expr::Group(group) => race_of(&mut group.expr, runtime),
+        _ => None,
+    }
+}
+
+impl Walker<'_> {
+    /// Checks and marks an awaited `race!`; its arms run in the workflow's own code, so they are walked too.
+    pub(super) fn walk_race(&mut self, mac: &mut Macro) {
+        let Some(mut race) = Race::parse(mac.tokens.clone(), self.errors) else { return };
+        self.hands_over = true;
+        for arm in &mut race.arms {
+            self.visit_expr_mut(&mut arm.operation);
+            self.visit_expr_mut(&mut arm.then);
+        }
+        let marker = self.marker();
+        mac.tokens = quote!(#marker #race);
+    }
+
+    /// Checks and marks a `step!` or `group!`.
+    pub(super) fn walk_call_macro(&mut self, kind: Kind, mac: &mut Macro) {
+        let Some(mut call) = Call::parse(kind, mac.tokens.clone(), self.errors) else { return };
+        self.scopes.declare(kind, &call.name, self.errors);
+        for setting in &mut call.options {
+            self.visit_expr_mut(&mut setting.value);
+        }
+        match kind {
+            Kind::Group => self.walk_group(&mut call),
+            _ => step::check_body(&mut call, self.errors),
+        }
+        let marker = self.marker();
+        mac.tokens = quote!(#marker #call);
+    }
+
+    fn walk_group(&mut self, call: &mut Call) {
+        step::check_assignments(call.kind, &mut call.body, self.errors);
+        let before = self.hands_over;
+        self.scopes.enter();
+        match &mut call.body {
+            Expr::Block(body) => self.visit_block_mut(&mut body.block),
+            Expr::Async(body) => self.visit_block_mut(&mut body.block),
+            _ => unreachable!("a group's body was checked to be a block"),
+        }
+        self.scopes.leave();
+        // The body names its own scope's context, not the one outside.
+        self.hands_over = before;
+    }
+
+    /// A `race!` that is not awaited where it is written.
+    pub(super) fn refuse_unawaited_race(&mut self, mac: &Macro) {
+        self.errors.push_losing_body(syn::Error::new_spanned(
+            &mac.path,
+            "`race!` is awaited where it is written, as its arms run there: `race! { .. }.await`",
+        ));
+    }
+
+    /// Checks the name of `wait_for("name")` and `wait_for_type("name", ..)`.
+    pub(super) fn name_wait(&mut self, call: &mut ExprCall) {
+        let Expr::Path(path) = &*call.func else { return };
+        let is_wait = path.path.segments.last().is_some_and(|last| last.ident == "wait_for" || last.ident == "wait_for_type");
+        if !is_wait || !ours(&path.path, self.runtime) {
+            return;
+        }
+        match call.args.first() {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(name), .. })) => {
+                name::check(name, "wait", self.errors);
+                self.scopes.declare(Kind::Wait, name, self.errors);
+            }
+            Some(other) => {
+                self.errors.push(
+                    other,
+                    "a wait's name is a string literal: `wait_for::<Event>(\"what it waits for\")`\n\
+                     to tell occurrences apart add `.key(..)`",
+                );
+                call.args[0] = parse_quote!("unnamed");
+            }
+            None => {}
+        }
+    }
+
+    /// `sleep("5 minutes")`, `timeout("30s", ..)`.
+    pub(super) fn durations_of_call(&mut self, call: &mut ExprCall) {
+        let Expr::Path(path) = &*call.func else { return };
+        let timed = path.path.segments.last().is_some_and(|last| TIMED_CALLS.iter().any(|name| last.ident == name));
+        if timed && ours(&path.path, self.runtime)
+            && let Some(first) = call.args.first_mut()
+        {
+            rewrite_duration(first, self.errors);
+        }
+    }
+
+    /// `.timeout("30s")`, `.delay("1 second")`.
+    pub(super) fn durations_of_method(&mut self, call: &mut ExprMethodCall) {
+        let timed = TIMED_METHODS.iter().any(|name| call.method == name);
+        if timed && call.args.len() == 1
+            && let Some(first) = call.args.first_mut()
+        {
+            rewrite_duration(first, self.errors);
+        }
+    }
+}
+
+fn rewrite_duration(argument: &mut Expr, errors: &mut Errors) {
+    *argument = match step::check_duration(argument.clone()) {
+        Ok(duration) => duration,
+        Err(error) => {
+            errors.push_error(error);
+            parse_quote!(::core::time::Duration::ZERO)
+        }
+    };
+}
+
+/// What a macro's path looks like in messages.
+pub(super) fn written(path: &Path) -> String {
+    path.to_token_stream().to_string().replace(' ', "")
+}

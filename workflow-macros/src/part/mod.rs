@@ -1,0 +1,86 @@
+//! `#[part]`: an async helper with durable operations becomes a plain fn that makes a boxed `Part`.
+
+mod emit;
+mod lifetimes;
+
+use crate::attribute::Options;
+use crate::body;
+use crate::errors::Errors;
+use crate::name;
+use crate::runtime::Runtime;
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Block, LitStr, Safety, Signature, Token, Visibility, parse_quote};
+
+/// A fn, a method, or the declaration of one in a trait.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    /// Nothing in a trait's declaration.
+    pub(crate) block: Option<Block>,
+}
+
+impl Parse for Part {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let signature = input.parse()?;
+        let block = if input.peek(Token![;]) {
+            input.parse::<Token![;]>()?;
+            None
+        } else {
+            Some(input.parse()?)
+        };
+        Ok(Self { attributes, visibility, signature, block })
+    }
+}
+
+/// Expands the attribute.
+pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut part: Part = match syn::parse2(item.clone()) {
+        Ok(part) => part,
+        Err(error) => {
+            let error = error.to_compile_error();
+            return quote!(#item #error);
+        }
+    };
+    let mut errors = Errors::new();
+    let mut options = Options::parse(options, "`#[part]`", &["name", "crate"], &mut errors);
+    let runtime = Runtime::new(options.path("crate", &mut errors));
+    let name = options.string("name", &mut errors);
+    if let Some(name) = &name {
+        name::check(name, "part", &mut errors);
+    }
+    let ident = &part.signature.ident;
+    let name = name.unwrap_or_else(|| LitStr::new(ident.to_string().trim_start_matches("r#"), ident.span()));
+    check(&mut part, &mut errors);
+    if let Some(block) = &mut part.block {
+        body::walk(block, &runtime, &mut errors);
+        if errors.body_is_lost() {
+            *block = parse_quote!({ ::core::unimplemented!() });
+        }
+    }
+    let item = emit::part(part, &name, &runtime);
+    let errors = errors.into_tokens();
+    quote!(#item #errors)
+}
+
+/// What makes a part is that workflows await it; the rest of its signature is free.
+fn check(part: &mut Part, errors: &mut Errors) {
+    let signature = &mut part.signature;
+    if signature.asyncness.take().is_none() {
+        errors.push(signature.fn_token, "a part is an `async fn`: write `async` in front of `fn`");
+    }
+    if let Some(constness) = signature.constness.take() {
+        errors.push(constness, "a part cannot be `const`: it is awaited in workflows");
+    }
+    if let Safety::Unsafe(unsafety) = std::mem::take(&mut signature.safety) {
+        errors.push(unsafety, "a part cannot be `unsafe`");
+    }
+    if let Some(abi) = signature.abi.take() {
+        errors.push(abi, "a part cannot be `extern`: it is awaited in workflows");
+    }
+}

@@ -1,0 +1,95 @@
+//! The paths that generated code names.
+//!
+//! Owns where the runtime lives (`::workflow`, or `crate = path`) and the hidden context local. It never emits logic:
+//! every other phase asks it for a path and a span.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::parse::{Parse, ParseStream};
+use syn::{Token, parenthesized};
+
+/// The runtime crate, as generated code reaches it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Runtime {
+    root: Option<syn::Path>,
+}
+
+impl Runtime {
+    /// The crate at `root`, or `::workflow`.
+    pub(crate) fn new(root: Option<syn::Path>) -> Self {
+        Self { root }
+    }
+
+    /// The path of `name` in the runtime's hidden module; errors about its use appear at `span`.
+    pub(crate) fn private(&self, name: &str, span: Span) -> TokenStream {
+        let name = Ident::new(name, span);
+        let root = self.root(span);
+        quote_spanned!(span=> #root::__private::#name)
+    }
+
+    /// The path of a public item of the runtime.
+    pub(crate) fn public(&self, name: &str, span: Span) -> TokenStream {
+        let name = Ident::new(name, span);
+        let root = self.root(span);
+        quote_spanned!(span=> #root::#name)
+    }
+
+    /// The source place of `span`, as the runtime's constant `Location`.
+    pub(crate) fn location(&self, span: Span) -> TokenStream {
+        let location = self.private("Location", span);
+        // `line!` names the place of the outermost expansion unless its tokens carry the user's own span.
+        quote_spanned!(span=> #location::new(::core::file!(), ::core::line!(), ::core::column!()))
+    }
+
+    /// Whether paths of the runtime start with this segment.
+    pub(crate) fn starts_with(&self, segment: &Ident) -> bool {
+        self.root.as_ref().and_then(|root| root.segments.first()).is_some_and(|first| first.ident == *segment)
+    }
+
+    fn root(&self, span: Span) -> TokenStream {
+        match &self.root {
+            Some(path) => path.to_token_stream(),
+            None => quote_spanned!(span=> ::workflow),
+        }
+    }
+}
+
+/// The local that holds the context. `mixed_site`: a user's variable of this name is another variable.
+pub(crate) fn context() -> Ident {
+    Ident::new("__wf_cx", Span::mixed_site())
+}
+
+/// What the attribute puts in front of the tokens of `step!`, `group!` and `race!`: `@(root, context)`.
+///
+/// It tells a marked use from a stray one, and carries what a macro expanded later could not name by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Marker {
+    pub(crate) runtime: Runtime,
+    pub(crate) context: Ident,
+}
+
+impl Marker {
+    pub(crate) fn new(runtime: &Runtime) -> Self {
+        Self { runtime: runtime.clone(), context: context() }
+    }
+}
+
+impl ToTokens for Marker {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let root = self.runtime.root(Span::call_site());
+        let context = &self.context;
+        tokens.extend(quote!(@(#root, #context)));
+    }
+}
+
+impl Parse for Marker {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        input.parse::<Token![@]>()?;
+        let content;
+        parenthesized!(content in input);
+        let root = content.call(syn::Path::parse_mod_style)?;
+        content.parse::<Token![,]>()?;
+        let context = content.parse()?;
+        Ok(Self { runtime: Runtime::new(Some(root)), context })
+    }
+}

@@ -1,0 +1,127 @@
+//! What a marked `step!` or `group!` becomes: one call of the runtime, with the options as its builder's methods.
+
+use super::parse::{Call, Setting};
+use crate::name::Kind;
+use crate::runtime::Marker;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Block, Expr, ExprAsync, ExprClosure, Pat, Token, spanned::Spanned};
+
+/// The whole expression.
+pub(crate) fn call(call: &Call, marker: &Marker) -> TokenStream {
+    let Call { kind, name, options, body } = call;
+    // What the constructor asks of the body and its result is reported at the name.
+    let span = name.span();
+    let runtime = &marker.runtime;
+    let (constructor, body) = match kind {
+        Kind::Group => (runtime.private("group", span), group_body(body, marker)),
+        _ => (runtime.private("step", span), step_body(body, marker, span)),
+    };
+    let at = runtime.location(span);
+    let options = options.iter().map(|setting| option(setting, marker));
+    quote_spanned!(span=> #constructor(#name, #at, #body) #(#options)*)
+}
+
+fn option(Setting { key, value }: &Setting, marker: &Marker) -> TokenStream {
+    let span = key.span();
+    match key.to_string().as_str() {
+        // By reference: a key is often a field of what the loop borrows.
+        "key" => quote_spanned!(span=> .#key(&#value)),
+        "backoff" => {
+            let backoff = marker.runtime.private("Backoff", span);
+            let word = quote!(#value).to_string();
+            let variant = match word.as_str() {
+                "constant" => "Constant",
+                "linear" => "Linear",
+                _ => "Exponential",
+            };
+            let variant = Ident::new(variant, value.span());
+            quote_spanned!(span=> .#key(#backoff::#variant))
+        }
+        _ => quote_spanned!(span=> .#key(#value)),
+    }
+}
+
+fn step_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
+    match body {
+        Expr::Closure(closure) => contextual(closure, marker),
+        Expr::Block(block) if is_plain(body) => {
+            let block = boxed_errors(&block.block, marker);
+            quote_spanned!(span=> |_| async { #block })
+        }
+        // What moves into the future moves into the closure first; only references and copies can do so repeatedly.
+        Expr::Async(ExprAsync { capture: Some(_), .. }) => quote_spanned!(span=> move |_| #body),
+        _ => quote_spanned!(span=> |_| #body),
+    }
+}
+
+/// `|cx| body`: the context lives in the future, so that the body may borrow from it.
+fn contextual(closure: &ExprClosure, marker: &Marker) -> TokenStream {
+    let body = &*closure.body;
+    let moves = match body {
+        Expr::Async(ExprAsync { capture: Some(capture), .. }) => Some(*capture),
+        _ => closure.capture,
+    };
+    let future = match body {
+        Expr::Block(block) if is_plain(body) => boxed_errors(&block.block, marker),
+        _ => quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await),
+    };
+    let pattern = match closure.inputs.first() {
+        Some(Pat::Type(typed)) => (*typed.pat).clone(),
+        Some(pattern) => pattern.clone(),
+        None => Pat::Wild(syn::PatWild { attrs: Vec::new(), underscore_token: <Token![_]>::default() }),
+    };
+    entering("StepContext", quote!(#pattern), moves, &future, marker)
+}
+
+/// A group's body: the scope's context takes the place of the function's.
+fn group_body(body: &Expr, marker: &Marker) -> TokenStream {
+    let (block, moves) = match body {
+        Expr::Block(block) => (&block.block, None),
+        Expr::Async(block) => (&block.block, block.capture),
+        _ => unreachable!("a group's body was checked to be a block"),
+    };
+    let context = &marker.context;
+    entering("Ctx", quote!(#context), moves, &boxed_errors(block, marker), marker)
+}
+
+/// A closure that hands its argument to its future without the future borrowing from the closure.
+///
+/// `|cx| async { .. cx .. }` would borrow a local of the closure, `async move` would move every captured variable, and an
+/// async closure names no variable when it refuses one.
+fn entering(kind: &str, pattern: TokenStream, moves: Option<Token![move]>, future: &TokenStream, marker: &Marker) -> TokenStream {
+    let span = Span::mixed_site();
+    let kind = marker.runtime.private(kind, span);
+    let scoped = marker.runtime.private("scoped", span);
+    let entered = marker.runtime.private("entered", span);
+    let handed = Ident::new("handed", span);
+    quote_spanned! {span=>
+        #moves |#handed: #kind| #scoped(#handed, async #moves {
+            let #pattern: #kind = #entered();
+            #future
+        })
+    }
+}
+
+/// A block whose errors are boxed: `?` takes any, and a plain `Ok(..)` at the end needs no type.
+fn boxed_errors(block: &Block, marker: &Marker) -> TokenStream {
+    let span = Span::mixed_site();
+    let error = marker.runtime.private("BoxError", span);
+    let result = Ident::new("result", span);
+    // The return that never happens tells rustc the type before it meets the first `?`.
+    quote_spanned! {span=>
+        if let ::core::option::Option::Some(#result) =
+            ::core::option::Option::None::<::core::result::Result<_, #error>>
+        {
+            return #result;
+        }
+        let #result: ::core::result::Result<_, #error> = #block;
+        #[allow(unreachable_code)]
+        #result
+    }
+}
+
+/// A `{ block }` without label or attributes.
+fn is_plain(body: &Expr) -> bool {
+    matches!(body, Expr::Block(block) if block.label.is_none() && block.attrs.is_empty())
+}

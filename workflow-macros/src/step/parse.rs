@@ -1,0 +1,200 @@
+//! The syntax of `step!("name", option = value, …, body)` and of `group!`, which is the same.
+//!
+//! Owns the order of the parts and the words of its mistakes. What an option may be is in `options`.
+
+use super::options;
+use crate::errors::Errors;
+use crate::name::{self, Kind};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::parse::{ParseStream, Parser};
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token};
+
+/// A parsed and checked call.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) kind: Kind,
+    pub(crate) name: LitStr,
+    pub(crate) options: Vec<Setting>,
+    pub(crate) body: Expr,
+}
+
+/// `option = value`.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    pub(crate) key: Ident,
+    pub(crate) value: Expr,
+}
+
+/// One part as written, before the rules.
+enum Argument {
+    Option(Setting),
+    Body(Expr),
+}
+
+impl Call {
+    /// Reads the call and reports its mistakes; wrong options are left out, so that the rest keeps its types.
+    ///
+    /// Nothing when there is no body to go on with.
+    pub(crate) fn parse(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
+        let (head, arguments) = match read.parse2(tokens) {
+            Ok(parts) => parts,
+            Err(error) => {
+                errors.push_losing_body(error);
+                return None;
+            }
+        };
+        let (name, named) = take_name(kind, head, errors);
+        let mut settings = Vec::new();
+        let mut bodies = Vec::new();
+        for argument in arguments {
+            match argument {
+                Argument::Option(setting) if bodies.is_empty() => settings.push(setting),
+                Argument::Option(setting) => errors.push(
+                    &setting.key,
+                    format!("a {}'s body comes last: move `{}` in front of it", kind.word(), setting.key),
+                ),
+                Argument::Body(body) => bodies.push(body),
+            }
+        }
+        let options = options::check(kind, settings, errors);
+        let body = take_body(kind, &name, named, bodies, errors)?;
+        Some(Self { kind, name, options, body })
+    }
+}
+
+impl ToTokens for Call {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { name, options, body, .. } = self;
+        let options = options.iter().map(|Setting { key, value }| quote!(#key = #value,));
+        tokens.extend(quote!(#name, #(#options)* #body));
+    }
+}
+
+fn read(input: ParseStream<'_>) -> syn::Result<(Option<Expr>, Vec<Argument>)> {
+    let mut head = None;
+    let mut arguments = Vec::new();
+    if !input.is_empty() && !starts_option(input) {
+        head = Some(input.parse()?);
+        comma(input)?;
+    }
+    while !input.is_empty() {
+        arguments.push(if starts_option(input) {
+            let key = input.parse()?;
+            input.parse::<Token![=]>()?;
+            Argument::Option(Setting { key, value: input.parse()? })
+        } else {
+            Argument::Body(input.parse()?)
+        });
+        comma(input)?;
+    }
+    Ok((head, arguments))
+}
+
+fn starts_option(input: ParseStream<'_>) -> bool {
+    input.peek(syn::Ident) && input.peek2(Token![=]) && !input.peek2(Token![==]) && !input.peek2(Token![=>])
+}
+
+fn comma(input: ParseStream<'_>) -> syn::Result<()> {
+    if !input.is_empty() {
+        input.parse::<Token![,]>()?;
+    }
+    Ok(())
+}
+
+/// The name, and whether one was written; a placeholder keeps the rest going.
+fn take_name(kind: Kind, head: Option<Expr>, errors: &mut Errors) -> (LitStr, bool) {
+    let word = kind.word();
+    match head {
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(name), .. })) => {
+            name::check(&name, word, errors);
+            (name, true)
+        }
+        Some(other) => {
+            errors.push(
+                &other,
+                format!(
+                    "a {word} starts with its name, a string literal: `{word}!(\"what it does\", ..)`\n\
+                     to tell occurrences apart add `key = ..`"
+                ),
+            );
+            (LitStr::new("unnamed", Span::call_site()), false)
+        }
+        None => {
+            errors.push_losing_body(syn::Error::new(
+                Span::call_site(),
+                format!("a {word} starts with its name, a string literal: `{word}!(\"what it does\", ..)`"),
+            ));
+            (LitStr::new("unnamed", Span::call_site()), false)
+        }
+    }
+}
+
+fn take_body(kind: Kind, name: &LitStr, named: bool, mut bodies: Vec<Expr>, errors: &mut Errors) -> Option<Expr> {
+    let word = kind.word();
+    let Some(body) = bodies.pop() else {
+        let example = match kind {
+            Kind::Group => "{ durable operations; Ok(..) }",
+            _ => "client.call()",
+        };
+        let missing = format!(
+            "{word} `{0}` has no body: add what it runs, `{word}!(\"{0}\", {example})`",
+            name.value()
+        );
+        // Without a name the only part was taken for it, and that was said.
+        if named {
+            errors.push_losing_body(syn::Error::new_spanned(name, missing));
+        } else {
+            errors.lose_body();
+        }
+        return None;
+    };
+    for extra in bodies {
+        errors.push(extra, format!("a {word} has one body, its last part: join several in a `{{ block }}`"));
+    }
+    if kind == Kind::Group && !matches!(&body, Expr::Block(_) | Expr::Async(_)) {
+        errors.push_losing_body(syn::Error::new_spanned(
+            &body,
+            "a group's body is a block of durable operations that ends in `Ok(..)`: `group!(\"name\", { .. })`",
+        ));
+        return None;
+    }
+    Some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Call;
+    use crate::errors::Errors;
+    use crate::name::Kind;
+    use quote::{ToTokens, quote};
+
+    fn parse(tokens: proc_macro2::TokenStream) -> Result<String, Vec<String>> {
+        let mut errors = Errors::new();
+        let call = Call::parse(Kind::Step, tokens, &mut errors);
+        match errors.into_result() {
+            Ok(()) => Ok(call.expect("a call without mistakes has a body").to_token_stream().to_string()),
+            Err(errors) => Err(errors.into_iter().map(|error| error.to_string()).collect()),
+        }
+    }
+
+    #[test]
+    fn the_parts_come_back_in_order() {
+        let call = parse(quote!("reserve", key = item.sku, retries = 3, shop.reserve(item)));
+        assert_eq!(call.as_deref(), Ok("\"reserve\" , key = item . sku , retries = 3 , shop . reserve (item)"));
+    }
+
+    #[test]
+    fn every_mistake_of_a_call_is_found() {
+        let found = parse(quote!(NAME, retires = 3, delay = 2, backoff = quick, shop.reserve(item), retries = 1))
+            .expect_err("it is full of mistakes");
+        assert_eq!(found.len(), 5, "{found:?}");
+        assert!(found[1].contains("did you mean `retries`"), "{found:?}");
+    }
+
+    #[test]
+    fn a_forgotten_name_is_said_once() {
+        let found = parse(quote!(shop.reserve(item))).expect_err("there is no name");
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+}

@@ -1,0 +1,35 @@
+//! What is emitted after a mistake, so that one mistake makes one message and an IDE goes on working.
+
+use super::model::Model;
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Block, Safety, Signature, parse_quote};
+
+/// The item could not be read: it goes out as written.
+pub(super) fn unreadable(item: TokenStream, error: &syn::Error) -> TokenStream {
+    let error = error.to_compile_error();
+    quote!(#item #error)
+}
+
+/// The signature makes no workflow: the fn remains, callable, without the type beside it.
+pub(super) fn signature(model: &Model) -> TokenStream {
+    let Model { attributes, visibility, signature, .. } = model;
+    let signature = Signature {
+        constness: None,
+        safety: Safety::Default,
+        abi: None,
+        variadic: None,
+        ..signature.clone()
+    };
+    let body = body();
+    quote! {
+        #(#attributes)*
+        #[allow(unused, clippy::all)]
+        #visibility #signature #body
+    }
+}
+
+/// A body of any type.
+pub(super) fn body() -> Block {
+    parse_quote!({ ::core::unimplemented!() })
+}

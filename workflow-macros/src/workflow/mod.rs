@@ -1,0 +1,36 @@
+//! `#[workflow]`: parse, check, walk the body, emit.
+
+mod check;
+mod emit;
+mod fallback;
+mod model;
+mod parse;
+
+use crate::body;
+use crate::errors::Errors;
+use crate::graph;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// Expands the attribute.
+pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    let function = match parse::function(item.clone()) {
+        Ok(function) => function,
+        Err(error) => return fallback::unreadable(item, &error),
+    };
+    let mut errors = Errors::new();
+    let mut model = parse::model(options, function, &mut errors);
+    let sound = check::all(&model, &mut errors);
+    let graph = graph::of(&model.block, &model.runtime);
+    body::walk(&mut model.block, &model.runtime, &mut errors);
+    let items = if !sound {
+        fallback::signature(&model)
+    } else {
+        if errors.body_is_lost() {
+            model.block = fallback::body();
+        }
+        emit::items(&model, &graph)
+    };
+    let errors = errors.into_tokens();
+    quote!(#items #errors)
+}
