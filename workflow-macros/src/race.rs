@@ -4,7 +4,7 @@
 //! workflow's own code, so that arms may `return`, use `?` and await.
 
 use crate::errors::Errors;
-use crate::runtime::Marker;
+use crate::runtime::{Marker, operand};
 use crate::step::outside;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -103,17 +103,17 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
 fn emit(race: &Race, marker: &Marker) -> TokenStream {
     let span = Span::mixed_site();
     let private = |name: &str| marker.runtime.private(name, span);
-    let (probe, durable, constructor) = (private("Probe"), private("durable"), private("race"));
+    let (probe, constructor) = (private("Probe"), private("race"));
     let raced = private(&format!("Raced{}", race.arms.len()));
     let context = &marker.context;
     let winner = Ident::new("winner", span);
-    let operations = race.arms.iter().map(|arm| &arm.operation);
+    let operations = race.arms.iter().map(|arm| operand(&arm.operation, &marker.runtime));
     let arms = race.arms.iter().zip('A'..).map(|(Arm { pattern, then, .. }, letter)| {
         let variant = Ident::new(&letter.to_string(), span);
         quote_spanned!(pattern.span()=> #raced::#variant(#pattern) => #then,)
     });
     quote_spanned! {span=> {
-        let #winner = #probe(#durable(#constructor((#(#operations,)*)))).drive(&#context).await;
+        let #winner = #probe(#constructor((#(#operations,)*))).drive(&#context).await;
         match #winner { #(#arms)* }
     }}
 }

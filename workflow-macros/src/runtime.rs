@@ -6,7 +6,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
-use syn::{Token, parenthesized};
+use syn::{Token, parenthesized, spanned::Spanned};
 
 /// The runtime crate, as generated code reaches it.
 #[derive(Clone, Debug, Default)]
@@ -46,12 +46,23 @@ impl Runtime {
         self.root.as_ref().and_then(|root| root.segments.first()).is_some_and(|first| first.ident == *segment)
     }
 
+    /// At `span`, as an error about a path is shown at all of its tokens; the user's own path resolves as it did.
     fn root(&self, span: Span) -> TokenStream {
         match &self.root {
-            Some(path) => path.to_token_stream(),
+            Some(path) => path.to_token_stream().into_iter().map(|mut token| {
+                token.set_span(token.span().located_at(span));
+                token
+            }).collect(),
             None => quote_spanned!(span=> ::workflow),
         }
     }
+}
+
+/// Checks at `span` that `value` is durable; when it is not, its type flows on, so that the mistake is one message.
+pub(crate) fn operand(value: &syn::Expr, runtime: &Runtime) -> TokenStream {
+    let span = value.span();
+    let (probe, durable) = (runtime.private("Probe", span), runtime.private("durable", span));
+    quote_spanned!(span=> #probe(#durable(#value)).operand())
 }
 
 /// The local that holds the context. `mixed_site`: a user's variable of this name is another variable.
@@ -59,7 +70,7 @@ pub(crate) fn context() -> Ident {
     Ident::new("__wf_cx", Span::mixed_site())
 }
 
-/// What the attribute puts in front of the tokens of `step!`, `group!` and `race!`: `@(root, context)`.
+/// What the attribute puts in front of the tokens of `step!`, `group!` and `race!`: `@(context)` or `@(context, root)`.
 ///
 /// It tells a marked use from a stray one, and carries what a macro expanded later could not name by itself.
 #[derive(Clone, Debug)]
@@ -76,9 +87,9 @@ impl Marker {
 
 impl ToTokens for Marker {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let root = self.runtime.root(Span::call_site());
+        let root = self.runtime.root.iter();
         let context = &self.context;
-        tokens.extend(quote!(@(#root, #context)));
+        tokens.extend(quote!(@(#context #(, #root)*)));
     }
 }
 
@@ -87,9 +98,9 @@ impl Parse for Marker {
         input.parse::<Token![@]>()?;
         let content;
         parenthesized!(content in input);
-        let root = content.call(syn::Path::parse_mod_style)?;
-        content.parse::<Token![,]>()?;
         let context = content.parse()?;
-        Ok(Self { runtime: Runtime::new(Some(root)), context })
+        let comma: Option<Token![,]> = content.parse()?;
+        let root = comma.map(|_| content.call(syn::Path::parse_mod_style)).transpose()?;
+        Ok(Self { runtime: Runtime::new(root), context })
     }
 }

@@ -99,6 +99,7 @@ impl Walker<'_> {
         for argument in &mut call.args {
             self.visit_expr_mut(argument);
         }
+        self.operand_of_timeout(call);
     }
 
     /// An async block is durable as long as what it awaits is.

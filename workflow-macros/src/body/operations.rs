@@ -4,11 +4,13 @@ use super::Walker;
 use crate::errors::Errors;
 use crate::name::{self, Kind};
 use crate::race::Race;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, operand};
 use crate::step::{self, Call};
 use quote::{ToTokens, quote};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Macro, Path, parse_quote};
+use syn::{Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Macro, Path, Token, parse_quote};
 
 /// Functions whose first argument is a duration.
 const TIMED_CALLS: &[&str] = &["sleep", "timeout"];
@@ -22,9 +24,20 @@ pub(super) enum Known {
     Step,
     Group,
     Race,
+    /// `join!` and `try_join!`.
+    Join,
     /// `unrecorded!`: what is inside is the user's own affair.
     Skipped,
 }
+
+const KNOWN: &[(&str, Known)] = &[
+    ("step", Known::Step),
+    ("group", Known::Group),
+    ("race", Known::Race),
+    ("join", Known::Join),
+    ("try_join", Known::Join),
+    ("unrecorded", Known::Skipped),
+];
 
 /// Which of the framework's macros the path names, by its last segment.
 pub(super) fn known(path: &Path, runtime: &Runtime) -> Option<Known> {
@@ -32,9 +45,7 @@ pub(super) fn known(path: &Path, runtime: &Runtime) -> Option<Known> {
         return None;
     }
     let name = &path.segments.last()?.ident;
-    [("step", Known::Step), ("group", Known::Group), ("race", Known::Race), ("unrecorded", Known::Skipped)]
-        .into_iter()
-        .find_map(|(word, known)| (name == word).then_some(known))
+    KNOWN.iter().find_map(|(word, known)| (name == word).then_some(*known))
 }
 
 /// Whether the path may name an item of the framework: bare, or through the crate.
@@ -97,6 +108,20 @@ impl Walker<'_> {
         self.hands_over = before;
     }
 
+    /// `join!(a, b)`, `try_join!(a, b)`: a mistake in an operation is shown there.
+    ///
+    /// Nothing when the tokens are not a list of expressions; the macro says what it takes.
+    pub(super) fn walk_join(&mut self, mac: &mut Macro) {
+        let list: syn::Result<Punctuated<Expr, Token![,]>> = Punctuated::parse_terminated.parse2(mac.tokens.clone());
+        if let Ok(mut operations) = list {
+            for operation in &mut operations {
+                self.visit_expr_mut(operation);
+                *operation = Expr::Verbatim(operand(operation, self.runtime));
+            }
+            mac.tokens = operations.into_token_stream();
+        }
+    }
+
     /// A `race!` that is not awaited where it is written.
     pub(super) fn refuse_unawaited_race(&mut self, mac: &Macro) {
         self.errors.push_losing_body(syn::Error::new_spanned(
@@ -137,6 +162,18 @@ impl Walker<'_> {
             && let Some(first) = call.args.first_mut()
         {
             rewrite_duration(first, self.errors);
+        }
+    }
+
+    /// `timeout(duration, operation)`: a mistake in the operation is shown there.
+    pub(super) fn operand_of_timeout(&mut self, call: &mut ExprCall) {
+        let Expr::Path(path) = &*call.func else { return };
+        if path.path.segments.last().is_some_and(|last| last.ident == "timeout")
+            && ours(&path.path, self.runtime)
+            && call.args.len() == 2
+        {
+            let operation = &mut call.args[1];
+            *operation = Expr::Verbatim(operand(operation, self.runtime));
         }
     }
 

@@ -24,6 +24,7 @@ impl Walker<'_> {
             Some(Known::Step) => self.walk_call_macro(Kind::Step, mac),
             Some(Known::Group) => self.walk_call_macro(Kind::Group, mac),
             Some(Known::Race) => self.refuse_unawaited_race(mac),
+            Some(Known::Join) => self.walk_join(mac),
             Some(Known::Skipped) => {}
             None => {
                 if self.refuse_macro(mac) {

@@ -73,7 +73,7 @@ impl VisitMut for Assignments<'_> {
         };
         if let Some(name) = self.outer(place).cloned() {
             self.report(&name);
-            *expr = parse_quote_spanned!(value.span()=> _ = #value);
+            *expr = parse_quote_spanned!(value.span()=> _ = (&#place, #value));
         }
     }
 

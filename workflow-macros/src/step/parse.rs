@@ -189,7 +189,7 @@ mod tests {
         let found = parse(quote!(NAME, retires = 3, delay = 2, backoff = quick, shop.reserve(item), retries = 1))
             .expect_err("it is full of mistakes");
         assert_eq!(found.len(), 5, "{found:?}");
-        assert!(found[1].contains("did you mean `retries`"), "{found:?}");
+        assert!(found[2].contains("did you mean `retries`"), "{found:?}");
     }
 
     #[test]

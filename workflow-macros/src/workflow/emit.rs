@@ -43,7 +43,7 @@ fn function(model: &Model) -> TokenStream {
     let (child, start) = (model.runtime.private("Child", span), model.runtime.private("child", span));
     quote_spanned! {span=>
         #(#attributes)*
-        #[allow(unused_variables, clippy::needless_pass_by_value, clippy::too_many_arguments)]
+        #[allow(dead_code, unused_variables, clippy::needless_pass_by_value, clippy::too_many_arguments)]
         #visibility fn #ident(#(#parameters),*) -> #child<#ident> {
             #start::<#ident>(#ident::__encode(#(&#names),*))
         }
@@ -68,9 +68,9 @@ fn input_constant(model: &Model, index: usize, input: &Parameter) -> TokenStream
     let constant = input_ident(index);
     let ty = &input.ty;
     let span = first_span(ty);
-    let kind = model.runtime.private("Input", span);
+    let (kind, constructor) = (model.runtime.private("Input", span), model.runtime.private("input", span));
     let name = recorded_name(input);
-    quote_spanned!(span=> const #constant: #kind<#ty> = #kind::<#ty>::new(#name);)
+    quote_spanned!(span=> const #constant: #kind<#ty> = #constructor::<#ty>(#name);)
 }
 
 fn methods(model: &Model) -> TokenStream {
@@ -92,7 +92,7 @@ fn methods(model: &Model) -> TokenStream {
     // `mixed_site`: an input may have the same name.
     let [at, inputs, items, id] = ["engine", "inputs", "items", "id"].map(|name| Ident::new(name, Span::mixed_site()));
     quote! {
-        #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
+        #[allow(dead_code, clippy::needless_pass_by_value, clippy::too_many_arguments)]
         impl #ident {
             /// The name under which instances are recorded.
             pub const NAME: &'static str = <Self as #definition>::NAME;
