@@ -8,6 +8,8 @@ mod denied;
 mod operations;
 mod tokens;
 
+pub(crate) use operations::{Known, known};
+
 use crate::duration;
 use crate::errors::Errors;
 use crate::name::Scopes;

@@ -20,7 +20,7 @@ const TIMED_METHODS: &[&str] = &["timeout", "delay", "max_delay"];
 
 /// The macros that the walk knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(crate) enum Known {
     Step,
     Group,
     Race,
@@ -40,7 +40,7 @@ const KNOWN: &[(&str, Known)] = &[
 ];
 
 /// Which of the framework's macros the path names, by its last segment.
-pub(super) fn known(path: &Path, runtime: &Runtime) -> Option<Known> {
+pub(crate) fn known(path: &Path, runtime: &Runtime) -> Option<Known> {
     if !ours(path, runtime) {
         return None;
     }

@@ -106,7 +106,7 @@ fn entering(kind: &str, pattern: TokenStream, moves: Option<Token![move]>, futur
 /// A block whose errors are boxed: `?` takes any, and a plain `Ok(..)` at the end needs no type.
 fn boxed_errors(block: &Block, marker: &Marker) -> TokenStream {
     let span = Span::mixed_site();
-    let error = marker.runtime.private("BoxError", span);
+    let error = marker.runtime.private("BlockError", span);
     let result = Ident::new("result", span);
     // The return that never happens tells rustc the type before it meets the first `?`.
     quote_spanned! {span=>
