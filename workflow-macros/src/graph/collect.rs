@@ -19,6 +19,9 @@ use syn::{
 /// Labels of conditions and the like are cut at this many characters.
 const LONGEST: usize = 48;
 
+/// What is awaited but is nothing that happens.
+const FACTS: &[&str] = &["now", "random", "uuid", "info", "changed", "join_all", "try_join_all"];
+
 /// Spaces between tokens that nobody writes.
 const TIGHT: &[(&str, &str)] = &[
     (" . ", "."),
@@ -103,7 +106,7 @@ impl Collector<'_> {
     fn join(&mut self, mac: &Macro, label: &'static str) {
         let operations: syn::Result<Punctuated<Expr, Token![,]>> =
             Punctuated::parse_terminated.parse2(mac.tokens.clone());
-        let ways: Vec<_> = operations.into_iter().flatten().map(|operation| self.of_expr(&operation)).collect();
+        let ways: Vec<_> = operations.into_iter().flatten().map(|operation| self.operation_apart(&operation)).collect();
         if ways.iter().any(|way| !way.is_empty()) {
             self.found.push(Node::Join { label, ways });
         }
@@ -114,7 +117,7 @@ impl Collector<'_> {
         let race = Race::parse(mac.tokens.clone(), &mut errors);
         drop(errors.into_tokens());
         let Some(race) = race else { return };
-        let ways = race.arms.iter().map(|arm| (self.of_expr(&arm.operation), self.of_expr(&arm.then))).collect();
+        let ways = race.arms.iter().map(|arm| (self.operation_apart(&arm.operation), self.of_expr(&arm.then))).collect();
         self.found.push(Node::Race { ways });
     }
 
@@ -127,6 +130,30 @@ impl Collector<'_> {
         }
     }
 
+    /// Something awaited, joined or raced: when there is nothing known in it, it is a call of a part or workflow.
+    fn operation(&mut self, operation: &Expr) {
+        let before = self.found.len();
+        self.visit_expr(operation);
+        if self.found.len() > before {
+            return;
+        }
+        let label = match operation {
+            Expr::Call(call) => match &*call.func {
+                Expr::Path(path) => text(&path.path),
+                _ => return,
+            },
+            Expr::MethodCall(call) => call.method.to_string(),
+            _ => return,
+        };
+        if !FACTS.iter().any(|fact| label.rsplit("::").next() == Some(fact)) {
+            self.found.push(Node::Operation { shape: Shape::Call, label });
+        }
+    }
+
+    fn operation_apart(&mut self, operation: &Expr) -> Sequence {
+        self.apart(|collector| collector.operation(operation))
+    }
+
     /// `sleep(..)` and `wait_for(..)`; anything else is an operation only when it is awaited.
     fn timed(&mut self, call: &ExprCall) -> bool {
         let Expr::Path(path) = &*call.func else { return false };
@@ -134,6 +161,10 @@ impl Collector<'_> {
         let name = last.ident.to_string();
         let (shape, label) = match name.as_str() {
             "sleep" | "sleep_until" => (Shape::Sleep, format!("{name} {}", call.args.first().map(text).unwrap_or_default())),
+            "timeout" if call.args.len() == 2 => {
+                self.operation(&call.args[1]);
+                return true;
+            }
             "wait_for" | "wait_for_type" => (Shape::Wait, format!("wait for {}", call.args.first().map(name_of).unwrap_or_default())),
             _ => return false,
         };
@@ -144,22 +175,7 @@ impl Collector<'_> {
 
 impl<'ast> Visit<'ast> for Collector<'_> {
     fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
-        let before = self.found.len();
-        self.visit_expr(&awaited.base);
-        if self.found.len() > before {
-            return;
-        }
-        let label = match &*awaited.base {
-            Expr::Call(call) => match &*call.func {
-                Expr::Path(path) => text(&path.path),
-                _ => return,
-            },
-            Expr::MethodCall(call) => call.method.to_string(),
-            _ => return,
-        };
-        if !["now", "random", "uuid", "info", "changed"].iter().any(|fact| label.rsplit("::").next() == Some(fact)) {
-            self.found.push(Node::Operation { shape: Shape::Call, label });
-        }
+        self.operation(&awaited.base);
     }
 
     fn visit_expr_call(&mut self, call: &'ast ExprCall) {

@@ -139,7 +139,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                     &__REGISTRATION
                 }
             }
-            static __REGISTRATION: ::workflow::__private::Registration = ::workflow::__private::Registration {
+            const __REGISTRATION: ::workflow::__private::Registration = ::workflow::__private::Registration {
                 name: <greet as ::workflow::__private::Definition>::NAME,
                 version: <greet as ::workflow::__private::Definition>::VERSION,
                 queue: <greet as ::workflow::__private::Definition>::QUEUE,
@@ -161,13 +161,20 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                         ::std::boxed::Box::pin(async move {
                             ::workflow::__private::ended_result::<
                                 greet,
-                            >(__Workflow::greet(cx, value_0, value_1, &*value_2).await)
+                            >(
+                                __Workflow::greet(cx, value_0, value_1, &*value_2).await,
+                                |error| {
+                                    #[allow(unused_imports)]
+                                    use ::workflow::__private::NoWords as _;
+                                    ::workflow::__private::Words(error).words()
+                                },
+                            )
                         }),
                     )
                 },
             };
             ::workflow::__private::inventory::submit! {
-                ::workflow::__private::Registered(& __REGISTRATION)
+                __REGISTRATION
             }
         };
     "#]]);

@@ -170,7 +170,10 @@ fn definition(model: &Model, graph: &str) -> TokenStream {
             const GRAPH: &'static str = #graph;
             type Output = #output;
             type Error = #error;
-            fn registration() -> &'static #registration { &__REGISTRATION }
+            fn registration() -> &'static #registration {
+                // Promoted to a static: it has neither a destructor nor interior mutability.
+                &__REGISTRATION
+            }
         }
     }
 }
@@ -180,14 +183,13 @@ fn registration(model: &Model) -> TokenStream {
     let ident = model.ident();
     let span = ident.span();
     let private = |name: &str| runtime.private(name, Span::call_site());
-    let [definition, registration, registered, key] =
-        ["Definition", "Registration", "Registered", "ResourceKey"].map(private);
+    let [definition, registration, key] = ["Definition", "Registration", "ResourceKey"].map(private);
     let at = runtime.location(span);
     let resources = model.parameters.iter().filter_map(Parameter::resource);
     let start = start(model);
     let inventory = private("inventory");
     quote! {
-        static __REGISTRATION: #registration = #registration {
+        const __REGISTRATION: #registration = #registration {
             name: <#ident as #definition>::NAME,
             version: <#ident as #definition>::VERSION,
             queue: <#ident as #definition>::QUEUE,
@@ -196,7 +198,7 @@ fn registration(model: &Model) -> TokenStream {
             resources: || ::std::vec![#(#key::of::<#resources>()),*],
             start: #start,
         };
-        #inventory::submit! { #registered(&__REGISTRATION) }
+        #inventory::submit! { __REGISTRATION }
     }
 }
 
@@ -206,7 +208,6 @@ fn start(model: &Model) -> TokenStream {
     let ident = model.ident();
     let span = ident.span();
     let start_type = runtime.private("Start", Span::call_site());
-    let ended = runtime.private(if result(model).is_some() { "ended_result" } else { "ended_value" }, span);
     let [start, cx, inputs, resources] =
         ["start", "cx", "inputs", "resources"].map(|name| Ident::new(name, Span::mixed_site()));
     let mut recorded = 0;
@@ -233,9 +234,8 @@ fn start(model: &Model) -> TokenStream {
         });
     }
     // What is not `Send` in the body is reported at the workflow's name.
-    let future = quote_spanned! {span=>
-        ::std::boxed::Box::pin(async move { #ended::<#ident>(__Workflow::#ident(#cx, #(#arguments),*).await) })
-    };
+    let ended = ended(model, &quote_spanned!(span=> __Workflow::#ident(#cx, #(#arguments),*).await));
+    let future = quote_spanned!(span=> ::std::boxed::Box::pin(async move { #ended }));
     quote! {
         |#start| {
             #[allow(unused_mut, unused_variables)]
@@ -243,6 +243,26 @@ fn start(model: &Model) -> TokenStream {
             #(#values)*
             ::core::result::Result::Ok(#future)
         }
+    }
+}
+
+/// What the body returned, encoded. An error's own words are asked for here, where its type is known.
+fn ended(model: &Model, returned: &TokenStream) -> TokenStream {
+    let ident = model.ident();
+    let span = ident.span();
+    let private = |name: &str| model.runtime.private(name, span);
+    if result(model).is_none() {
+        let ended = private("ended_value");
+        return quote_spanned!(span=> #ended::<#ident>(#returned));
+    }
+    let [ended, words, no_words] = ["ended_result", "Words", "NoWords"].map(private);
+    let error = Ident::new("error", Span::mixed_site());
+    quote_spanned! {span=>
+        #ended::<#ident>(#returned, |#error| {
+            #[allow(unused_imports)]
+            use #no_words as _;
+            #words(#error).words()
+        })
     }
 }
 

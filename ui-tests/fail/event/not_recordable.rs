@@ -1,0 +1,8 @@
+use workflow::prelude::*;
+
+#[derive(Event)]
+struct Paid {
+    amount: u64,
+}
+
+fn main() {}

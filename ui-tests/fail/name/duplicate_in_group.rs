@@ -1,0 +1,18 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let _ = step!("call", call()).await;
+    let _ = group!("all", {
+        step!("call", call()).await?;
+        step!("call", call()).await?;
+        Ok(())
+    }).await;
+    id
+}
+
+fn main() {}

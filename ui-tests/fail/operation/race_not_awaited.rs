@@ -1,0 +1,9 @@
+use workflow::prelude::*;
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let race = race! { () = sleep(1s) => 1, () = sleep(2s) => 2 };
+    id
+}
+
+fn main() {}

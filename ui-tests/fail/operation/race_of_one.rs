@@ -1,0 +1,9 @@
+use workflow::prelude::*;
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    race! { () = sleep(1s) => 1 }.await;
+    id
+}
+
+fn main() {}

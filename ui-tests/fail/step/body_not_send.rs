@@ -1,0 +1,17 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let _ = step!("call", {
+        let shared = std::rc::Rc::new(1);
+        call().await?;
+        Ok(*shared)
+    }).await;
+    id
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use workflow::prelude::*;
+
+#[workflow]
+async fn order(#[resource] name: &String) -> &str {
+    name
+}
+
+fn main() {}
