@@ -476,3 +476,6 @@ fn read_control_reply(from: &mut Reader<'_>) -> Result<ControlReply, Damaged> {
         _ => return Err(from.damaged("the answer to a control")),
     })
 }
+
+#[cfg(test)]
+mod tests;

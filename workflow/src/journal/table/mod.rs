@@ -115,3 +115,6 @@ impl Effects {
         Self { hints: vec![hint], ..Self::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Sessions: leases, fences, and what a crash costs an instance.
+
+use super::*;
+use crate::journal::command::PauseReason;
+use crate::journal::head::State;
+use crate::journal::table::control::control;
+use crate::journal::table::own::own;
+use crate::journal::table::session::{Loss, Session, hand_over};
+use crate::words::limits::CRASHES_MAX;
+
+const LEASE: Duration = Duration::from_secs(10);
+
+fn lost(head: &Head, loss: Loss) -> Head {
+    hand_over(&id("i"), head, MINE, loss, NOW).head.expect("moved")
+}
+
+fn marked(head: &Head) -> Head {
+    let head = Head { place: Place::Held { session: MINE, notice: false }, v: V, last_write: None, ..head.clone() };
+    own(Some(&head), &by_owner(write(Then::Mark)), true, NOW).head.expect("marked")
+}
+
+#[test]
+fn a_session_is_fenced_only_when_its_lease_is_over_and_its_heart_stood_still() {
+    let session = Session::open(None, LEASE, NOW).expect("new");
+    let over = later(10_000);
+    assert_eq!(session.fence(0, later(9_999)), None, "its lease is not over");
+    let beaten = session.beat(LEASE, later(1)).expect("alive");
+    assert_eq!(beaten.fence(0, later(20_000)), None, "its heart beat since it was looked at");
+    assert!(session.fence(0, over).expect("fenced").revoked);
+}
+
+#[test]
+fn a_session_past_its_lease_lives_until_it_is_revoked_and_then_never_again() {
+    let session = Session::open(None, LEASE, NOW).expect("new");
+    let beaten = session.beat(LEASE, later(60_000)).expect("alive");
+    assert_eq!(beaten.expires_at, later(70_000));
+    let revoked = session.fence(0, later(60_000)).expect("fenced");
+    assert!(!revoked.alive());
+    assert_eq!(revoked.beat(LEASE, later(60_001)), None);
+    assert_eq!(Session::open(Some(&revoked), LEASE, later(60_001)), None);
+}
+
+#[test]
+fn what_a_crashed_session_held_is_suspect_and_what_it_was_to_be_given_is_not() {
+    let head = lost(&held(), Loss::Crashed);
+    assert_eq!((head.suspect, head.v), (Suspect::Yes { crashes: 0 }, V + 1));
+    assert!(matches!(head.place, Place::Ready { .. }));
+    let inbox = at(Place::Inbox { session: MINE, since: NOW, waits: waits() });
+    assert_eq!(lost(&inbox, Loss::Crashed).suspect, Suspect::No);
+}
+
+#[test]
+fn only_the_instance_a_worker_tried_alone_is_blamed_and_three_crashes_quarantine_it() {
+    let mut head = lost(&held(), Loss::Crashed);
+    let bystander = lost(&Head { suspect: Suspect::Yes { crashes: 2 }, ..held() }, Loss::Crashed);
+    assert_eq!(bystander.suspect, Suspect::Yes { crashes: 2 });
+    for crashes in 1..CRASHES_MAX {
+        head = lost(&marked(&head), Loss::Crashed);
+        assert_eq!((head.suspect, head.state()), (Suspect::Yes { crashes }, State::Queued));
+    }
+    head = lost(&marked(&head), Loss::Crashed);
+    let reason = PauseReason::Quarantined { crashes: CRASHES_MAX };
+    assert!(matches!(head.place, Place::Paused { reason: found, .. } if found == reason));
+}
+
+#[test]
+fn a_resumed_quarantine_starts_counting_anew_but_is_tried_alone() {
+    let paused = Place::Paused { reason: PauseReason::Quarantined { crashes: 3 }, since: NOW, waits: Vec::new() };
+    let head = Head { suspect: Suspect::Yes { crashes: 3 }, ..at(paused) };
+    let head = control(Some(&head), &order(Action::Resume), NOW).head.expect("resumed");
+    assert_eq!(head.suspect, Suspect::Yes { crashes: 0 });
+}
+
+#[test]
+fn a_record_a_suspend_of_the_marked_and_a_clear_take_the_suspicion_away() {
+    let suspicion = |then, records: Vec<Payload>, suspect| {
+        let head = Head { suspect, ..held() };
+        own(Some(&head), &by_owner(Write { records, ..write(then) }), true, NOW).head.expect("changed").suspect
+    };
+    let yes = Suspect::Yes { crashes: 1 };
+    let marked = Suspect::Marked { crashes: 1 };
+    assert_eq!(suspicion(Then::Hold, vec![payload("r")], marked), Suspect::No);
+    assert_eq!(suspicion(Then::Hold, Vec::new(), marked), marked);
+    assert_eq!(suspicion(suspend(waits()), Vec::new(), marked), Suspect::No);
+    assert_eq!(suspicion(suspend(waits()), Vec::new(), yes), yes, "nobody tried it");
+    assert_eq!(suspicion(Then::Clear, Vec::new(), marked), Suspect::No);
+    assert_eq!(suspicion(Then::Mark, Vec::new(), yes), marked);
+    assert_eq!(suspicion(Then::Release, Vec::new(), marked), yes, "given back in good order: no crash is counted");
+}
+
+#[test]
+fn a_session_closed_in_good_order_leaves_no_suspects() {
+    assert_eq!(lost(&held(), Loss::Closed).suspect, Suspect::No);
+    let marked = Head { suspect: Suspect::Marked { crashes: 1 }, ..held() };
+    assert_eq!(lost(&marked, Loss::Closed).suspect, Suspect::Yes { crashes: 1 });
+}
+
+#[test]
+fn a_pause_that_its_owner_could_not_answer_takes_effect_when_the_session_is_lost() {
+    for loss in [Loss::Crashed, Loss::Closed] {
+        let head = lost(&Head { pause: true, ..held() }, loss);
+        assert!(matches!(head.place, Place::Paused { reason: PauseReason::Operator, .. }));
+        assert!(!head.pause);
+    }
+}
+
+#[test]
+fn a_claim_that_gave_nothing_does_not_push_out_the_memory_of_one_that_did() {
+    let mut session = Session::open(None, LEASE, NOW).expect("new");
+    session.claimed(RequestId(1), vec![(id("i"), V)], Vec::new());
+    session.claimed(RequestId(2), Vec::new(), Vec::new());
+    assert_eq!(session.repeated(RequestId(1)).map(|memory| memory.given.len()), Some(1));
+    assert_eq!(session.repeated(RequestId(2)), None);
+    session.claimed(RequestId(3), Vec::new(), vec![id("i")]);
+    assert_eq!(session.repeated(RequestId(1)), None);
+}
