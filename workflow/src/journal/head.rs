@@ -38,6 +38,26 @@ impl State {
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Complete | Self::Errored | Self::Terminated)
     }
+
+    /// The word for it, as it is serialised.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Paused => "paused",
+            Self::Complete => "complete",
+            Self::Errored => "errored",
+            Self::Terminated => "terminated",
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())
+    }
 }
 
 /// What a store knows of an instance.

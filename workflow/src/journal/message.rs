@@ -34,6 +34,14 @@ impl Channel {
         self.0.strip_prefix("c:")
     }
 
+    /// The type and key of the events this channel carries; `None` for the ends of children.
+    #[must_use]
+    pub fn as_event(&self) -> Option<(&str, &str)> {
+        let (length, rest) = self.0.strip_prefix('e')?.split_once(':')?;
+        let (event_type, key) = rest.split_at_checked(length.parse().ok()?)?;
+        Some((event_type, key.strip_prefix(':')?))
+    }
+
     /// As it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -153,6 +161,9 @@ mod tests {
     #[test]
     fn types_and_keys_cannot_run_into_each_other() {
         assert_ne!(Channel::event("a", "b:c"), Channel::event("a:b", "c"));
+        assert_eq!(Channel::event("a:ä", "b:c").as_event(), Some(("a:ä", "b:c")));
+        assert_eq!(Channel::event("a", "").as_event(), Some(("a", "")));
+        assert_eq!(Channel::child(&InstanceId::new("e1:a:b").expect("valid")).as_event(), None);
         assert_ne!(Channel::event("a", ""), Channel::event("", "a"));
     }
 

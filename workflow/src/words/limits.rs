@@ -10,6 +10,8 @@ pub const STEP_NAME_BYTES_MAX: usize = 256;
 pub const KEY_BYTES_MAX: usize = 256;
 /// Largest single payload (input, output, step result, event), in bytes: 1 MiB.
 pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// From this size on a payload is warned about, in bytes: 256 KiB.
+pub const PAYLOAD_WARN_BYTES: usize = 256 * 1024;
 /// Most records one run may have. A journal is loaded whole, so it must stay loadable.
 pub const RECORDS_MAX: u32 = 25_000;
 /// Most bytes of records one run may have: 32 MiB.
