@@ -1,0 +1,178 @@
+//! Claims: which instances a session gets, in the order the table asks for.
+
+use std::collections::BTreeSet;
+
+use super::super::fault::Fault;
+use super::super::spot::{self, NOTICED, Placement};
+use super::super::tables::{Shelf, Stored};
+use super::{Batch, with_messages};
+use crate::journal::command::{Claim, ClaimReply, Claimed};
+use crate::journal::table::claim::{SHELVED_MAX, Taken, again, noticed, take};
+use crate::journal::table::session::Session;
+use crate::words::id::InstanceId;
+
+/// Most candidates read at a time.
+const PAGE: usize = 256;
+
+/// What a claim has given so far.
+struct Giving<'a> {
+    claim: &'a Claim,
+    given: Vec<Claimed>,
+    shelved: usize,
+}
+
+impl Giving<'_> {
+    fn wants(&self) -> usize {
+        if self.shelved >= SHELVED_MAX { 0 } else { self.claim.limit - self.given.len() }
+    }
+}
+
+impl Batch<'_> {
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<ClaimReply, Fault> {
+        let Some(mut session) = self.session(claim.session)?.filter(Session::alive) else {
+            return Ok(ClaimReply::Fenced);
+        };
+        let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
+        let (instances, given) = match session.repeated(claim.request) {
+            Some(memory) => {
+                notices.extend(memory.notices.iter().cloned());
+                (self.give_again(claim, &memory.given)?, memory.given.clone())
+            }
+            None => {
+                let instances = self.give_new(claim)?;
+                let given = instances.iter().map(|claimed| (claimed.id.clone(), claimed.v)).collect();
+                (instances, given)
+            }
+        };
+        notices.extend(self.take_notices(claim)?);
+        let notices: Vec<InstanceId> = notices.into_iter().collect();
+        // A claim that gave nothing is not remembered, and then nothing has to be written.
+        if !given.is_empty() || !notices.is_empty() {
+            session.claimed(claim.request, given, notices.clone());
+            self.save_session(claim.session, session)?;
+        }
+        Ok(ClaimReply::Given { now: self.now, instances, notices, next_due: self.next_due()? })
+    }
+
+    fn give_new(&mut self, claim: &Claim) -> Result<Vec<Claimed>, Fault> {
+        let mut giving = Giving { claim, given: Vec::new(), shelved: 0 };
+        self.give_inbox(&mut giving)?;
+        self.give_shelved(&mut giving)?;
+        self.give_ready(&mut giving)?;
+        Ok(giving.given)
+    }
+
+    /// The same request again: its answer was lost.
+    fn give_again(&mut self, claim: &Claim, before: &[(InstanceId, u64)]) -> Result<Vec<Claimed>, Fault> {
+        let mut instances = Vec::new();
+        for (id, v) in before {
+            let Some(stored) = self.take_candidate(id)? else { continue };
+            let transition = again(id, Some(&stored.head), claim, *v, self.now);
+            if let (Taken::Given(claimed), messages) = self.settle(id, Some(stored), transition)? {
+                instances.push(with_messages(*claimed, messages));
+            }
+        }
+        Ok(instances)
+    }
+
+    fn give_inbox(&mut self, giving: &mut Giving<'_>) -> Result<(), Fault> {
+        let inbox = spot::inbox(giving.claim.session);
+        self.give_all(giving, |batch, limit| batch.tables.at_spot(&inbox, limit))
+    }
+
+    fn give_shelved(&mut self, giving: &mut Giving<'_>) -> Result<(), Fault> {
+        if giving.wants() == 0 {
+            return Ok(());
+        }
+        let claim = giving.claim;
+        let known = |shelf: &Shelf| {
+            claim.queues.contains(&shelf.queue)
+                && claim.known.iter().any(|(name, version)| *name == shelf.workflow && *version == shelf.version)
+        };
+        let shelves: Vec<Shelf> = self.tables.shelves()?.into_iter().filter(known).collect();
+        if shelves.is_empty() {
+            return Ok(());
+        }
+        self.give_all(giving, |batch, limit| {
+            let mut ids = Vec::new();
+            for shelf in &shelves {
+                ids.extend(batch.tables.at_spot(&shelf.spot, limit)?);
+            }
+            ids.sort_unstable();
+            ids.truncate(limit);
+            Ok(ids)
+        })
+    }
+
+    fn give_ready(&mut self, giving: &mut Giving<'_>) -> Result<(), Fault> {
+        let lists: Vec<Vec<u8>> = giving.claim.queues.iter().map(spot::ready).collect();
+        self.give_all(giving, |batch, limit| {
+            if let [only] = lists.as_slice() {
+                return batch.tables.at_spot(only, limit);
+            }
+            let mut ranked = Vec::new();
+            for list in &lists {
+                ranked.extend(batch.tables.ranked_at_spot(list, limit)?);
+            }
+            ranked.sort_unstable();
+            ranked.truncate(limit);
+            Ok(ranked.into_iter().map(|(_, id)| id).collect())
+        })
+    }
+
+    /// Takes candidates, a page at a time, until the claim has enough or there are no more. Every candidate leaves the
+    /// place it was found in, so the next page is always the first.
+    fn give_all(
+        &mut self,
+        giving: &mut Giving<'_>,
+        page: impl Fn(&Self, usize) -> Result<Vec<InstanceId>, Fault>,
+    ) -> Result<(), Fault> {
+        loop {
+            let limit = giving.wants().min(PAGE);
+            if limit == 0 {
+                return Ok(());
+            }
+            let candidates = page(self, limit)?;
+            let last = candidates.len() < limit;
+            let mut moved = 0;
+            for id in candidates {
+                if giving.wants() == 0 {
+                    return Ok(());
+                }
+                moved += usize::from(self.give(&id, giving)?);
+            }
+            if last || moved == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns whether the candidate left its place.
+    fn give(&mut self, id: &InstanceId, giving: &mut Giving<'_>) -> Result<bool, Fault> {
+        let Some(stored) = self.take_candidate(id)? else { return Ok(true) };
+        let transition = take(id, &stored.head, giving.claim, self.now);
+        match self.settle(id, Some(stored), transition)? {
+            (Taken::Given(claimed), messages) => giving.given.push(with_messages(*claimed, messages)),
+            (Taken::Shelved, _) => giving.shelved += 1,
+            (Taken::Left, _) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The instances the session holds that something happened to; each is told once.
+    fn take_notices(&mut self, claim: &Claim) -> Result<Vec<InstanceId>, Fault> {
+        let mut notices = Vec::new();
+        for id in self.tables.at_spot_from(&spot::held(claim.session), NOTICED)? {
+            let Some(stored) = self.take_candidate(&id)? else { continue };
+            let Stored { key, head: before } = &stored;
+            let Some(head) = noticed(before) else {
+                self.cache.put(id, stored);
+                continue;
+            };
+            self.tables.update(*key, &Placement::of(before), &head)?;
+            self.cache.put(id.clone(), Stored { key: *key, head });
+            notices.push(id);
+        }
+        Ok(notices)
+    }
+}
