@@ -239,6 +239,11 @@ impl Machine {
         self.park(PauseReason::Panic { message });
     }
 
+    /// What the journal or the inputs hold cannot be read by this code: the run parks, its journal as it was.
+    pub fn unreadable(&mut self, message: String) {
+        self.park(PauseReason::Unreadable { message });
+    }
+
     /// The root was woken by something that is not ours: the workflow awaits something that is not durable.
     pub fn foreign_wake(&mut self) {
         let divergence = self.divergence(

@@ -10,7 +10,7 @@ use crate::journal::path::{Kind, Path};
 use crate::journal::record::Outcome;
 use crate::words::failure::FailureData;
 use crate::words::id::{InstanceId, QueueName, WorkflowName};
-use crate::words::limits::{BRANCHES_MAX, DEPTH_MAX};
+use crate::words::limits::{BRANCHES_MAX, DEPTH_MAX, KEY_BYTES_MAX};
 use crate::words::location::Location;
 use crate::words::payload::Payload;
 use crate::words::retry::RetryPolicy;
@@ -256,6 +256,14 @@ impl Machine {
 
     /// The code asks for an operation: its place in the scope is fixed now.
     pub fn ask(&mut self, scope: ScopeId, name: OpName<'_>, ask: Ask) -> OpId {
+        let key_bytes = name.key.map_or(0, str::len);
+        if key_bytes > KEY_BYTES_MAX {
+            let OpName { kind, name, at, .. } = name;
+            let kind = kind.word();
+            self.exceed(format!(
+                "the key of {kind} {name:?} ({at}) has {key_bytes} bytes; the limit is {KEY_BYTES_MAX}"
+            ));
+        }
         let path = self.scopes[scope.index()].place(name.kind, name.name, name.key);
         let id = OpId(u32::try_from(self.ops.len()).expect("operations are bounded by records and branches"));
         let mut op = Op {
@@ -298,6 +306,12 @@ impl Machine {
             }
         }
         id
+    }
+
+    /// Where an operation stands in the structure of the workflow.
+    #[must_use]
+    pub fn path(&self, id: OpId) -> &Path {
+        &self.op(id).path
     }
 
     /// Where an operation stands, for its future. An outcome is given once.

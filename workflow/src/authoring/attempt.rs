@@ -1,0 +1,165 @@
+//! The attempts of a step: the non-generic loop that starts, polls and drops its body as the state machine says.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::durable::BoxFuture;
+use super::operation::Operation;
+use super::run::{Answer, Attempt, Run};
+use super::signals::{BodyWake, Signals};
+use super::step::StepContext;
+use crate::journal::machine::{OpId, OpPoll};
+use crate::journal::record::Outcome;
+use crate::words::failure::{FailureData, FailureKind};
+use crate::words::payload::Payload;
+
+/// How one attempt ended: what is recorded.
+pub(super) type Ended = Result<Payload, FailureData>;
+
+/// Something that can make the body of an attempt.
+pub(super) trait Start<'a>: Send {
+    fn start(&self, cx: StepContext) -> BoxFuture<'a, Ended>;
+}
+
+/// A step in progress.
+pub(super) struct Attempts<'a> {
+    pub(super) operation: Operation,
+    start: Box<dyn Start<'a> + 'a>,
+    body: Option<Body<'a>>,
+    /// The latest attempt that was started here.
+    started: u32,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn new(operation: Operation, start: Box<dyn Start<'a> + 'a>) -> Self {
+        Self { operation, start, body: None, started: 0 }
+    }
+
+    /// Brings the body in line with the attempt that is to run now, and polls it if it was woken.
+    fn run_attempt(&mut self, attempt: u32) {
+        let Some(op) = self.operation.id() else { return };
+        if attempt > self.started {
+            self.started = attempt;
+            self.body = None;
+            self.body = Some(self.begin(op, attempt));
+        }
+        let Some(body) = &mut self.body else { return };
+        if let Poll::Ready(ended) = body.poll() {
+            let attempt = body.attempt;
+            self.body = None;
+            self.operation.cx.run().machine(|machine| machine.body_ended(op, attempt, ended));
+        }
+    }
+
+    fn begin(&self, op: OpId, attempt: u32) -> Body<'a> {
+        let run = self.operation.cx.run();
+        let label = &self.operation.label;
+        let answer = run.stand_in.as_ref().and_then(|other| {
+            let path = run.machine(|machine| machine.path(op).clone());
+            let (instance, key) = (&run.info.id, label.key.as_deref());
+            other.body(&Attempt { instance, name: label.name, key, path: &path, number: attempt })
+        });
+        let (future, counts) = match answer {
+            Some(Answer::End(ended)) => (ready(ended), true),
+            Some(Answer::Never) => (never(), false),
+            None => (self.own_body(run, op, attempt), true),
+        };
+        Body::new(run.signals.clone(), op, attempt, future, counts)
+    }
+
+    fn own_body(&self, run: &Arc<Run>, op: OpId, attempt: u32) -> BoxFuture<'a, Ended> {
+        let label = self.operation.label.clone();
+        let cx = StepContext::new(run.clone(), op, label, attempt);
+        // Making the future runs the user's expression, which may panic as the future itself may.
+        catch_unwind(AssertUnwindSafe(|| self.start.start(cx))).unwrap_or_else(|panic| ready(Err(panicked(&*panic))))
+    }
+}
+
+impl Future for Attempts<'_> {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Outcome> {
+        let this = &mut *self;
+        match this.operation.poll(task) {
+            OpPoll::Ready(outcome) => {
+                this.body = None;
+                return Poll::Ready(outcome);
+            }
+            OpPoll::Pending { attempt: Some(attempt) } => this.run_attempt(attempt),
+            OpPoll::Pending { attempt: None } => this.body = None,
+        }
+        Poll::Pending
+    }
+}
+
+/// The body of one attempt, with the waker it is polled with.
+struct Body<'a> {
+    attempt: u32,
+    future: Option<BoxFuture<'a, Ended>>,
+    wake: Arc<BodyWake>,
+    waker: Waker,
+    signals: Arc<Signals>,
+    /// Whether it is something that can still happen by itself.
+    counts: bool,
+}
+
+impl<'a> Body<'a> {
+    fn new(signals: Arc<Signals>, op: OpId, attempt: u32, future: BoxFuture<'a, Ended>, counts: bool) -> Self {
+        let wake = BodyWake::new(signals.clone(), op);
+        let waker = Waker::from(wake.clone());
+        if counts {
+            signals.body_began();
+        }
+        Self { attempt, future: Some(future), wake, waker, signals, counts }
+    }
+
+    fn poll(&mut self) -> Poll<Ended> {
+        let Some(future) = self.future.as_mut().filter(|_| self.wake.take()) else { return Poll::Pending };
+        let mut cx = Context::from_waker(&self.waker);
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))) {
+            Ok(poll) => poll,
+            Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+        }
+    }
+}
+
+impl Drop for Body<'_> {
+    fn drop(&mut self) {
+        if self.counts {
+            self.signals.body_ended();
+        }
+        let future = self.future.take();
+        // A panic while a body is dropped must not be taken for one of the workflow's code, nor abort a panic in flight.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            tracing::warn!(message = panic_message(&*panic), "a step's body panicked while it was dropped");
+        }
+    }
+}
+
+fn ready<'a>(ended: Ended) -> BoxFuture<'a, Ended> {
+    Box::pin(std::future::ready(ended))
+}
+
+fn never<'a>() -> BoxFuture<'a, Ended> {
+    Box::pin(std::future::pending())
+}
+
+/// What a panic of a body is recorded as.
+fn panicked(panic: &(dyn Any + Send)) -> FailureData {
+    FailureData::new(FailureKind::Panicked, "", panic_message(panic))
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text
+    } else {
+        "a panic without a message"
+    }
+}

@@ -1,0 +1,123 @@
+//! One run as its operations see it: the state machine behind a lock, and the tasks that wait for its outcomes.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use super::signals::Signals;
+use crate::journal::machine::{Machine, OpId, OpPoll, RunInfo};
+use crate::journal::path::Path;
+use crate::words::failure::FailureData;
+use crate::words::id::InstanceId;
+use crate::words::payload::Payload;
+
+/// What the contexts of a run share with its driver.
+pub(crate) struct Run {
+    core: Mutex<Core>,
+    pub(super) signals: Arc<Signals>,
+    /// As the machine has it; here it is read without the lock.
+    pub(super) info: RunInfo,
+    /// What answers instead of bodies, in tests.
+    pub(super) stand_in: Option<Arc<dyn StandIn>>,
+}
+
+struct Core {
+    machine: Machine,
+    /// The task of each operation that waits, by its index.
+    tasks: Vec<Option<Waker>>,
+    /// The future is being dropped: its operations are not dropped by the code.
+    closed: bool,
+}
+
+/// Answers instead of step bodies, in tests.
+pub(crate) trait StandIn: Send + Sync {
+    /// What answers an attempt; `None` for the step's own body.
+    fn body(&self, attempt: &Attempt<'_>) -> Option<Answer>;
+}
+
+/// An attempt of a step that begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) instance: &'a InstanceId,
+    pub(crate) name: &'a str,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) path: &'a Path,
+    /// From 1.
+    pub(crate) number: u32,
+}
+
+/// What a stand-in does.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// It ends at once.
+    End(Result<Payload, FailureData>),
+    /// It never ends.
+    Never,
+}
+
+impl Run {
+    pub(super) fn new(machine: Machine, stand_in: Option<Arc<dyn StandIn>>) -> Arc<Self> {
+        let info = machine.info().clone();
+        let core = Mutex::new(Core { machine, tasks: Vec::new(), closed: false });
+        Arc::new(Self { core, signals: Arc::default(), info, stand_in })
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        // The machine runs no code of the user but `readable`, which catches its panics, so it is whole.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls the machine.
+    pub(super) fn machine<T>(&self, call: impl FnOnce(&mut Machine) -> T) -> T {
+        call(&mut self.core().machine)
+    }
+
+    /// Where an operation stands. While it is pending, `task` is woken when there is something to do for it.
+    pub(super) fn poll(&self, op: OpId, task: &Waker) -> OpPoll {
+        let mut core = self.core();
+        let poll = core.machine.poll(op);
+        let index = op.index();
+        if core.tasks.len() <= index {
+            core.tasks.resize(index + 1, None);
+        }
+        match (&poll, &mut core.tasks[index]) {
+            (OpPoll::Ready(_), slot) => *slot = None,
+            (OpPoll::Pending { .. }, Some(known)) => known.clone_from(task),
+            (OpPoll::Pending { .. }, slot) => *slot = Some(task.clone()),
+        }
+        poll
+    }
+
+    /// The future of an operation is dropped before its outcome was taken.
+    pub(super) fn drop_op(&self, op: OpId) {
+        let mut core = self.core();
+        if core.closed {
+            return;
+        }
+        core.machine.drop_op(op);
+        if let Some(slot) = core.tasks.get_mut(op.index()) {
+            *slot = None;
+        }
+    }
+
+    /// Wakes the task of an operation, on behalf of the driver.
+    pub(super) fn wake(&self, op: OpId) {
+        let task = self.core().tasks.get(op.index()).and_then(Clone::clone);
+        if let Some(task) = task {
+            self.signals.wake_as_ours(&task);
+        }
+    }
+
+    /// From now on operations are dropped because their memory is given up, not by the workflow's code.
+    pub(super) fn close(&self) {
+        let mut core = self.core();
+        core.closed = true;
+        core.tasks.clear();
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("info", &self.info).finish_non_exhaustive()
+    }
+}

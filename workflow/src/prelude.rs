@@ -1,0 +1,14 @@
+//! What workflow code uses: `use workflow::prelude::*;`.
+
+pub use crate::authoring::child::Child;
+pub use crate::authoring::event::Event;
+pub use crate::authoring::facts::{changed, info, now};
+pub use crate::authoring::join::{join_all, try_join_all};
+pub use crate::authoring::part::Part;
+pub use crate::authoring::random::{random, uuid};
+pub use crate::authoring::sleep::{sleep, sleep_until};
+pub use crate::authoring::step::StepContext;
+pub use crate::authoring::timeout::timeout;
+pub use crate::authoring::wait::{wait_for, wait_for_type};
+pub use crate::error::{BlockError, ChildError, Failure, Fatal, FatalError, FatalResult, StepError, TimedOut};
+pub use crate::journal::command::ParentClose;
