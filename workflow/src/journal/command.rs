@@ -439,6 +439,9 @@ pub struct Claimed {
     pub suspect: bool,
     /// How long it was paused since its owner last looked, in milliseconds.
     pub shift_ms: i64,
+    /// Position of the newest message accepted so far. Those up to it that are not in `granted` were consumed: an owner
+    /// has seen all up to here, whatever its records say of it.
+    pub arrivals: u64,
     /// Time, control, and every message not consumed.
     pub granted: Granted,
 }

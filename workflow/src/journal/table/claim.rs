@@ -92,6 +92,7 @@ pub(super) fn claimed(id: &InstanceId, head: &Head, now: Timestamp) -> Claimed {
         started_at: head.started_at,
         suspect: head.suspect != Suspect::No,
         shift_ms: head.shift_ms,
+        arrivals: head.arrivals,
         granted: Granted { v: head.v, now, pause: head.pause, messages: Vec::new() },
     }
 }
