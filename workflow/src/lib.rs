@@ -5,6 +5,7 @@
 pub mod __private;
 mod authoring;
 mod definition;
+pub mod engine;
 pub mod error;
 pub mod journal;
 pub mod prelude;

@@ -1,0 +1,99 @@
+//! How the worker's loops are woken: by hints of the store, and by each other.
+//!
+//! A bell is only a shortcut: each loop also looks by itself now and then.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::words::time::Timestamp;
+
+/// The bells of one worker.
+#[derive(Debug)]
+pub(super) struct Bells {
+    partitions: Vec<PartitionBells>,
+    /// This worker queued commands for other instances: send them at once.
+    pub(super) outbox_here: Notify,
+    /// Some worker may have queued commands for other instances.
+    pub(super) outbox: Notify,
+}
+
+/// The bells of the loops of one partition.
+#[derive(Debug)]
+pub(super) struct PartitionBells {
+    /// There may be work to claim.
+    pub(super) work: Notify,
+    /// There may be something for this session: a wake, or a notice.
+    pub(super) inbox: Notify,
+    pub(super) timer: TimerBell,
+}
+
+impl Bells {
+    pub(super) fn new(partitions: usize) -> Self {
+        let partition = || PartitionBells { work: Notify::new(), inbox: Notify::new(), timer: TimerBell::default() };
+        Self {
+            partitions: (0..partitions).map(|_| partition()).collect(),
+            outbox_here: Notify::new(),
+            outbox: Notify::new(),
+        }
+    }
+
+    pub(super) fn of(&self, partition: usize) -> &PartitionBells {
+        &self.partitions[partition]
+    }
+
+    /// There may be work in any partition.
+    pub(super) fn work(&self) {
+        self.partitions.iter().for_each(|bells| bells.work.notify_one());
+    }
+
+    /// There may be something for the session in any partition.
+    pub(super) fn inbox(&self) {
+        self.partitions.iter().for_each(|bells| bells.inbox.notify_one());
+    }
+
+    /// A timer was set for this time, in some partition.
+    pub(super) fn timer(&self, due: Timestamp) {
+        self.partitions.iter().for_each(|bells| bells.timer.set(due));
+    }
+}
+
+/// The earliest known timer, and a bell for earlier ones.
+#[derive(Debug)]
+pub(super) struct TimerBell {
+    earliest: AtomicI64,
+    bell: Notify,
+}
+
+impl Default for TimerBell {
+    fn default() -> Self {
+        Self { earliest: AtomicI64::new(i64::MAX), bell: Notify::new() }
+    }
+}
+
+impl TimerBell {
+    /// A timer was set; rings when it is earlier than all others known.
+    pub(super) fn set(&self, due: Timestamp) {
+        if self.earliest.fetch_min(due.as_millis(), Ordering::AcqRel) > due.as_millis() {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Forgets what is known: the store is about to be asked.
+    pub(super) fn forget(&self) {
+        self.earliest.store(i64::MAX, Ordering::Release);
+    }
+
+    /// The earliest timer known.
+    pub(super) fn earliest(&self) -> Option<Timestamp> {
+        let millis = self.earliest.load(Ordering::Acquire);
+        (millis != i64::MAX).then(|| Timestamp::from_millis(millis))
+    }
+
+    /// Ready when an earlier timer was set than those known before, or after this long.
+    pub(super) async fn wait(&self, at_most: Duration) {
+        // Either way the loop looks at the earliest timer again.
+        let _ = tokio::time::timeout(at_most, self.bell.notified()).await;
+    }
+}

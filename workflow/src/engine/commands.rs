@@ -1,0 +1,339 @@
+//! Group commit: every write of an engine goes through here, one lane per partition of the store.
+//!
+//! ```text
+//! send() ──▶ queue ──▶ worker 1 ─▶ Store::execute ─▶ replies
+//! send() ──▶ (one  ──▶ worker 2 ─▶ …                         few batches in flight;
+//! send() ──▶  lane)──▶ worker 3                              each drains what is queued, nobody waits to fill
+//! ```
+//!
+//! Owns the commands until they are answered: a caller that goes away never cancels a write. An outcome that is not
+//! known is asked for again, with the same commands and therefore the same request ids, until the store answers. Never
+//! looks into payloads. Called by everything that writes: drives, claims, sweeps, clients.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::estimate::StoreTime;
+use super::lane::{Answer, Batch, Lane};
+use super::supervise::{Supervisor, lock};
+use crate::journal::command::{Claim, ClaimReply, Command, Create, CreateReply, OwnReply, OwnerWrite, Reply};
+use crate::store::{Store, StoreError};
+use crate::words::id::InstanceId;
+
+/// Batches in flight at once for each partition: one is on its way while the next is gathered and the last is answered.
+const IN_FLIGHT: usize = 3;
+/// The first pause before a batch is sent again.
+const RESEND_FIRST: Duration = Duration::from_millis(20);
+/// The longest.
+const RESEND_LONGEST: Duration = Duration::from_secs(2);
+
+/// How the store answers this engine's writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreHealth {
+    /// Whether the newest batch was answered.
+    pub answering: bool,
+    /// Batches that were sent again because their outcome was not known.
+    pub resends: u64,
+    /// The newest error.
+    pub last_error: Option<String>,
+}
+
+/// The way to the store for everything that writes.
+pub struct Commands {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn Store>,
+    lanes: Vec<Lane>,
+    time: Arc<StoreTime>,
+    answering: AtomicBool,
+    resends: AtomicU64,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Commands {
+    /// Starts the workers of every partition under this supervisor.
+    pub(crate) fn start(store: Arc<dyn Store>, time: Arc<StoreTime>, supervisor: &Supervisor) -> Self {
+        let lanes = (0..store.partitions()).map(|_| Lane::new()).collect();
+        let shared = Arc::new(Shared {
+            store,
+            lanes,
+            time,
+            answering: AtomicBool::new(true),
+            resends: AtomicU64::new(0),
+            last_error: Mutex::new(None),
+        });
+        for partition in 0..shared.lanes.len() {
+            for worker in 0..IN_FLIGHT {
+                let shared = shared.clone();
+                supervisor.watch(format!("commands {partition}.{worker}"), move || {
+                    let shared = shared.clone();
+                    async move { shared.work(partition).await }
+                });
+            }
+        }
+        Self { shared }
+    }
+
+    /// Carries out a command and gives its answer.
+    ///
+    /// A store that cannot be reached is tried again without end. Dropping the future after it was polled once does not
+    /// take the command back.
+    ///
+    /// # Errors
+    /// When the store holds damaged data where the command looks, or the engine shuts down. Whether the command was
+    /// carried out is then not known.
+    ///
+    /// # Durability
+    /// What was answered is kept, to the durability of the store.
+    pub async fn send(&self, command: Command) -> Result<Reply, StoreError> {
+        let partition = self.partition_of(&command);
+        self.send_to(partition, command).await
+    }
+
+    /// As [`Self::send`], to the partition named: for commands that are not about one instance.
+    pub(crate) async fn send_to(&self, partition: usize, command: Command) -> Result<Reply, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(partition, command, Answer::Caller(answer), None).await;
+        answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
+    }
+
+    /// As [`Self::send`], for at most this long.
+    ///
+    /// # Errors
+    /// Also when there was no answer in time. A command that may have been sent may still be carried out.
+    pub async fn send_within(&self, command: Command, limit: Duration) -> Result<Reply, StoreError> {
+        let partition = self.partition_of(&command);
+        self.send_to_within(partition, command, limit).await
+    }
+
+    /// As [`Self::send_within`], to the partition named.
+    pub(crate) async fn send_to_within(
+        &self,
+        partition: usize,
+        command: Command,
+        limit: Duration,
+    ) -> Result<Reply, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let deadline = Instant::now() + limit;
+        let answered = async {
+            self.submit(partition, command, Answer::Caller(answer), Some(deadline)).await;
+            answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
+        };
+        tokio::time::timeout_at(deadline, answered).await.unwrap_or_else(|_| {
+            let message = lock(&self.shared.last_error).clone();
+            Err(self.shared.unavailable(message.unwrap_or_else(|| format!("no answer within {limit:?}"))))
+        })
+    }
+
+    /// Queues a command, to be answered on the channel given back: for several at once.
+    pub(crate) async fn begin(&self, command: Command) -> oneshot::Receiver<Result<Reply, StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        let partition = self.partition_of(&command);
+        self.submit(partition, command, Answer::Caller(answer), None).await;
+        answered
+    }
+
+    /// Carries out a create; `then` gets the answer even when the caller is gone.
+    pub(crate) async fn create_then(
+        &self,
+        create: Create,
+        then: impl FnOnce(Result<CreateReply, StoreError>) + Send + 'static,
+    ) {
+        let command = Command::Create(create);
+        let partition = self.partition_of(&command);
+        let shared = Arc::downgrade(&self.shared);
+        let answer = move |reply| {
+            then(match reply {
+                Ok(Reply::Create(reply)) => Ok(reply),
+                Err(error) => Err(error),
+                Ok(_) => Err(match shared.upgrade() {
+                    Some(shared) => shared.misfit(),
+                    None => StoreError::Damaged { store: String::new(), message: MISFIT.to_owned() },
+                }),
+            });
+        };
+        self.submit(partition, command, Answer::Call(Box::new(answer)), None).await;
+    }
+
+    /// Carries out an owner's write.
+    pub(crate) async fn own(&self, write: OwnerWrite) -> Result<OwnReply, StoreError> {
+        match self.send(Command::Own(write)).await? {
+            Reply::Own(reply) => Ok(reply),
+            _ => Err(self.shared.misfit()),
+        }
+    }
+
+    /// Claims from one partition.
+    pub(crate) async fn claim(&self, partition: usize, claim: Claim) -> Result<ClaimReply, StoreError> {
+        match self.send_to(partition, Command::Claim(claim)).await? {
+            Reply::Claim(reply) => Ok(reply),
+            _ => Err(self.shared.misfit()),
+        }
+    }
+
+    /// How many partitions there are.
+    pub(crate) fn partitions(&self) -> usize {
+        self.shared.lanes.len()
+    }
+
+    /// How the store answers.
+    pub(crate) fn health(&self) -> StoreHealth {
+        StoreHealth {
+            answering: self.shared.answering.load(Ordering::Relaxed),
+            resends: self.shared.resends.load(Ordering::Relaxed),
+            last_error: lock(&self.shared.last_error).clone(),
+        }
+    }
+
+    /// What is answered when the engine is gone before the store answered.
+    pub(crate) fn gone(&self) -> StoreError {
+        self.shared.gone()
+    }
+
+    /// What is answered when the store answered something else than what was asked.
+    pub(crate) fn misfit(&self) -> StoreError {
+        self.shared.misfit()
+    }
+
+    async fn submit(&self, partition: usize, command: Command, answer: Answer, deadline: Option<Instant>) {
+        let lane = &self.shared.lanes[partition];
+        lane.push(command, answer, deadline).await;
+    }
+
+    fn partition_of(&self, command: &Command) -> usize {
+        instance_of(command).map_or(0, |id| self.shared.store.partition_of(id))
+    }
+}
+
+impl fmt::Debug for Commands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Commands").field("health", &self.health()).finish_non_exhaustive()
+    }
+}
+
+fn instance_of(command: &Command) -> Option<&InstanceId> {
+    match command {
+        Command::Create(create) => Some(&create.id),
+        Command::Send(send) => Some(&send.id),
+        Command::Control(control) => Some(&control.id),
+        Command::Own(write) => Some(&write.owner.id),
+        Command::Sent { source, .. } => Some(source),
+        Command::OpenSession { .. }
+        | Command::CloseSession { .. }
+        | Command::Fence { .. }
+        | Command::Recover { .. }
+        | Command::Claim(_)
+        | Command::WakeDue { .. }
+        | Command::Unstick { .. }
+        | Command::Expire { .. } => None,
+    }
+}
+
+const MISFIT: &str = "it answered another command than the one that was sent";
+
+impl Shared {
+    async fn work(&self, partition: usize) -> Result<(), StoreError> {
+        let lane = &self.lanes[partition];
+        loop {
+            let batch = lane.next_batch().await;
+            self.carry_out(partition, batch).await;
+        }
+    }
+
+    /// Sends a batch until each of its commands is answered.
+    async fn carry_out(&self, partition: usize, mut batch: Batch<'_>) {
+        let mut backoff = Backoff::new(RESEND_FIRST, RESEND_LONGEST);
+        while let Err(error) = self.try_once(partition, &mut batch).await {
+            if lasting(&error) {
+                if batch.len() == 1 {
+                    return batch.fail(&error);
+                }
+                self.one_by_one(partition, &mut batch).await;
+                continue;
+            }
+            self.resends.fetch_add(1, Ordering::Relaxed);
+            backoff.pause().await;
+            batch.forget_late(&error);
+        }
+    }
+
+    /// One of the commands meets damage: it alone must fail, not its neighbours.
+    async fn one_by_one(&self, partition: usize, batch: &mut Batch<'_>) {
+        let mut unanswered = Vec::new();
+        while let Some(mut single) = batch.split_first() {
+            match self.try_once(partition, &mut single).await {
+                Ok(()) => {}
+                Err(error) if lasting(&error) => single.fail(&error),
+                Err(_) => unanswered.extend(single.take()),
+            }
+        }
+        batch.restore(unanswered);
+    }
+
+    async fn try_once(&self, partition: usize, batch: &mut Batch<'_>) -> Result<(), StoreError> {
+        if batch.len() == 0 {
+            return Ok(());
+        }
+        let outcome = match self.store.execute(partition, batch.commands()).await {
+            Ok(replies) if replies.len() == batch.len() => Ok(replies),
+            Ok(_) => Err(self.misfit()),
+            Err(error) => Err(error),
+        };
+        self.answering.store(outcome.is_ok(), Ordering::Relaxed);
+        match outcome {
+            Ok(replies) => {
+                self.hear(&replies);
+                batch.answer(replies);
+                Ok(())
+            }
+            Err(error) => {
+                let message = error.to_string();
+                let known = lock(&self.last_error).replace(message.clone());
+                // One line for each new kind of trouble, not one for each try.
+                if known.as_ref() != Some(&message) {
+                    tracing::warn!(error = message, commands = batch.len(), "the store did not carry out a batch");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Sets the estimate of the store's time: at once, as it ages from the moment an answer came.
+    fn hear(&self, replies: &[Reply]) {
+        let said = replies.iter().rev().find_map(|reply| match reply {
+            Reply::Own(OwnReply::Ok(granted) | OwnReply::Continue(granted)) => Some(granted.now),
+            Reply::Claim(ClaimReply::Given { now, .. }) => Some(*now),
+            Reply::Create(CreateReply::Created { claimed: Some(claimed) }) => Some(claimed.granted.now),
+            _ => None,
+        });
+        if let Some(said) = said {
+            self.time.heard(said);
+        }
+    }
+
+    fn misfit(&self) -> StoreError {
+        StoreError::Damaged { store: self.store.describe(), message: MISFIT.to_owned() }
+    }
+
+    fn gone(&self) -> StoreError {
+        self.unavailable("the engine has shut down".to_owned())
+    }
+
+    fn unavailable(&self, message: String) -> StoreError {
+        StoreError::Unavailable { store: self.store.describe(), message }
+    }
+}
+
+/// Whether sending the same again gives the same error.
+const fn lasting(error: &StoreError) -> bool {
+    matches!(error, StoreError::Damaged { .. } | StoreError::Url { .. })
+}

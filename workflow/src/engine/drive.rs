@@ -1,0 +1,403 @@
+//! One instance being driven, in one task: from the claim to the write that suspends, ends or parks it.
+//!
+//! ```text
+//! claimed ─▶ (suspect: wait for the turn, mark) ─▶ from memory, or load and decode ─▶ ┐
+//!   ┌──────────────────────────────────────────────────────────────────────────────────┘
+//!   ├▶ advance ─▶ Write ─▶ Commands ─▶ granted ─┐   no hop between steps: after an answer the same task goes on
+//!   │      └────▶ Idle: a body's wake, a notice, │   time, a look at the head now and then
+//!   └────────────────────────────────────────────┘
+//! ```
+//!
+//! What the store answers decides: fenced, stale, gone or behind, and everything in memory is dropped, bodies included.
+//! Each write names session, run and state version ([`super::holding::Holding`]). Never decides what a run does next:
+//! that is the machine's, behind [`RunTask`].
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::drives::{Entered, Tell};
+use super::holding::{Holding, Over, Written, nothing};
+use super::session::Session;
+use super::sticky::Point;
+use super::supervise::panic_message;
+use super::worker::Worker;
+use crate::authoring::task::{Action, RunTask};
+use crate::journal::command::{Claimed, Ending, Granted, InstanceSpec, PauseReason, Then, Write};
+use crate::journal::machine::{LIMIT_EXCEEDED, RunInfo, RunStart};
+use crate::journal::record::Record;
+use crate::words::failure::{FailureData, FailureKind};
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
+
+/// After a hint that the instance may have changed, the drive looks after this: a body that ends sooner makes the look
+/// needless.
+const CHECK_AFTER: Duration = Duration::from_millis(20);
+/// A look at the head may take this long.
+const CHECK_LIMIT: Duration = Duration::from_secs(1);
+/// Pauses between tries to load a journal.
+const LOAD_FIRST: Duration = Duration::from_millis(20);
+/// The longest.
+const LOAD_LONGEST: Duration = Duration::from_secs(2);
+/// The longest retry delay that is slept in memory, unless a tenth of the lease is less.
+const SHORT_DELAY_MAX: Duration = Duration::from_secs(1);
+
+/// Drives an instance that was given to this session until it waits, ends, parks or is lost.
+pub(super) async fn run(
+    worker: Arc<Worker>,
+    session: Arc<Session>,
+    claimed: Claimed,
+    entered: Entered,
+    slot: OwnedSemaphorePermit,
+) {
+    let id = claimed.id.clone();
+    let mut drive = Drive::new(worker.clone(), session, &claimed, &entered);
+    let over = match caught(drive.go(claimed)).await {
+        Ok(over) => over,
+        Err(panic) => drive.park_after_panic(panic_message(&*panic).to_owned()).await,
+    };
+    tracing::debug!(instance = %id, %over, "a drive is over");
+    match over {
+        Over::Suspended(task, point) => drop(worker.sticky.keep(id, point, *task)),
+        Over::Behind => drive.holding.hand_back_after_loss().await,
+        Over::Ended | Over::Released | Over::Lost => {}
+    }
+    drop(entered);
+    drop(slot);
+}
+
+/// Makes a panic of the engine's own code an answer. The code of users is caught closer to it.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+struct Drive {
+    worker: Arc<Worker>,
+    holding: Holding,
+    spec: Arc<InstanceSpec>,
+    created_at: Timestamp,
+    /// While it is a suspect that is being tried.
+    trial: Option<Trial>,
+    /// The worker stops: no new body starts, and the run is handed back when those that run have ended.
+    draining: bool,
+    /// When to look at the head at the latest.
+    check_at: Instant,
+}
+
+struct Trial {
+    _turn: OwnedSemaphorePermit,
+    /// Survived until then, it is no suspect any more.
+    until: Instant,
+}
+
+impl Drive {
+    fn new(worker: Arc<Worker>, session: Arc<Session>, claimed: &Claimed, entered: &Entered) -> Self {
+        let check_at = Instant::now() + worker.lease / 3;
+        Self {
+            holding: Holding::new(worker.clone(), session, claimed, entered.signal().clone()),
+            worker,
+            spec: claimed.spec.clone(),
+            created_at: claimed.created_at,
+            trial: None,
+            draining: false,
+            check_at,
+        }
+    }
+
+    async fn go(&mut self, claimed: Claimed) -> Over {
+        match self.steps(claimed).await {
+            Ok(over) | Err(over) => over,
+        }
+    }
+
+    async fn steps(&mut self, mut claimed: Claimed) -> Result<Over, Over> {
+        if claimed.suspect {
+            self.begin_trial(&mut claimed).await?;
+        }
+        let mut task = self.task(claimed).await?;
+        loop {
+            if !self.draining && self.holding.signal.was_told(Tell::Drain) {
+                self.draining = true;
+                // As a pause asked for by the worker itself: no new body starts.
+                let now = self.holding.told_at;
+                task.granted(Granted { v: self.holding.v, now, pause: true, messages: Vec::new() });
+            }
+            match task.advance(self.worker.time.now()) {
+                Action::Idle { until } => self.idle(&mut task, until).await?,
+                Action::Write(mut write) => {
+                    if self.draining && matches!(write.then, Then::Suspend { paused: true, .. }) {
+                        write.then = Then::Release;
+                    }
+                    let last = After::of(&write.then);
+                    match (self.write(Some(&mut task), write).await?, last) {
+                        (Written::Ok(granted), After::GoOn) | (Written::Continue(granted), _) => {
+                            self.pass(&task, granted);
+                        }
+                        (Written::Ok(_), After::Sleep) => return Ok(self.suspended(task)),
+                        (Written::Ok(_), After::HandedBack) => return Ok(Over::Released),
+                        (Written::Ok(_), After::End) => return Ok(Over::Ended),
+                        (Written::Full, _) => return self.end_at_limit().await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells the run what the store said.
+    fn pass(&self, task: &RunTask, granted: Granted) {
+        task.granted(Granted { pause: granted.pause || self.draining, ..granted });
+    }
+
+    async fn write(&mut self, task: Option<&mut RunTask>, write: Write) -> Result<Written, Over> {
+        let records = !write.records.is_empty();
+        let written = self.holding.write(task, write).await?;
+        if records && !matches!(written, Written::Full) {
+            // A committed record clears a suspect: others may have their turn.
+            self.trial = None;
+        }
+        self.check_at = Instant::now() + self.worker.lease / 3;
+        Ok(written)
+    }
+
+    fn suspended(&self, task: RunTask) -> Over {
+        let point = Point {
+            seed: self.spec.seed,
+            created_at: self.created_at,
+            run: self.holding.run,
+            records: self.holding.records,
+            v: self.holding.v,
+        };
+        Over::Suspended(Box::new(task), point)
+    }
+
+    /// Waits for its turn to be tried alone, and says so in the store before anything of it is decoded.
+    async fn begin_trial(&mut self, claimed: &mut Claimed) -> Result<(), Over> {
+        let turn = match self.worker.trial.clone().try_acquire_owned() {
+            Ok(turn) => turn,
+            Err(TryAcquireError::Closed) => return Err(Over::Lost),
+            Err(TryAcquireError::NoPermits) => self.wait_for_turn().await?,
+        };
+        let Written::Ok(granted) = self.write(None, nothing(Then::Mark)).await? else { return Err(Over::Lost) };
+        self.trial = Some(Trial { _turn: turn, until: Instant::now() + self.worker.lease });
+        claimed.granted.messages.extend(granted.messages);
+        claimed.granted = Granted { messages: std::mem::take(&mut claimed.granted.messages), ..granted };
+        Ok(())
+    }
+
+    async fn wait_for_turn(&mut self) -> Result<OwnedSemaphorePermit, Over> {
+        tokio::select! {
+            biased;
+            () = self.holding.signal.until_told(&[Tell::Stop, Tell::Drain]) => {}
+            turn = self.worker.trial.clone().acquire_owned() => return turn.map_err(|_| Over::Lost),
+        }
+        if self.holding.signal.was_told(Tell::Stop) {
+            return Err(Over::Lost);
+        }
+        self.write(None, nothing(Then::Release)).await?;
+        Err(Over::Released)
+    }
+
+    /// The run, from memory if it stands where it was left there, else from its journal.
+    async fn task(&mut self, claimed: Claimed) -> Result<RunTask, Over> {
+        match self.worker.sticky.take(&claimed) {
+            Some(Ok(task)) => {
+                task.reclaimed(claimed.shift_ms, claimed.granted);
+                return Ok(task);
+            }
+            Some(Err(outdated)) => drop(outdated),
+            None => {}
+        }
+        let key = (claimed.spec.workflow.clone(), claimed.spec.version);
+        let Some(registration) = self.worker.registry.get(&key).copied() else {
+            // The store gives only what this worker said it knows.
+            let message = format!("this worker does not know `{}` version {}", key.0, key.1);
+            return Err(self.park(PauseReason::Unreadable { message }).await);
+        };
+        let Loaded { records, bytes } = match self.load(&claimed).await? {
+            Ok(loaded) => loaded,
+            Err(message) => return Err(self.park(PauseReason::Unreadable { message }).await),
+        };
+        let start = RunStart {
+            info: RunInfo {
+                namespace: self.worker.namespace.clone(),
+                id: claimed.id,
+                run: claimed.run,
+                spec: claimed.spec,
+                created_at: claimed.created_at,
+                started_at: claimed.started_at,
+            },
+            shift_ms: claimed.shift_ms,
+            journal_bytes: bytes,
+            granted: claimed.granted,
+            short_delay: SHORT_DELAY_MAX.min(self.worker.lease / 10),
+        };
+        Ok(RunTask::new(start, records, registration, self.worker.resources.clone(), None))
+    }
+
+    /// The run's records; `Err` when they cannot be read, in words.
+    async fn load(&mut self, claimed: &Claimed) -> Result<Result<Loaded, String>, Over> {
+        if claimed.records == 0 {
+            return Ok(Ok(Loaded::default()));
+        }
+        let mut backoff = Backoff::new(LOAD_FIRST, LOAD_LONGEST);
+        loop {
+            let reading = self.worker.store.journal(claimed.id.clone(), claimed.run, 0);
+            match self.holding.beside(None, reading).await? {
+                Ok(Some(encoded)) => return Ok(decode(&encoded, claimed.records)),
+                Ok(None) => return Err(Over::Lost),
+                Err(error) => {
+                    tracing::warn!(instance = %claimed.id, %error, "a journal could not be loaded; trying again");
+                    let pause = tokio::time::sleep(backoff.next());
+                    self.holding.beside(None, pause).await?;
+                }
+            }
+        }
+    }
+
+    /// Nothing can be done now: waits for a body, a notice, or time.
+    async fn idle(&mut self, task: &mut RunTask, until: Option<Timestamp>) -> Result<(), Over> {
+        let until = until.map(|time| Instant::now() + self.worker.time.until(time));
+        loop {
+            let signal = self.holding.signal.clone();
+            if signal.was_told(Tell::Stop) {
+                return Err(Over::Lost);
+            }
+            if signal.take(Tell::Look) {
+                return self.look(task, Then::Hold).await;
+            }
+            if signal.was_told(Tell::Drain) && !self.draining {
+                return Ok(());
+            }
+            if signal.take(Tell::Check) {
+                self.check_at = self.check_at.min(Instant::now() + CHECK_AFTER);
+            }
+            let trial_until = self.trial.as_ref().map(|trial| trial.until);
+            let next = [until, trial_until].into_iter().flatten().fold(self.check_at, Instant::min);
+            tokio::select! {
+                () = poll_fn(|cx| task.poll_woken(cx)) => return Ok(()),
+                () = signal.rung() => {}
+                () = tokio::time::sleep_until(next) => return self.time_is_up(task, next).await,
+            }
+        }
+    }
+
+    async fn time_is_up(&mut self, task: &mut RunTask, now: Instant) -> Result<(), Over> {
+        if self.trial.as_ref().is_some_and(|trial| trial.until <= now) {
+            // It survived: whatever crashes workers, it is not this.
+            self.look(task, Then::Clear).await?;
+            self.trial = None;
+        }
+        if self.check_at <= now {
+            self.check(task).await?;
+        }
+        Ok(())
+    }
+
+    /// A write of nothing, whose answer brings what happened outside.
+    async fn look(&mut self, task: &mut RunTask, then: Then) -> Result<(), Over> {
+        let write = Write { then, ..task.look() };
+        match self.write(Some(task), write).await? {
+            Written::Ok(granted) | Written::Continue(granted) => self.pass(task, granted),
+            Written::Full => {}
+        }
+        Ok(())
+    }
+
+    /// Reads the head: whether the instance is still held as it was, and whether something came that no notice told of.
+    async fn check(&mut self, task: &mut RunTask) -> Result<(), Over> {
+        self.check_at = Instant::now() + self.worker.lease / 3;
+        let reading = tokio::time::timeout(CHECK_LIMIT, self.worker.store.inspect(self.holding.id.clone()));
+        let head = match self.holding.beside(Some(task), reading).await? {
+            Ok(Ok(Some(snapshot))) => snapshot.head,
+            Ok(Ok(None)) => return Err(Over::Lost),
+            // The next look may succeed; a write will in any case.
+            Ok(Err(_)) | Err(_) => return Ok(()),
+        };
+        if head.v < self.holding.v {
+            return Err(Over::Behind);
+        }
+        if head.run != self.holding.run || !head.held_by(self.holding.session.id()) {
+            return Err(Over::Lost);
+        }
+        if head.arrivals > self.holding.seen || head.pause != self.holding.pause {
+            return self.look(task, Then::Hold).await;
+        }
+        Ok(())
+    }
+
+    async fn park(&mut self, reason: PauseReason) -> Over {
+        match self.write(None, nothing(Then::Park(reason))).await {
+            Ok(_) => Over::Ended,
+            Err(over) => over,
+        }
+    }
+
+    /// The engine's own code panicked. The run cannot go on here; it is shown, not lost.
+    async fn park_after_panic(&mut self, said: String) -> Over {
+        let message = format!("the engine panicked while it drove this run: {said}");
+        tracing::error!(instance = %self.holding.id, message, "the run is parked");
+        self.worker.counts.drive_panics.add();
+        self.park(PauseReason::Panic { message }).await
+    }
+
+    /// The journal is full: nothing but the end of the run can be written.
+    async fn end_at_limit(&mut self) -> Result<Over, Over> {
+        let message = "the journal would pass its limits; split the work into child workflows";
+        let failure = FailureData::new(FailureKind::Failed, LIMIT_EXCEEDED, message);
+        let ending = Ending { result: Err(FailureData { fatal: true, ..failure }) };
+        self.write(None, nothing(Then::Finish(ending))).await?;
+        Ok(Over::Ended)
+    }
+}
+
+/// What follows when a write is done as asked.
+#[derive(Debug, Clone, Copy)]
+enum After {
+    GoOn,
+    Sleep,
+    HandedBack,
+    End,
+}
+
+impl After {
+    const fn of(then: &Then) -> Self {
+        match then {
+            Then::Hold | Then::Clear | Then::Mark => Self::GoOn,
+            Then::Suspend { .. } => Self::Sleep,
+            Then::Release => Self::HandedBack,
+            Then::Finish(_) | Then::Park(_) => Self::End,
+        }
+    }
+}
+
+/// A journal.
+#[derive(Debug, Default)]
+struct Loaded {
+    records: Vec<Record>,
+    bytes: u64,
+}
+
+fn decode(encoded: &[Payload], records: u32) -> Result<Loaded, String> {
+    if u32::try_from(encoded.len()) != Ok(records) {
+        return Err(format!("the journal has {} records where the head counts {records}", encoded.len()));
+    }
+    let decode = |(number, bytes): (usize, &Payload)| {
+        Record::decode(bytes.as_bytes()).map_err(|damaged| format!("record {number}: {damaged}"))
+    };
+    let bytes = encoded.iter().map(|bytes| bytes.as_bytes().len() as u64).sum();
+    Ok(Loaded { records: encoded.iter().enumerate().map(decode).collect::<Result<_, _>>()?, bytes })
+}

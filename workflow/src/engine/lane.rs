@@ -1,0 +1,228 @@
+//! The queue of one partition: commands that wait to be sent, and batches of those that are being sent.
+//!
+//! Bounded in count and bytes. A command leaves it only with an answer: a batch whose worker panics puts its commands
+//! back.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
+
+use super::supervise::lock;
+use crate::journal::command::{Command, Outgoing, Reply, Then};
+use crate::store::StoreError;
+
+/// Most commands that are queued or being sent; more callers wait.
+const COMMANDS_MAX: usize = 16_384;
+/// Most commands in one batch.
+const BATCH_COMMANDS_MAX: usize = 512;
+/// Most bytes of payloads in one batch (a larger single command goes alone).
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A command whose batches panicked this often is answered with an error.
+const PANICS_MAX: u8 = 3;
+
+/// Who gets the answer.
+pub(super) enum Answer {
+    /// A caller that waits, unless it went away.
+    Caller(oneshot::Sender<Result<Reply, StoreError>>),
+    /// A function, always.
+    Call(Box<dyn FnOnce(Result<Reply, StoreError>) + Send>),
+}
+
+/// One command on its way.
+pub(super) struct Item {
+    command: Command,
+    bytes: usize,
+    answer: Answer,
+    /// Not sent again after this.
+    deadline: Option<Instant>,
+    /// How many workers panicked while they sent it.
+    panics: u8,
+    _room: OwnedSemaphorePermit,
+}
+
+/// The queue of one partition.
+pub(super) struct Lane {
+    queue: Mutex<VecDeque<Item>>,
+    filled: Notify,
+    room: Arc<Semaphore>,
+}
+
+impl Lane {
+    pub(super) fn new() -> Self {
+        Self { queue: Mutex::new(VecDeque::new()), filled: Notify::new(), room: Arc::new(Semaphore::new(COMMANDS_MAX)) }
+    }
+
+    /// Queues a command; waits while the lane is full.
+    pub(super) async fn push(&self, command: Command, answer: Answer, deadline: Option<Instant>) {
+        let room = self.room.clone().acquire_owned().await.expect("the lane's semaphore is never closed");
+        let bytes = bytes_of(&command);
+        lock(&self.queue).push_back(Item { command, bytes, answer, deadline, panics: 0, _room: room });
+        self.filled.notify_one();
+    }
+
+    /// What is queued now, up to the bounds of a batch; waits only while nothing is.
+    pub(super) async fn next_batch(&self) -> Batch<'_> {
+        loop {
+            if let Some(batch) = self.take_batch() {
+                return batch;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    fn take_batch(&self) -> Option<Batch<'_>> {
+        let mut queue = lock(&self.queue);
+        let mut bytes = 0;
+        let mut items = VecDeque::new();
+        while let Some(next) = queue.front() {
+            bytes += next.bytes;
+            let full = items.len() >= BATCH_COMMANDS_MAX || bytes > BATCH_BYTES_MAX;
+            // What made a worker panic goes alone, so that it takes no other with it again.
+            if !items.is_empty() && (full || next.panics > 0) {
+                break;
+            }
+            let alone = next.panics > 0;
+            items.extend(queue.pop_front());
+            if alone {
+                break;
+            }
+        }
+        if !queue.is_empty() {
+            self.filled.notify_one();
+        }
+        (!items.is_empty()).then_some(Batch { lane: self, items })
+    }
+
+    fn put_back(&self, items: impl DoubleEndedIterator<Item = Item>) {
+        let mut queue = lock(&self.queue);
+        for item in items.rev() {
+            queue.push_front(item);
+        }
+        self.filled.notify_one();
+    }
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane").field("queued", &lock(&self.queue).len()).finish_non_exhaustive()
+    }
+}
+
+/// Commands that are being sent. They belong to the lane: they go back to it if this is dropped by a panic.
+pub(super) struct Batch<'a> {
+    lane: &'a Lane,
+    items: VecDeque<Item>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// A copy to send; the originals stay for the next try.
+    pub(super) fn commands(&self) -> Vec<Command> {
+        self.items.iter().map(|item| item.command.clone()).collect()
+    }
+
+    /// Answers every command, in order.
+    pub(super) fn answer(&mut self, replies: Vec<Reply>) {
+        for (item, reply) in self.items.drain(..).zip(replies) {
+            item.answer(Ok(reply));
+        }
+    }
+
+    /// Answers every command with this error.
+    pub(super) fn fail(mut self, error: &StoreError) {
+        for item in self.items.drain(..) {
+            item.answer(Err(error.clone()));
+        }
+    }
+
+    /// Answers those whose deadline has passed with this error.
+    pub(super) fn forget_late(&mut self, error: &StoreError) {
+        let now = Instant::now();
+        let late = |item: &Item| item.deadline.is_some_and(|deadline| deadline <= now);
+        let (over, rest): (VecDeque<_>, VecDeque<_>) = self.items.drain(..).partition(late);
+        self.items = rest;
+        for item in over {
+            item.answer(Err(error.clone()));
+        }
+    }
+
+    /// The first command as a batch of its own.
+    pub(super) fn split_first(&mut self) -> Option<Self> {
+        let item = self.items.pop_front()?;
+        Some(Self { lane: self.lane, items: VecDeque::from([item]) })
+    }
+
+    /// Takes the commands out.
+    pub(super) fn take(mut self) -> VecDeque<Item> {
+        std::mem::take(&mut self.items)
+    }
+
+    /// Puts commands in.
+    pub(super) fn restore(&mut self, items: Vec<Item>) {
+        self.items.extend(items);
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        // Dropped with commands left: by a panic, which another try may not meet, or because the engine is gone.
+        if !std::thread::panicking() {
+            return;
+        }
+        let (failed, rest): (Vec<_>, Vec<_>) = self
+            .items
+            .drain(..)
+            .map(|item| Item { panics: item.panics + 1, ..item })
+            .partition(|item| item.panics >= PANICS_MAX);
+        self.lane.put_back(rest.into_iter());
+        for item in failed {
+            let message = "the store's code panicked while it carried this command out".to_owned();
+            item.answer(Err(StoreError::Damaged { store: String::new(), message }));
+        }
+    }
+}
+
+impl Item {
+    fn answer(self, reply: Result<Reply, StoreError>) {
+        match self.answer {
+            // A caller that went away has no use for its answer; the write is done all the same.
+            Answer::Caller(caller) => drop(caller.send(reply)),
+            Answer::Call(call) => call(reply),
+        }
+    }
+}
+
+/// Roughly how many bytes a command takes on its way to the store: its payloads.
+fn bytes_of(command: &Command) -> usize {
+    match command {
+        Command::Create(create) => create.spec.input.as_bytes().len(),
+        Command::Send(send) => send.message.payload.as_bytes().len(),
+        Command::Own(own) => {
+            let records: usize = own.write.records.iter().map(|record| record.as_bytes().len()).sum();
+            let outgoing: usize = own.write.outgoing.iter().map(bytes_of_outgoing).sum();
+            records + outgoing + bytes_of_end(&own.write.then)
+        }
+        _ => 0,
+    }
+}
+
+fn bytes_of_outgoing(outgoing: &Outgoing) -> usize {
+    match outgoing {
+        Outgoing::CreateChild { spec, .. } => spec.input.as_bytes().len(),
+        Outgoing::Deliver { message, .. } => message.payload.as_bytes().len(),
+        Outgoing::Close { .. } => 0,
+    }
+}
+
+fn bytes_of_end(then: &Then) -> usize {
+    match then {
+        Then::Finish(ending) => ending.result.as_ref().map_or(0, |output| output.as_bytes().len()),
+        _ => 0,
+    }
+}

@@ -1,0 +1,253 @@
+//! The worker's session: opened, kept alive by a heart on a thread of its own, replaced when it is lost.
+//!
+//! ```text
+//! keep() ── opens ──▶ Session ◀── revoked by: heart thread, a claim, an owner's write
+//!    │                   │
+//!    └── lost: stops every drive of it, opens the next one
+//! ```
+//!
+//! Owns the session and its heart; it never ends by itself. Everything that writes for instances takes the session from
+//! the [`Slot`] and says so when the store calls it fenced.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::backoff::jittered;
+use super::worker::Worker;
+use crate::journal::command::Command;
+use crate::store::{Beat, Heart, Store, StoreError};
+use crate::words::id::SessionId;
+
+/// A heart whose thread ended without being told to is replaced after this.
+const HEART_PAUSE: Duration = Duration::from_millis(100);
+
+/// One session of this worker.
+pub(crate) struct Session {
+    id: SessionId,
+    since: Instant,
+    revoked: watch::Sender<bool>,
+    heart_ended: Notify,
+}
+
+impl Session {
+    pub(super) fn new() -> Self {
+        Self {
+            id: SessionId::generate(),
+            since: Instant::now(),
+            revoked: watch::channel(false).0,
+            heart_ended: Notify::new(),
+        }
+    }
+
+    pub(crate) const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// How long it has lived.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// The store says that it is fenced: nothing it writes is accepted any more.
+    pub(crate) fn revoke(&self) {
+        self.revoked.send_replace(true);
+    }
+
+    pub(crate) fn is_revoked(&self) -> bool {
+        *self.revoked.borrow()
+    }
+
+    /// Ready once it is revoked.
+    pub(super) async fn until_revoked(&self) {
+        // The sender lives as long as `self`, so this only ends with the value.
+        let _ = self.revoked.subscribe().wait_for(|revoked| *revoked).await;
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id).field("revoked", &self.is_revoked()).finish_non_exhaustive()
+    }
+}
+
+/// The session to use now; none while one is being opened and after the shutdown.
+#[derive(Debug)]
+pub(crate) struct Slot(watch::Sender<Option<Arc<Session>>>);
+
+impl Slot {
+    pub(super) fn new() -> Self {
+        Self(watch::channel(None).0)
+    }
+
+    /// The session, if it is not known to be revoked.
+    pub(crate) fn current(&self) -> Option<Arc<Session>> {
+        self.0.borrow().clone().filter(|session| !session.is_revoked())
+    }
+
+    /// Waits until there is one.
+    pub(crate) async fn get(&self) -> Arc<Session> {
+        let mut slot = self.0.subscribe();
+        loop {
+            if let Some(session) = self.current() {
+                return session;
+            }
+            // The sender lives as long as `self`.
+            let _ = slot.changed().await;
+        }
+    }
+
+    fn set(&self, session: Option<Arc<Session>>) {
+        self.0.send_replace(session);
+    }
+}
+
+/// Keeps a session open until the worker closes.
+pub(super) async fn keep(worker: Arc<Worker>) -> Result<(), StoreError> {
+    while !worker.is_stopping() {
+        let session = open(&worker).await?;
+        let published = Published::new(&worker, session.clone());
+        let revoked = tokio::select! {
+            revoked = live(&worker, &session) => revoked?,
+            () = worker.until_closed() => return Ok(()),
+        };
+        drop(published);
+        if revoked {
+            worker.counts.lost_sessions.add();
+            tracing::warn!(session = ?session.id, "the session was fenced: its instances go to others");
+        }
+    }
+    Ok(())
+}
+
+async fn open(worker: &Worker) -> Result<Arc<Session>, StoreError> {
+    let session = Arc::new(Session::new());
+    for partition in 0..worker.commands.partitions() {
+        let command = Command::OpenSession { session: session.id, lease: worker.lease };
+        worker.commands.send_to(partition, command).await?;
+    }
+    tracing::debug!(session = ?session.id, "opened a session");
+    Ok(session)
+}
+
+/// Keeps the session's heart beating until it is revoked.
+async fn live(worker: &Worker, session: &Arc<Session>) -> Result<bool, StoreError> {
+    loop {
+        let _heart = HeartThread::start(&worker.store, session, worker.lease)?;
+        tokio::select! {
+            biased;
+            () = session.until_revoked() => return Ok(true),
+            () = session.heart_ended.notified() => {
+                tracing::warn!(session = ?session.id, "the heart's thread ended; it is started again");
+            }
+        }
+        tokio::time::sleep(HEART_PAUSE).await;
+    }
+}
+
+/// Takes the session out of its slot however its keeper ends, and stops what it drove.
+struct Published<'a> {
+    worker: &'a Worker,
+    session: Arc<Session>,
+}
+
+impl<'a> Published<'a> {
+    fn new(worker: &'a Worker, session: Arc<Session>) -> Self {
+        worker.session.set(Some(session.clone()));
+        Self { worker, session }
+    }
+}
+
+impl Drop for Published<'_> {
+    fn drop(&mut self) {
+        self.session.revoke();
+        self.worker.session.set(None);
+        self.worker.drives.stop(self.session.id);
+    }
+}
+
+/// The thread on which a heart beats; dropping this stops it.
+struct HeartThread {
+    /// Dropped to stop it: it notices at once, unless a beat is under way.
+    _stop: Sender<()>,
+}
+
+impl HeartThread {
+    fn start(store: &Arc<dyn Store>, session: &Arc<Session>, lease: Duration) -> Result<Self, StoreError> {
+        let (stop, stopped) = channel();
+        let (thread_store, session) = (store.clone(), session.clone());
+        let run = move || {
+            let ended = Ended(session.clone());
+            let mut beating = Beating { store: thread_store, session, lease, heart: None, trouble: false };
+            // Only a timeout means to go on: otherwise the keeper let go of its end.
+            while let Some(pause) = beating.once() {
+                if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+            }
+            drop(ended);
+        };
+        let thread = std::thread::Builder::new().name("workflow-heart".to_owned()).spawn(run);
+        match thread {
+            // It ends by itself once `stop` is gone; joining it could block an executor for as long as a beat takes.
+            Ok(_detached) => Ok(Self { _stop: stop }),
+            Err(error) => Err(StoreError::Unavailable {
+                store: store.describe(),
+                message: format!("no thread for the session's heart: {error}"),
+            }),
+        }
+    }
+}
+
+/// Tells the keeper that the thread is over, also after a panic.
+struct Ended(Arc<Session>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.heart_ended.notify_one();
+    }
+}
+
+struct Beating {
+    store: Arc<dyn Store>,
+    session: Arc<Session>,
+    lease: Duration,
+    heart: Option<Box<dyn Heart>>,
+    trouble: bool,
+}
+
+impl Beating {
+    /// One beat; how long to pause before the next, or none when the session is over.
+    fn once(&mut self) -> Option<Duration> {
+        match self.beat() {
+            Ok(Beat::Alive) => {
+                self.trouble = false;
+                Some(self.lease / 3)
+            }
+            Ok(Beat::Fenced) => {
+                self.session.revoke();
+                None
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.trouble, true) {
+                    tracing::warn!(session = ?self.session.id, %error, "a heartbeat did not reach the store");
+                }
+                // A new connection for the next try, soon: the lease is running out.
+                self.heart = None;
+                Some(jittered((self.lease / 10).min(Duration::from_millis(500))))
+            }
+        }
+    }
+
+    fn beat(&mut self) -> Result<Beat, StoreError> {
+        let heart = match &mut self.heart {
+            Some(heart) => heart,
+            none => none.insert(self.store.heart()?),
+        };
+        heart.beat(self.session.id, self.lease)
+    }
+}

@@ -1,0 +1,267 @@
+//! The periodic sweep: finds what hints did not, and what a crash left behind.
+//!
+//! Every worker sweeps; the store makes each sweep safe to repeat and to run beside others. Each loop here ends only
+//! with the worker; an error ends its current turn and the supervisor begins the next.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::backoff::jittered;
+use super::worker::Worker;
+use crate::journal::command::{Command, Reply};
+use crate::store::{SessionView, StoreError};
+use crate::words::id::SessionId;
+use crate::words::time::Timestamp;
+
+/// Most instances one command of a sweep touches: a bound on the time it takes the store.
+const LIMIT: usize = 100;
+/// How long a woken instance may wait for the session that has it in memory before it goes to anyone.
+const STUCK_AFTER: Duration = Duration::from_millis(250);
+/// How often retention is looked at.
+const EXPIRE_EVERY: Duration = Duration::from_secs(1);
+/// How often timers are looked at when none is known to be due.
+const TIMERS_EVERY: Duration = Duration::from_secs(1);
+/// The shortest pause between two looks at timers: the estimate of the store's time may be a little behind.
+const TIMERS_PAUSE: Duration = Duration::from_millis(1);
+
+/// The shortest pause between two tries to fence a session.
+const FENCE_PAUSE: Duration = Duration::from_millis(10);
+
+/// How often sessions are looked at: a quarter of the lease, from 100 ms to 1 s.
+fn sweep_every(lease: Duration) -> Duration {
+    (lease / 4).clamp(Duration::from_millis(100), Duration::from_secs(1))
+}
+
+/// Waits; false when the worker has closed.
+async fn pause(worker: &Worker, duration: Duration) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => true,
+        () = worker.until_closed() => false,
+    }
+}
+
+/// Repeats a command of a partition as long as it finds as much as it may.
+async fn exhaust(
+    worker: &Worker,
+    partition: usize,
+    command: impl Fn(usize) -> Command,
+) -> Result<(usize, Option<Timestamp>), StoreError> {
+    let mut total = 0;
+    loop {
+        let reply = worker.commands.send_to(partition, command(LIMIT)).await?;
+        let Reply::Count { done, next_due } = reply else {
+            let message = "it answered a sweep with something else than a count".to_owned();
+            return Err(StoreError::Damaged { store: worker.store.describe(), message });
+        };
+        total += done;
+        if done < LIMIT {
+            return Ok((total, next_due));
+        }
+    }
+}
+
+/// Wakes what is due, when it is due.
+pub(super) async fn wake_due(worker: Arc<Worker>, partition: usize) -> Result<(), StoreError> {
+    let bell = &worker.bells.of(partition).timer;
+    loop {
+        bell.forget();
+        let (_, next_due) = exhaust(&worker, partition, |limit| Command::WakeDue { limit }).await?;
+        if let Some(due) = next_due {
+            bell.set(due);
+        }
+        let looked = Instant::now();
+        // A timer that is set while this waits may be earlier; the wait is then made anew.
+        loop {
+            let due_in = bell.earliest().map_or(TIMERS_EVERY, |due| worker.time.until(due));
+            let left = due_in.max(TIMERS_PAUSE).min(TIMERS_EVERY.saturating_sub(looked.elapsed()));
+            let waiting_since = Instant::now();
+            tokio::select! {
+                () = bell.wait(left) => {}
+                () = worker.until_closed() => return Ok(()),
+            }
+            if waiting_since.elapsed() >= left {
+                break;
+            }
+        }
+    }
+}
+
+/// Gives to anyone what waits too long for the session that has it in memory.
+pub(super) async fn unstick(worker: Arc<Worker>) -> Result<(), StoreError> {
+    while pause(&worker, STUCK_AFTER).await {
+        for partition in 0..worker.commands.partitions() {
+            exhaust(&worker, partition, |limit| Command::Unstick { older_than: STUCK_AFTER, limit }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes what was kept long enough.
+pub(super) async fn expire(worker: Arc<Worker>) -> Result<(), StoreError> {
+    while pause(&worker, jittered(EXPIRE_EVERY)).await {
+        for partition in 0..worker.commands.partitions() {
+            exhaust(&worker, partition, |limit| Command::Expire { limit }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Revokes sessions whose workers are gone, and gives what they held to others.
+pub(super) async fn recover(worker: Arc<Worker>) -> Result<(), StoreError> {
+    let every = sweep_every(worker.lease);
+    let mut hearts = Hearts::new(worker.lease);
+    let mut wait = Duration::ZERO;
+    while pause(&worker, wait).await {
+        // After an error this loop begins anew, and with it the watch over hearts: they could not reach the store either.
+        let sessions = worker.store.sessions().await?;
+        let due = hearts.look(&sessions, Instant::now(), worker.time.now());
+        for view in sessions {
+            let revoked = view.revoked || due.contains(&view.session) && fence(&worker, &view).await?;
+            if revoked {
+                take_over(&worker, view.session).await?;
+            }
+        }
+        let due_in = hearts.next_due(Instant::now(), worker.time.now());
+        wait = due_in.map_or(every, |due| due.clamp(FENCE_PAUSE, every));
+    }
+    Ok(())
+}
+
+/// Revokes it in every partition first, so that nothing of it is written while its instances move.
+async fn fence(worker: &Worker, view: &SessionView) -> Result<bool, StoreError> {
+    let mut revoked = true;
+    for partition in 0..worker.commands.partitions() {
+        let command = Command::Fence { session: view.session, beats: view.beats };
+        revoked &= matches!(worker.commands.send_to(partition, command).await?, Reply::Fence(true));
+    }
+    Ok(revoked)
+}
+
+async fn take_over(worker: &Worker, session: SessionId) -> Result<(), StoreError> {
+    for partition in 0..worker.commands.partitions() {
+        let (moved, _) = exhaust(worker, partition, |limit| Command::Recover { session, limit }).await?;
+        if moved > 0 {
+            tracing::warn!(?session, instances = moved, "took over from a worker that is gone");
+        }
+    }
+    Ok(())
+}
+
+/// Watches the beat counters of all sessions by this worker's monotonic clock.
+#[derive(Debug)]
+struct Hearts {
+    lease: Duration,
+    seen: HashMap<SessionId, Seen>,
+    looked: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    beats: u64,
+    since: Instant,
+    expires_at: Timestamp,
+}
+
+impl Seen {
+    /// How long until both clocks agree that it is gone: this worker's, that its counter stood still for a lease, and
+    /// the store's, that its own lease is over.
+    fn due_in(&self, lease: Duration, now: Instant, store_now: Timestamp) -> Duration {
+        let still = (self.since + lease).saturating_duration_since(now);
+        still.max(self.expires_at.until(store_now))
+    }
+}
+
+impl Hearts {
+    fn new(lease: Duration) -> Self {
+        Self { lease, seen: HashMap::new(), looked: None }
+    }
+
+    /// Takes the counters in, and gives the sessions that are gone.
+    fn look(&mut self, sessions: &[SessionView], now: Instant, store_now: Timestamp) -> Vec<SessionId> {
+        // Whoever slept through half a lease has not watched: the counters may have moved and stopped again, and the
+        // hearts may have slept as well.
+        let slept = self.looked.is_some_and(|looked| now - looked > self.lease / 2 + Duration::from_secs(1));
+        if slept {
+            self.seen.clear();
+        }
+        self.looked = Some(now);
+        let before = std::mem::take(&mut self.seen);
+        for view in sessions.iter().filter(|view| !view.revoked) {
+            let same = before.get(&view.session).filter(|seen| seen.beats == view.beats);
+            let since = same.map_or(now, |seen| seen.since);
+            self.seen.insert(view.session, Seen { beats: view.beats, since, expires_at: view.expires_at });
+        }
+        let gone = self.seen.iter().filter(|(_, seen)| seen.due_in(self.lease, now, store_now).is_zero());
+        gone.map(|(session, _)| *session).collect()
+    }
+
+    /// How long until the next session is gone if its counter stands still from now on.
+    fn next_due(&self, now: Instant, store_now: Timestamp) -> Option<Duration> {
+        self.seen.values().map(|seen| seen.due_in(self.lease, now, store_now)).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(10);
+    const EXPIRED: Timestamp = Timestamp::from_millis(0);
+
+    fn view(beats: u64) -> Vec<SessionView> {
+        let session = SessionId(1);
+        vec![SessionView { session, beats, expires_at: EXPIRED, revoked: false }]
+    }
+
+    #[test]
+    fn a_heart_must_stand_still_for_a_whole_lease_while_it_is_watched() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut hearts = Hearts::new(LEASE);
+        assert!(hearts.look(&view(1), at(0), EXPIRED).is_empty());
+        assert!(hearts.look(&view(1), at(4), EXPIRED).is_empty());
+        assert_eq!(hearts.next_due(at(4), EXPIRED), Some(Duration::from_secs(6)));
+        assert!(hearts.look(&view(2), at(9), EXPIRED).is_empty(), "it beat");
+        assert!(hearts.look(&view(2), at(14), EXPIRED).is_empty());
+        assert!(hearts.look(&view(2), at(18), EXPIRED).is_empty(), "a second too early");
+        assert_eq!(hearts.look(&view(2), at(19), EXPIRED), [SessionId(1)]);
+    }
+
+    #[test]
+    fn a_lease_that_lasts_by_the_stores_clock_is_not_over() {
+        let start = Instant::now();
+        let mut hearts = Hearts::new(LEASE);
+        let expires_at = Timestamp::from_millis(60_000);
+        let view = [SessionView { session: SessionId(1), beats: 1, expires_at, revoked: false }];
+        assert!(hearts.look(&view, start, EXPIRED).is_empty());
+        let later = start + Duration::from_secs(5);
+        assert!(hearts.look(&view, later, EXPIRED).is_empty());
+        let later = start + LEASE;
+        assert!(hearts.look(&view, later, Timestamp::from_millis(59_000)).is_empty());
+        assert_eq!(hearts.next_due(later, Timestamp::from_millis(59_000)), Some(Duration::from_secs(1)));
+        assert_eq!(hearts.look(&view, later, expires_at), [SessionId(1)]);
+    }
+
+    #[test]
+    fn a_sweeper_that_slept_has_watched_nothing() {
+        let start = Instant::now();
+        let mut hearts = Hearts::new(LEASE);
+        assert!(hearts.look(&view(1), start, EXPIRED).is_empty());
+        let woken = start + Duration::from_secs(11);
+        assert!(hearts.look(&view(1), woken, EXPIRED).is_empty());
+        for seconds in [3, 6, 9] {
+            assert!(hearts.look(&view(1), woken + Duration::from_secs(seconds), EXPIRED).is_empty());
+        }
+        assert_eq!(hearts.look(&view(1), woken + LEASE, EXPIRED), [SessionId(1)]);
+    }
+
+    #[test]
+    fn the_sweep_keeps_its_bounds() {
+        assert_eq!(sweep_every(Duration::from_millis(200)), Duration::from_millis(100));
+        assert_eq!(sweep_every(Duration::from_secs(2)), Duration::from_millis(500));
+        assert_eq!(sweep_every(Duration::from_secs(60)), Duration::from_secs(1));
+    }
+}
