@@ -346,6 +346,8 @@ impl Machine {
     }
 
     pub(super) fn set_retry(&mut self, id: OpId, due: Timestamp) {
+        // A replay goes from one failed attempt to the next with no body between them.
+        self.clear_retry(id);
         self.op_mut(id).retry_at = Some(due);
         self.retries.insert((due, id));
     }

@@ -114,6 +114,22 @@ fn a_failed_attempt_is_recorded_with_its_next_due_and_suspends() {
 }
 
 #[test]
+fn attempts_that_failed_one_after_another_replay_to_the_next_one_alone() {
+    let policy = RetryPolicy { retries: 3, delay: SECOND * 60, ..RetryPolicy::default() };
+    let failed = |number: u32| Record {
+        time: at(1_000 + i64::from(number)),
+        path: Path::root().join(Kind::Step, "flaky", None, 0),
+        entry: Entry::Attempt { number, failure: failure(), due: at(60_000 * i64::from(number)) },
+    };
+    let mut script = Script::over(vec![failed(1), failed(2)]);
+    let step = script.step_with("flaky", policy, None);
+    assert_eq!(script.suspend().iter().map(|wait| wait.due).collect::<Vec<_>>(), [Some(at(120_000))]);
+    script.acknowledge(120_000);
+    assert_eq!(script.next(), Next::Run(vec![step]));
+    assert_eq!(script.machine.poll(step), OpPoll::Pending { attempt: Some(3) });
+}
+
+#[test]
 fn a_short_delay_is_slept_in_memory_but_its_failure_is_written_first() {
     let mut script = Script::begin();
     let policy = RetryPolicy { retries: 1, delay: Duration::from_millis(10), ..RetryPolicy::default() };
