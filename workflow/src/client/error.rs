@@ -1,0 +1,200 @@
+//! Why an engine did not start, or a call to it was not carried out.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::definition::InputError;
+use crate::engine::{Mode, StartError};
+use crate::journal::head::State;
+use crate::store::StoreError;
+use crate::words::id::InvalidId;
+use crate::words::limits::{BATCH_MAX, EVENTS_MAX, MAILBOX_MAX};
+use crate::words::payload::CodecError;
+
+/// Why an engine did not start, or a call to it was not carried out.
+///
+/// Unless it is [`EngineError::Store`], nothing was written: the call was refused before or by the store. None of these
+/// errors repeats a payload or a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// An option of the builder, of a create or of a list has a value that cannot be used.
+    #[error("{option}: {message}")]
+    Option {
+        /// The option's name, as it is called.
+        option: &'static str,
+        /// What is wrong with the value, and which are allowed.
+        message: String,
+    },
+    /// The engine was told of no store.
+    #[error(
+        "no store: an engine in mode {mode} shares its store with others, so it must be named; call \
+         `.store(\"sqlite:path\")` on the builder or set the environment variable WORKFLOW_STORE"
+    )]
+    NoStore {
+        /// The mode the engine was to start in.
+        mode: Mode,
+    },
+    /// The store's url is of a kind that is not known, or not compiled in.
+    #[error("{message}; known are {known}")]
+    UnknownStore {
+        /// What is wrong, without secrets.
+        message: String,
+        /// The kinds that are.
+        known: String,
+    },
+    /// The engine could not start.
+    #[error(transparent)]
+    Start(StartError),
+    /// An id, or the name of a queue, workflow or namespace, is not one.
+    #[error(transparent)]
+    InvalidId(#[from] InvalidId),
+    /// A text is longer than it may be.
+    #[error("{what} has {bytes} bytes; the limit is {max}")]
+    TooLong {
+        /// What it is.
+        what: &'static str,
+        /// How long it is, in bytes.
+        bytes: usize,
+        /// How long it may be, in bytes.
+        max: usize,
+    },
+    /// An input cannot be encoded, or the inputs take more than 1 MiB together.
+    #[error("the workflow `{workflow}`: {source}")]
+    Input {
+        /// Whose inputs.
+        workflow: String,
+        /// Why they cannot be recorded.
+        source: InputError,
+    },
+    /// An event cannot be encoded, or takes more than 1 MiB.
+    #[error("{what}: {source}")]
+    Payload {
+        /// What was being encoded.
+        what: String,
+        /// Why it cannot be.
+        source: CodecError,
+    },
+    /// A batch has more than 1,000 items. None of them was created.
+    #[error("the batch has {items} instances; the limit is {BATCH_MAX}")]
+    BatchTooLarge {
+        /// How many it has.
+        items: usize,
+    },
+    /// There is such an instance already. `.attach()` on the create gives its handle instead.
+    #[error("the instance {id} exists already: a `{workflow}`, {state}")]
+    AlreadyExists {
+        /// Its id.
+        id: String,
+        /// Its workflow.
+        workflow: String,
+        /// Its state.
+        state: State,
+    },
+    /// The instance is one of another workflow.
+    #[error("the instance {id} is a `{found}`, not a `{wanted}`")]
+    WrongWorkflow {
+        /// Its id.
+        id: String,
+        /// The workflow that was asked for.
+        wanted: String,
+        /// The workflow it is an instance of.
+        found: String,
+    },
+    /// There is no such instance: it was never created, or was deleted after its retention.
+    #[error("there is no instance {id}")]
+    NotFound {
+        /// The id.
+        id: String,
+    },
+    /// There is no such run of the instance, or it is not kept any more.
+    #[error("the instance {id} has no run {run} that is kept")]
+    NoSuchRun {
+        /// The instance.
+        id: String,
+        /// The run.
+        run: u32,
+    },
+    /// What was asked for makes no sense in the instance's state.
+    #[error("the instance {id} is {state}: it cannot be {action}")]
+    Refused {
+        /// The instance.
+        id: String,
+        /// What was asked for: `paused`, `resumed`, `terminated` or `restarted`.
+        action: &'static str,
+        /// Its state.
+        state: State,
+    },
+    /// The instance's run has ended: it takes no more events.
+    #[error("the instance {id} has ended: it takes no more events")]
+    Finished {
+        /// The instance.
+        id: String,
+    },
+    /// The instance has 1,000 events that it did not read, or has received 10,000 in this run.
+    #[error("the mailbox of the instance {id} is full: {MAILBOX_MAX} unread events, or {EVENTS_MAX} in one run")]
+    MailboxFull {
+        /// The instance.
+        id: String,
+    },
+    /// What the store holds of the instance cannot be read by this version of the program.
+    #[error("the instance {id} cannot be read: {message}")]
+    Unreadable {
+        /// The instance.
+        id: String,
+        /// What cannot be, and why.
+        message: String,
+    },
+    /// The store did not answer in time. A write may have been done or not, or may still be: ask again with the same
+    /// id, or look.
+    #[error("the store {store} did not answer within {waited:?}; whether a write was done is not known")]
+    NoAnswer {
+        /// Which, without secrets.
+        store: String,
+        /// How long was waited: the engine's patience.
+        waited: Duration,
+    },
+    /// The store could not do what it was asked. A write may have been done or not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl EngineError {
+    /// A stable word for the kind of error, for logs, metrics and replies over the wire.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Option { .. } => "option",
+            Self::NoStore { .. } => "no_store",
+            Self::UnknownStore { .. } => "unknown_store",
+            Self::Start(_) => "start",
+            Self::InvalidId(_) => "invalid_id",
+            Self::TooLong { .. } => "too_long",
+            Self::Input { .. } => "input",
+            Self::Payload { .. } => "payload",
+            Self::BatchTooLarge { .. } => "batch_too_large",
+            Self::AlreadyExists { .. } => "already_exists",
+            Self::WrongWorkflow { .. } => "wrong_workflow",
+            Self::NotFound { .. } => "not_found",
+            Self::NoSuchRun { .. } => "no_such_run",
+            Self::Refused { .. } => "refused",
+            Self::Finished { .. } => "finished",
+            Self::MailboxFull { .. } => "mailbox_full",
+            Self::Unreadable { .. } => "unreadable",
+            Self::NoAnswer { .. } => "no_answer",
+            Self::Store(_) => "store",
+        }
+    }
+
+    pub(super) fn option(option: &'static str, message: impl fmt::Display) -> Self {
+        Self::Option { option, message: message.to_string() }
+    }
+
+    /// Refuses a text that is empty or too long, before anything is written.
+    pub(super) fn check_text(what: &'static str, text: &str, max: usize) -> Result<(), Self> {
+        if text.len() > max {
+            return Err(Self::TooLong { what, bytes: text.len(), max });
+        }
+        Ok(())
+    }
+}

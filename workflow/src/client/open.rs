@@ -1,0 +1,88 @@
+//! From a store's url to the store: the one place that knows which kinds of stores there are.
+
+use std::sync::Arc;
+
+use super::error::EngineError;
+use crate::store::Store;
+use crate::words::id::Namespace;
+use crate::words::time::SystemClock;
+
+/// A kind of store: the schemes its urls begin with, and how one is opened.
+struct Kind {
+    /// How its urls look, for messages.
+    form: &'static str,
+    schemes: &'static [&'static str],
+}
+
+/// Every kind that is compiled in.
+const KINDS: &[Kind] = &[
+    #[cfg(feature = "sqlite")]
+    Kind { form: "sqlite:path, sqlite::memory:", schemes: &["sqlite"] },
+];
+
+/// Opens the store that `url` names.
+///
+/// # Errors
+/// When the url is of no known kind, or the store cannot be opened. Errors never repeat what could be a password: of an
+/// unknown url only the scheme is shown.
+pub(super) async fn open(url: &str, namespace: &Namespace) -> Result<Arc<dyn Store>, EngineError> {
+    match kind_of(url)? {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => {
+            let clock = Arc::new(SystemClock::default());
+            Ok(Arc::new(crate::store::sqlite::SqliteStore::open(url, namespace, clock).await?))
+        }
+        scheme => Err(unknown(format!("the store's url is of the unknown kind `{scheme}`"))),
+    }
+}
+
+/// The scheme of a url, if a store of that kind is compiled in.
+fn kind_of(url: &str) -> Result<&'static str, EngineError> {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme));
+    let Some(scheme) = scheme else {
+        return Err(unknown("the store's url has no scheme".to_owned()));
+    };
+    let known = KINDS.iter().flat_map(|kind| kind.schemes).find(|known| **known == scheme);
+    known.copied().ok_or_else(|| unknown(format!("the store's url is of the unknown kind `{scheme}`")))
+}
+
+/// Whether a text can be a scheme. Anything else before a colon may be part of a secret, and is not shown.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.len() <= 20
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+fn unknown(message: String) -> EngineError {
+    let forms: Vec<&str> = KINDS.iter().map(|kind| kind.form).collect();
+    EngineError::UnknownStore { message, known: forms.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_kind_is_named_with_those_that_are_known() {
+        let error = kind_of("mysql://user:s3cret@host/db").expect_err("unknown");
+        assert_eq!(error.code(), "unknown_store");
+        assert!(error.to_string().contains("`mysql`"), "{error}");
+        #[cfg(feature = "sqlite")]
+        assert!(error.to_string().contains("sqlite:path"), "{error}");
+    }
+
+    #[test]
+    fn no_error_repeats_what_may_be_a_secret() {
+        for url in ["s3cret", "s3cret/with:colon", "mysql://:s3cret@h", "//u:s3cret@h", "1s3cret:x", ""] {
+            let error = kind_of(url).expect_err(url);
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{url}: {error:?}");
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn a_known_scheme_is_found() {
+        assert_eq!(kind_of("sqlite:workflow.db").expect("known"), "sqlite");
+        assert_eq!(kind_of("sqlite::memory:").expect("known"), "sqlite");
+    }
+}

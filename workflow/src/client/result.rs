@@ -1,0 +1,175 @@
+//! Waiting for the end of an instance.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::engine::{Engine, Pause};
+use super::failure::RecordedError;
+use super::handle::{Subject, check_workflow};
+use crate::journal::command::Ending;
+use crate::journal::head::{End, Place};
+use crate::store::{Snapshot, StoreError};
+use crate::words::id::InstanceId;
+
+/// Why an instance gave no output. `E` is the workflow's own error.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ResultError<E> {
+    /// The workflow returned this error. It is the recorded copy.
+    Failed(E),
+    /// The workflow failed, and the failure is not one of its own errors or cannot be read as one.
+    Errored(RecordedError),
+    /// It was ended from outside.
+    Terminated {
+        /// Why.
+        reason: String,
+    },
+    /// There is no such instance: it was never created, or was deleted after its retention.
+    Unknown {
+        /// The id.
+        id: String,
+    },
+    /// The id belongs to an instance of another workflow.
+    WrongWorkflow {
+        /// The id.
+        id: String,
+        /// The workflow it is an instance of.
+        found: String,
+    },
+    /// It completed, but its output cannot be read as the workflow's output: that type has changed since.
+    Unreadable {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// It did not end within the time given. It goes on.
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The store says that it cannot be read. While it only cannot be reached, waiting goes on.
+    Store(StoreError),
+}
+
+impl<E> ResultError<E> {
+    /// The workflow's own error, if it returned one.
+    pub fn failed(self) -> Option<E> {
+        match self {
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the instance has ended; otherwise its end is still to come, or not known.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Errored(_) | Self::Terminated { .. } | Self::Unreadable { .. })
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for ResultError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // `Debug`, because a workflow's error need only be recordable: this way every one of them can be shown.
+            Self::Failed(error) => write!(f, "the workflow failed: {error:?}"),
+            Self::Errored(error) => write!(f, "the workflow failed: {error}"),
+            Self::Terminated { reason } => write!(f, "the instance was terminated: {reason}"),
+            Self::Unknown { id } => write!(f, "there is no instance {id}"),
+            Self::WrongWorkflow { id, found } => write!(f, "the instance {id} is a `{found}`"),
+            Self::Unreadable { message } => write!(f, "the instance completed, but {message}"),
+            Self::TimedOut { after } => write!(f, "the instance did not end within {after:?}"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug> std::error::Error for ResultError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Errored(error) => Some(error),
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Waits for the end of the instance's newest run.
+pub(super) async fn wait<W: Subject>(engine: &Engine, id: &InstanceId) -> Result<W::Output, ResultError<W::Error>> {
+    // Watched from before the first look, so that no end falls between the two.
+    let mut watch = engine.core().changes().watch(id);
+    loop {
+        let snapshot = look(engine, id).await.map_err(ResultError::Store)?;
+        let snapshot = snapshot.ok_or_else(|| ResultError::Unknown { id: id.to_string() })?;
+        if check_workflow::<W>(&snapshot).is_err() {
+            let found = snapshot.head.spec.workflow.to_string();
+            return Err(ResultError::WrongWorkflow { id: id.to_string(), found });
+        }
+        if let Place::Done { end, .. } = &snapshot.head.place {
+            return ended::<W>(end);
+        }
+        watch.changed().await;
+    }
+}
+
+fn ended<W: Subject>(end: &End) -> Result<W::Output, ResultError<W::Error>> {
+    match end {
+        End::Terminated { reason } => Err(ResultError::Terminated { reason: reason.clone() }),
+        End::Returned(Ending { result: Ok(output) }) => {
+            output.decode().map_err(|error| ResultError::Unreadable { message: error.to_string() })
+        }
+        End::Returned(Ending { result: Err(failure) }) => {
+            let own = failure.data.as_ref().and_then(|data| data.decode().ok());
+            Err(own.map_or_else(|| ResultError::Errored(RecordedError::new(failure)), ResultError::Failed))
+        }
+    }
+}
+
+/// Looks at an instance, for as long as it takes to reach the store.
+pub(super) async fn look(engine: &Engine, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {
+    let mut pause = Pause::default();
+    let mut told = false;
+    loop {
+        match engine.store().inspect(id.clone()).await {
+            Err(StoreError::Unavailable { store, message }) => {
+                if !told {
+                    tracing::warn!(store, message, instance = %id, "cannot reach the store; still waiting");
+                    told = true;
+                }
+            }
+            answer => return answer,
+        }
+        pause.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::handle::Untyped;
+    use crate::words::failure::{FailureData, FailureKind};
+    use crate::words::payload::Payload;
+
+    fn failed_with(data: Option<Payload>) -> ResultError<serde_json::Value> {
+        let mut failure = FailureData::new(FailureKind::Failed, "shop::Error", "no stock");
+        failure.data = data;
+        ended::<Untyped>(&End::Returned(Ending { result: Err(failure) })).expect_err("it failed")
+    }
+
+    #[test]
+    fn the_workflows_own_error_is_given_where_it_can_be_read() {
+        let own = Payload::encode("NoStock").expect("encodes");
+        assert_eq!(failed_with(Some(own)).failed(), Some("NoStock".into()));
+        for unreadable in [None, Some(Payload::from_bytes(*b"{"))] {
+            let error = failed_with(unreadable);
+            assert_eq!(error.to_string(), "the workflow failed: no stock");
+            assert!(matches!(&error, ResultError::Errored(error) if error.class == "shop::Error"), "{error:?}");
+            assert!(error.is_final());
+        }
+    }
+
+    #[test]
+    fn an_output_that_cannot_be_read_is_not_taken_for_a_failure() {
+        let end = End::Returned(Ending { result: Ok(Payload::from_bytes(*b"{")) });
+        let error = ended::<Untyped>(&end).expect_err("unreadable");
+        assert!(matches!(error, ResultError::Unreadable { .. }), "{error:?}");
+        assert!(error.is_final());
+    }
+}
