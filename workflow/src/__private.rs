@@ -13,6 +13,7 @@ pub use crate::authoring::race::{
     Raced15, Raced16, race,
 };
 pub use crate::authoring::step::{Step, StepContext, step};
+pub use crate::client::{Create, CreateBatch, Get, New, create, create_batch, get, new_instance};
 pub use crate::definition::{
     Definition, EncodedInputs, Ended, Input, InputError, Inputs, NoWords, Registered, Registration, ResourceKey,
     Resources, ResultType, RunFuture, Start, Words, WorkflowError, WorkflowInput, WorkflowOutput, ended_result,

@@ -15,7 +15,6 @@ use crate::store::BoxFuture;
 use crate::words::limits::BATCH_MAX;
 
 /// Begins a batch of creates.
-#[must_use]
 pub fn create_batch<W: Definition>(engine: &Engine, items: impl IntoIterator<Item = New<W>>) -> CreateBatch<W> {
     // One more than allowed is enough to know that there are too many.
     CreateBatch { engine: engine.clone(), items: items.into_iter().take(BATCH_MAX + 1).collect(), attach: false }

@@ -19,13 +19,11 @@ use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
 /// Begins a create of workflow `W` with these inputs.
-#[must_use]
 pub fn create<W: Definition>(engine: &Engine, inputs: EncodedInputs) -> Create<W> {
     Create { engine: engine.clone(), item: new_instance(inputs), attach: false }
 }
 
 /// An instance to be made in a batch.
-#[must_use]
 pub fn new_instance<W: Definition>(inputs: EncodedInputs) -> New<W> {
     New { inputs, options: Options::default(), of: PhantomData }
 }

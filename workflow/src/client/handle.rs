@@ -64,7 +64,6 @@ pub struct Handle<W> {
 }
 
 /// Begins to look for an instance of `W`.
-#[must_use]
 pub fn get<W: Subject>(engine: &Engine, id: impl Into<String>) -> Get<W> {
     Get { engine: engine.clone(), id: id.into(), of: PhantomData }
 }
@@ -220,6 +219,10 @@ impl<W: Subject> Handle<W> {
 
     /// Sends an event to the instance, for `wait_for::<E>`. Awaiting what this gives carries it out; `.key(…)` names the
     /// key of the waits it is for, `.id(…)` makes it safe to send twice.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is given away: what was sent is not the sender's any more"
+    )]
     pub fn send<E: Event>(&self, event: E) -> SendEvent {
         SendEvent::new(self.engine.clone(), self.id.clone(), E::TYPE, event.to_payload())
     }

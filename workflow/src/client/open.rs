@@ -20,6 +20,18 @@ const KINDS: &[Kind] = &[
     Kind { form: "sqlite:path, sqlite::memory:", schemes: &["sqlite"] },
 ];
 
+/// Opens the store that `url` names, for engines that are to share one: pass clones of it to
+/// [`EngineBuilder::store`](super::EngineBuilder::store).
+///
+/// Needed for a store in memory, which is gone with its last user; engines on a file or a server may as well each name
+/// its url. What is opened belongs to one namespace: give the engines the same.
+///
+/// # Errors
+/// [`EngineError::InvalidId`] when the namespace is none, [`EngineError::UnknownStore`], [`EngineError::Store`].
+pub async fn open_store(url: &str, namespace: &str) -> Result<Arc<dyn Store>, EngineError> {
+    open(url, &Namespace::new(namespace)?).await
+}
+
 /// Opens the store that `url` names.
 ///
 /// # Errors

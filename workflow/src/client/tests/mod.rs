@@ -4,6 +4,7 @@ mod control;
 mod create;
 mod event;
 mod look;
+mod outage;
 
 use std::sync::Arc;
 use std::time::Duration;

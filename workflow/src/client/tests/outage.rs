@@ -1,0 +1,146 @@
+//! What calls do while the store cannot be reached.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use super::{Order, inputs};
+use crate::client::create::create;
+use crate::client::engine::Engine;
+use crate::client::error::EngineError;
+use crate::client::handle::Handle;
+use crate::client::result::ResultError;
+use crate::engine::Mode;
+use crate::journal::command::{Command, Reply};
+use crate::store::model::ModelStore;
+use crate::store::{
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+};
+use crate::words::id::InstanceId;
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
+
+/// How many looks fail for a store that is gone for good.
+const FOR_EVER: u32 = u32::MAX;
+
+/// A store that cannot be looked at for a while.
+#[derive(Debug, Default)]
+struct Flaky {
+    store: ModelStore,
+    failures: AtomicU32,
+    damaged: bool,
+}
+
+impl Flaky {
+    fn fails(&self) -> Option<StoreError> {
+        let failures = self.failures.load(Ordering::Acquire);
+        if failures == 0 {
+            return None;
+        }
+        if failures != FOR_EVER {
+            self.failures.store(failures - 1, Ordering::Release);
+        }
+        let (store, message) = ("flaky".to_owned(), "gone".to_owned());
+        Some(match self.damaged {
+            true => StoreError::Damaged { store, message },
+            false => StoreError::Unavailable { store, message },
+        })
+    }
+}
+
+impl Store for Flaky {
+    fn describe(&self) -> String {
+        "flaky".to_owned()
+    }
+
+    fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
+        self.store.execute(partition, batch)
+    }
+
+    fn hints(&self) -> broadcast::Receiver<Hint> {
+        self.store.hints()
+    }
+
+    fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
+        self.store.heart()
+    }
+
+    fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
+        match self.fails() {
+            Some(error) => Box::pin(async { Err(error) }),
+            None => self.store.inspect(id),
+        }
+    }
+
+    fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {
+        self.store.journal(id, run, from)
+    }
+
+    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
+        self.store.sessions()
+    }
+
+    fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
+        self.store.outbox(before, limit)
+    }
+
+    fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
+        self.store.overview()
+    }
+
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {
+        self.store.list(query)
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
+        self.store.now()
+    }
+}
+
+/// An instance that is terminated, in a store whose next looks fail.
+async fn ended(failures: u32, damaged: bool) -> Handle<Order> {
+    let store = Arc::new(Flaky { damaged, ..Flaky::default() });
+    let builder = Engine::builder().store(store.clone()).mode(Mode::Client).patience(Duration::from_secs(30));
+    let engine = builder.start().await.expect("a client starts");
+    let order = create::<Order>(&engine, inputs(1)).await.expect("new");
+    order.terminate("done").await.expect("queued");
+    store.failures.store(failures, Ordering::Release);
+    order
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_is_waited_for() {
+    let order = ended(5, false).await;
+    assert_eq!(order.status().await.expect("after the outage").terminated.as_deref(), Some("done"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_gives_up_when_patience_is_over_and_says_why() {
+    let order = ended(FOR_EVER, false).await;
+    let began = tokio::time::Instant::now();
+    let error = order.status().await.expect_err("gone");
+    assert!(matches!(error, EngineError::Store(StoreError::Unavailable { .. })), "{error:?}");
+    assert_eq!(began.elapsed(), Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_result_outlasts_any_outage() {
+    // A hundred looks, five seconds apart: far longer than patience.
+    let order = ended(100, false).await;
+    let began = tokio::time::Instant::now();
+    let error = order.result().await.expect_err("terminated");
+    assert!(matches!(error, ResultError::Terminated { .. }), "{error:?}");
+    assert!(began.elapsed() > Duration::from_secs(300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_is_told_at_once() {
+    let order = ended(FOR_EVER, true).await;
+    assert_eq!(order.status().await.expect_err("damaged").code(), "store");
+    assert!(matches!(order.result().await, Err(ResultError::Store(StoreError::Damaged { .. }))));
+    let mut changes = order.on_change();
+    assert!(changes.next().await.is_none());
+    assert_eq!(changes.error().map(EngineError::code), Some("store"));
+}
