@@ -101,7 +101,7 @@ pub use client::{
     RecordedError, ResultError, SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget, open_store,
 };
 pub use definition::Definition;
-pub use engine::{Health, Mode, ShutdownReport, StartError};
+pub use engine::{Health, LoopHealth, Mode, ShutdownReport, StartError, StoreHealth, WorkerHealth};
 pub use error::{Error, Result};
 pub use journal::command::PauseReason;
 pub use journal::head::State;

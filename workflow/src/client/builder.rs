@@ -283,7 +283,7 @@ impl EngineBuilder {
             workflows,
             sticky: self.sticky,
         };
-        let core = Core::start(config).await.map_err(EngineError::Start)?;
+        let core = Core::start(config).await?;
         Ok(Engine::new(core, self.retention, self.patience))
     }
 

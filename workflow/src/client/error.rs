@@ -43,7 +43,7 @@ pub enum EngineError {
         /// The kinds that are.
         known: String,
     },
-    /// The engine could not start.
+    /// The program's workflows cannot be served.
     #[error(transparent)]
     Start(StartError),
     /// An id, or the name of a queue, workflow or namespace, is not one.
@@ -157,6 +157,15 @@ pub enum EngineError {
     /// The store could not do what it was asked. A write may have been done or not.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<StartError> for EngineError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => Self::Store(error),
+            error => Self::Start(error),
+        }
+    }
 }
 
 impl EngineError {
