@@ -23,7 +23,8 @@ impl Writer {
     /// An empty writer.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        // Most heads and records fit; growing from nothing byte by byte would allocate several times.
+        Self { bytes: Vec::with_capacity(256) }
     }
 
     /// What was written.

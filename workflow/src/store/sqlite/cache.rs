@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::mem;
 
 use super::tables::Stored;
+use crate::journal::head::Place;
 use crate::journal::table::session::Session;
 use crate::words::id::{InstanceId, SessionId};
 
@@ -32,12 +33,16 @@ impl Cache {
         self.young.remove(id).or_else(|| self.old.remove(id))
     }
 
-    /// Puts a head in as it stands in the store now.
+    /// Puts a head in as it stands in the store now. What has ended is not kept: hardly anything is written to it.
     pub(super) fn put(&mut self, id: InstanceId, stored: Stored) {
+        if matches!(stored.head.place, Place::Done { .. }) {
+            return;
+        }
         self.young_bytes += stored.bytes();
         self.young.insert(id, stored);
         if self.young.len() >= HEADS_MAX || self.young_bytes >= BYTES_MAX {
-            self.old = mem::take(&mut self.young);
+            mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
             self.young_bytes = 0;
         }
     }

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::spot::{self, Placement};
 use super::sql::Sql;
 use crate::journal::command::{InstanceSpec, Outgoing};
-use crate::journal::head::{End, Head, Place};
+use crate::journal::head::Head;
 use crate::journal::message::{Channel, Message, NewMessage};
 use crate::journal::table::session::Session;
 use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
@@ -40,15 +40,9 @@ pub(super) struct Shelf {
 }
 
 impl Stored {
-    /// Roughly how much memory its payloads take.
+    /// Roughly how much memory it takes beside the head itself.
     pub(super) fn bytes(&self) -> usize {
-        let output = match &self.head.place {
-            Place::Done { end: End::Returned(ending), .. } => {
-                ending.result.as_ref().map_or(0, |output| output.as_bytes().len())
-            }
-            _ => 0,
-        };
-        self.head.spec.input.as_bytes().len() + output + self.head.children.len() * 64
+        self.head.spec.input.as_bytes().len() + self.head.children.len() * 64
     }
 }
 

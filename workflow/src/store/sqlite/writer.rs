@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -72,6 +72,10 @@ pub(super) struct Writer {
     /// `PRAGMA data_version` when `cache` was right.
     data_version: i64,
     give_way: u32,
+    /// Another process has written, and listeners are still to be told.
+    news: bool,
+    /// When listeners were last told so.
+    told: Option<Instant>,
     /// The newest group deleted instances: the file may be larger than it needs to be.
     shrink: bool,
 }
@@ -87,6 +91,8 @@ impl Writer {
             cache: Cache::default(),
             data_version: 0,
             give_way: 0,
+            news: false,
+            told: None,
             shrink: false,
         }
     }
@@ -107,6 +113,7 @@ impl Writer {
 
     fn next_job(&mut self) -> Option<Job> {
         loop {
+            self.tell_news();
             if let Some(job) = self.kept.pop_front() {
                 return Some(job);
             }
@@ -293,9 +300,19 @@ impl Writer {
         let own = self.shared.heart_wrote.swap(false, Ordering::AcqRel);
         if !own && !first_look {
             self.give_way = GIVE_WAY_FOR;
-            let _ = self.shared.hints.send(Hint::Anything);
+            self.news = true;
         }
         Ok(())
+    }
+
+    /// Tells of other processes' commits, a hundred times a second at most.
+    #[expect(clippy::disallowed_methods, reason = "a thread outside the runtime, that measures its own pace")]
+    fn tell_news(&mut self) {
+        if self.news && self.told.is_none_or(|told| told.elapsed() >= LOOK_EVERY) {
+            self.news = false;
+            self.told = Some(Instant::now());
+            let _ = self.shared.hints.send(Hint::Anything);
+        }
     }
 
     /// Gives free pages back to the disk, a few at a time. Returns whether there are more.

@@ -11,6 +11,7 @@ use super::support::{
 use crate::journal::command::{Command, Reply, SendReply, Then};
 use crate::journal::head::State;
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::writer::Job;
 use crate::store::{Store, StoreError};
 use crate::words::id::SessionId;
 
@@ -152,6 +153,28 @@ async fn a_file_that_goes_wrong_is_an_error_and_is_used_again_when_it_is_right()
         .expect("mended");
     one(&store, create("after", None)).await;
     assert!(store.inspect(id("during")).await.expect("read").is_none(), "nothing is left of what failed");
+    sound(&store).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_writing_goes_on_when_there_is_room() {
+    let (folder, clock) = (folder(), clock());
+    let store = open(&folder, &clock).await;
+    one(&store, create("before", None)).await;
+    // The writer's connection may not let the file grow: SQLite says of that what it says of a full disk.
+    let (done, limited) = tokio::sync::oneshot::channel();
+    let visit = Job::Visit(Box::new(move |tables| {
+        let limit = tables.connection().query_row("PRAGMA max_page_count = 1", [], |row| row.get::<_, i64>(0));
+        done.send(limit).expect("the test waits");
+    }));
+    assert!(store.jobs.send(visit).is_ok());
+    limited.await.expect("it is done").expect("it is limited");
+    let many = (0..500).map(|number| create(&format!("i{number}"), None)).collect();
+    let error = store.execute(0, many).await.expect_err("there is no room");
+    assert!(matches!(&error, StoreError::Refused { message, .. } if message.contains("full")), "{error}");
+    // The next try has a new connection, and the disk has room.
+    one(&store, create("after", None)).await;
+    assert_eq!(store.overview().await.expect("read").ready, 2);
     sound(&store).await;
 }
 
