@@ -8,8 +8,9 @@ use crate::authoring::task::{Action, RunTask};
 use crate::journal::command::{Ending, PauseReason, Then};
 use crate::journal::record::Record;
 
-/// Most cuts of one journal that are tried. Longer journals are cut at this many places, evenly, and at their end.
-const CUTS_MAX: usize = 300;
+/// About how many records are replayed in all the cuts of one journal. A journal of up to 400 records is cut at every
+/// record; a longer one at fewer places, evenly, and at its end.
+const REPLAYED_MAX: usize = 80_000;
 
 /// A replay that did not do the same.
 pub(super) struct Difference {
@@ -30,7 +31,8 @@ impl StandIn for Silent {
 
 /// Replays every cut. `end` is how the run ended, if it did.
 pub(super) fn check(world: &World, records: &[Record], end: Option<&Ending>) -> Result<(), Difference> {
-    let step = records.len().div_ceil(CUTS_MAX).max(1);
+    let cuts = (2 * REPLAYED_MAX / records.len().max(1)).max(1);
+    let step = records.len().div_ceil(cuts).max(1);
     for cut in (0..records.len()).step_by(step).chain([records.len()]) {
         let whole = end.filter(|_| cut == records.len());
         if let Some(message) = differs(world, &records[..cut], whole, end) {
