@@ -53,7 +53,7 @@ impl<W: Definition> CreateBatch<W> {
     async fn carry_out(self) -> Result<Vec<Outcome<W>>, EngineError> {
         let Self { engine, items, attach } = self;
         if items.len() > BATCH_MAX {
-            return Err(EngineError::BatchTooLarge { items: items.len() });
+            return Err(EngineError::BatchTooLarge { limit: BATCH_MAX });
         }
         let mut outcomes: Vec<Option<Outcome<W>>> = Vec::with_capacity(items.len());
         let mut rounds = Rounds::default();

@@ -1,5 +1,6 @@
 //! How an engine is put together: its options, their defaults and bounds, and what is checked before anything runs.
 
+use std::env::VarError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -268,7 +269,7 @@ impl EngineBuilder {
             (_, None) => Registration::all().collect(),
         };
         let queues = queues_served(self.queues, &workflows)?;
-        let store = match choose(self.store, std::env::var(STORE_VARIABLE).ok(), self.mode)?.0 {
+        let store = match choose(self.store, store_of_environment()?, self.mode)?.0 {
             Choice::Open(store) => store,
             Choice::Url(url) => open::open(&url.0, &namespace).await?,
         };
@@ -302,6 +303,15 @@ impl EngineBuilder {
         }
         self.retention.check()?;
         Ok(Namespace::new(&self.namespace)?)
+    }
+}
+
+fn store_of_environment() -> Result<Option<String>, EngineError> {
+    match std::env::var(STORE_VARIABLE) {
+        Ok(url) => Ok(Some(url)),
+        Err(VarError::NotPresent) => Ok(None),
+        // What it holds is not repeated: it may be a secret.
+        Err(VarError::NotUnicode(_)) => Err(EngineError::option(STORE_VARIABLE, "it is not Unicode text")),
     }
 }
 

@@ -14,7 +14,8 @@ use crate::journal::command::{Command, Reply};
 use crate::store::{Overview, Store, StoreError};
 use crate::words::time::{Clock, SystemClock, Timestamp};
 
-/// A running engine. Cheap to clone: all clones are the same engine.
+/// A running engine. Cheap to clone: all clones are the same engine, which stops when the last of them and of its
+/// handles is dropped. That is like a crash: [`Engine::shutdown`] hands over first.
 ///
 /// # Crashes
 /// An engine has no state of its own that matters: everything acknowledged is in the store. After a crash of the process

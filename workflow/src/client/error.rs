@@ -8,7 +8,7 @@ use crate::engine::{Mode, StartError};
 use crate::journal::head::State;
 use crate::store::StoreError;
 use crate::words::id::InvalidId;
-use crate::words::limits::{BATCH_MAX, EVENTS_MAX, MAILBOX_MAX};
+use crate::words::limits::{EVENTS_MAX, MAILBOX_MAX};
 use crate::words::payload::CodecError;
 
 /// Why an engine did not start, or a call to it was not carried out.
@@ -76,10 +76,10 @@ pub enum EngineError {
         source: CodecError,
     },
     /// A batch has more than 1,000 items. None of them was created.
-    #[error("the batch has {items} instances; the limit is {BATCH_MAX}")]
+    #[error("the batch has more than {limit} instances; none was created")]
     BatchTooLarge {
-        /// How many it has.
-        items: usize,
+        /// How many it may have.
+        limit: usize,
     },
     /// There is such an instance already. `.attach()` on the create gives its handle instead.
     #[error("the instance {id} exists already: a `{workflow}`, {state}")]
@@ -199,7 +199,7 @@ impl EngineError {
         Self::Option { option, message: message.to_string() }
     }
 
-    /// Refuses a text that is empty or too long, before anything is written.
+    /// Refuses a text that is too long, before anything is written.
     pub(super) fn check_text(what: &'static str, text: &str, max: usize) -> Result<(), Self> {
         if text.len() > max {
             return Err(Self::TooLong { what, bytes: text.len(), max });

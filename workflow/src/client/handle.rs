@@ -54,9 +54,9 @@ impl Subject for Untyped {
 /// A handle on an instance of any workflow: what [`Engine::instance`] gives.
 pub type Instance = Handle<Untyped>;
 
-/// A handle on one instance of workflow `W`. Cheap to clone. It holds nothing but the id: it stays valid across
-/// restarts of the process and of the instance, and its methods say [`EngineError::NotFound`] once the instance is
-/// deleted.
+/// A handle on one instance of workflow `W`. Cheap to clone. It holds the id and the engine, which lives as long as its
+/// handles unless it is shut down. It follows the instance through restarts; its methods say [`EngineError::NotFound`]
+/// once the instance is deleted.
 pub struct Handle<W> {
     engine: Engine,
     id: InstanceId,
@@ -192,7 +192,7 @@ impl<W: Subject> Handle<W> {
         self.control(Action::Resume, "resumed").await
     }
 
-    /// Ends the instance now, with a reason of up to 4,096 characters that is shown in its status. Bodies that run are
+    /// Ends the instance now, with a reason of up to 4,096 bytes that is shown in its status. Bodies that run are
     /// dropped, no later step begins, and nothing that is still written for it is kept. Children that are not abandoned
     /// are terminated too.
     ///
@@ -201,10 +201,7 @@ impl<W: Subject> Handle<W> {
     /// to the store gives.
     pub async fn terminate(&self, reason: impl Into<String>) -> Result<State, EngineError> {
         let reason = reason.into();
-        if reason.chars().count() > MESSAGE_CHARS_MAX {
-            let bytes = reason.len();
-            return Err(EngineError::TooLong { what: "the reason", bytes, max: MESSAGE_CHARS_MAX });
-        }
+        EngineError::check_text("the reason", &reason, MESSAGE_CHARS_MAX)?;
         self.control(Action::Terminate { reason }, "terminated").await
     }
 

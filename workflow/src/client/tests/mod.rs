@@ -6,6 +6,7 @@ mod event;
 mod look;
 mod outage;
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,6 +133,25 @@ impl Bench {
         let (session, claimed) = self.claim();
         self.write(session, &claimed[0], Vec::new(), Then::Finish(ending));
     }
+}
+
+/// Nothing here: that it compiles is the test. What users hold and await can go to any task.
+const fn sends<T: Send>(_: &T) {}
+
+#[tokio::test]
+async fn everything_can_be_held_and_awaited_in_any_task() {
+    let bench = Bench::new().await;
+    sends(&Engine::builder().start());
+    let order = bench.order(1).await.expect("new");
+    sends(&order);
+    sends(&order.status());
+    sends(&order.history());
+    sends(&order.result());
+    sends(&order.pause());
+    sends(&order.send_type("t", 1).into_future());
+    sends(&order.on_change().next());
+    sends(&bench.engine.list().into_future());
+    sends(&bench.engine.shutdown(Duration::ZERO));
 }
 
 fn inputs(amount: u64) -> EncodedInputs {
