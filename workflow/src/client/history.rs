@@ -40,6 +40,8 @@ pub struct History {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Operation {
+    /// Where it stands, in words: `group "ship" › step "label" [eu]`.
+    pub operation: String,
     /// Its structural path, which is its identity in the run.
     pub path: String,
     /// What kind of operation it is.
@@ -278,6 +280,7 @@ impl Operation {
             None => (Kind::Part, path.as_str().to_owned(), None, 0),
         };
         Self {
+            operation: path.to_string(),
             path: path.as_str().to_owned(),
             kind,
             name,
@@ -483,7 +486,7 @@ mod tests {
             (&group, value()),
         ]);
         let step = &history.operations[1];
-        assert_eq!(step.parent, Some(0));
+        assert_eq!((step.parent, step.operation.as_str()), (Some(0), "group \"g\" › step \"a\""));
         assert!(matches!(step.end, Some(OperationEnd::Value(_))), "{step:?}");
         assert_eq!(step.failed_attempts.len(), 1);
     }
