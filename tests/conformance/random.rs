@@ -1,0 +1,436 @@
+//! Random commands, carried out on a store and on the model: every answer and everything that can be seen agrees.
+//!
+//! A failure prints the shortest sequence that still fails, and the seed; `WORKFLOW_TEST_SEED=<n>` repeats it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use workflow::journal::command::{
+    Action, Claim, ClaimReply, Claimed, Command, Control, Create, CreateReply, Ending, InstanceSpec, Outgoing,
+    OwnReply, Owner, OwnerWrite, Parent, ParentClose, PauseReason, Reply, Send, Then, Write,
+};
+use workflow::journal::message::{Channel, NewMessage};
+use workflow::journal::table::outbox::command;
+use workflow::store::ListQuery;
+use workflow::words::failure::{FailureData, FailureKind};
+use workflow::words::id::{InstanceId, RequestId, SessionId};
+
+use crate::stores;
+use crate::world::{LEASE, World, id, payload, queue, sleep_until, spec, wait_for, workflow_name};
+
+on_every_other_store!(agrees_with_the_model);
+
+/// Few names, so that commands meet.
+const NAMES: [&str; 4] = ["a", "b", "c", "p"];
+
+/// One thing to do, in numbers that mean something only together with what was answered before.
+#[derive(Debug, Clone)]
+enum Step {
+    Create {
+        name: usize,
+        local: Option<u128>,
+        version: u32,
+        queue: bool,
+        priority: u8,
+        start: Option<i64>,
+        keep: u64,
+    },
+    Send {
+        name: usize,
+        channel: bool,
+        event: u8,
+        run: Option<u32>,
+    },
+    Control {
+        name: usize,
+        action: u8,
+        run: Option<u32>,
+    },
+    Open {
+        session: u128,
+    },
+    Close {
+        session: u128,
+    },
+    Beat {
+        session: u128,
+    },
+    Fence {
+        session: u128,
+        wrong: bool,
+    },
+    Recover {
+        session: u128,
+        limit: usize,
+    },
+    Claim {
+        session: u128,
+        limit: usize,
+        versions: u32,
+        queues: u8,
+    },
+    Own {
+        owner: usize,
+        write: OwnStep,
+    },
+    WakeDue {
+        limit: usize,
+    },
+    Unstick {
+        older_than: u64,
+        limit: usize,
+    },
+    SendOn {
+        pending: usize,
+        acknowledge: bool,
+    },
+    Expire {
+        limit: usize,
+    },
+    Advance {
+        millis: u64,
+    },
+    /// One of the last commands again, word for word.
+    Repeat {
+        back: usize,
+    },
+}
+
+#[derive(Debug, Clone)]
+struct OwnStep {
+    records: u8,
+    consume: usize,
+    blind: bool,
+    child: Option<bool>,
+    then: u8,
+    due: i64,
+    paused: bool,
+    wrong: u8,
+}
+
+fn own_step() -> impl Strategy<Value = OwnStep> {
+    let child = prop::option::weighted(0.15, any::<bool>());
+    (0..3_u8, 0..3_usize, any::<bool>(), child, 0..12_u8, 0..400_i64, any::<bool>(), 0..12_u8).prop_map(
+        |(records, consume, blind, child, then, due, paused, wrong)| OwnStep {
+            records,
+            consume,
+            blind,
+            child,
+            then,
+            due,
+            paused,
+            wrong,
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let name = 0..NAMES.len();
+    let session = 1..4_u128;
+    let run = prop::option::weighted(0.2, 1..3_u32);
+    let local = prop::option::weighted(0.4, session.clone());
+    let start = prop::option::weighted(0.2, -100..500_i64);
+    prop_oneof![
+        8 => (name.clone(), local, 1..3_u32, any::<bool>(), 0..3_u8, start, 0..3_u64).prop_map(
+            |(name, local, version, queue, priority, start, keep)| Step::Create {
+                name, local, version, queue, priority, start, keep
+            }
+        ),
+        10 => (name.clone(), any::<bool>(), 0..4_u8, run.clone()).prop_map(
+            |(name, channel, event, run)| Step::Send { name, channel, event, run }
+        ),
+        7 => (name, 0..5_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
+        3 => session.clone().prop_map(|session| Step::Open { session }),
+        1 => session.clone().prop_map(|session| Step::Close { session }),
+        2 => session.clone().prop_map(|session| Step::Beat { session }),
+        3 => (session.clone(), prop::bool::weighted(0.2)).prop_map(|(session, wrong)| Step::Fence { session, wrong }),
+        3 => (session.clone(), 0..3_usize).prop_map(|(session, limit)| Step::Recover { session, limit }),
+        14 => (session, 0..4_usize, 1..4_u32, 1..4_u8).prop_map(
+            |(session, limit, versions, queues)| Step::Claim { session, limit, versions, queues }
+        ),
+        24 => (0..6_usize, own_step()).prop_map(|(owner, write)| Step::Own { owner, write }),
+        4 => (0..4_usize).prop_map(|limit| Step::WakeDue { limit }),
+        3 => (0..300_u64, 0..4_usize).prop_map(|(older_than, limit)| Step::Unstick { older_than, limit }),
+        6 => (0..4_usize, any::<bool>()).prop_map(|(pending, acknowledge)| Step::SendOn { pending, acknowledge }),
+        2 => (0..4_usize).prop_map(|limit| Step::Expire { limit }),
+        8 => prop_oneof![0..200_u64, Just(10_000_u64), Just(700_000_u64)].prop_map(|millis| Step::Advance { millis }),
+        6 => (1..6_usize).prop_map(|back| Step::Repeat { back }),
+    ]
+}
+
+/// What one owner was told last.
+#[derive(Debug, Clone)]
+struct Known {
+    owner: Owner,
+    seen: u64,
+    unread: Vec<u64>,
+    shift_ms: i64,
+}
+
+/// Both stores, and what the answers told.
+struct Pair {
+    store: World,
+    model: World,
+    owners: Vec<Known>,
+    done: Vec<Command>,
+}
+
+impl Pair {
+    fn request(&self) -> RequestId {
+        self.store.request()
+    }
+
+    fn both<T: PartialEq + std::fmt::Debug>(&self, look: impl Fn(&World) -> T) -> Result<T, TestCaseError> {
+        let (found, expected) = (look(&self.store), look(&self.model));
+        prop_assert_eq!(&found, &expected);
+        Ok(found)
+    }
+
+    fn apply(&mut self, command: Command) -> Result<Reply, TestCaseError> {
+        let reply = self.both(|world| world.apply(command.clone()))?;
+        self.learn(&command, &reply);
+        self.done.push(command);
+        Ok(reply)
+    }
+
+    fn learn(&mut self, command: &Command, reply: &Reply) {
+        match (command, reply) {
+            (Command::Claim(claim), Reply::Claim(ClaimReply::Given { instances, .. })) => {
+                for claimed in instances {
+                    self.claimed(claim.session, claimed);
+                }
+            }
+            (Command::Create(Create { local: Some(session), .. }), Reply::Create(CreateReply::Created { claimed })) => {
+                if let Some(claimed) = claimed {
+                    self.claimed(*session, claimed);
+                }
+            }
+            (Command::Own(request), Reply::Own(OwnReply::Ok(granted) | OwnReply::Continue(granted))) => {
+                let known = self.owners.iter_mut().find(|known| known.owner == request.owner);
+                if let Some(known) = known {
+                    known.owner.v = granted.v;
+                    known.unread.retain(|seq| !request.write.consumed.contains(seq));
+                    known.seen = known.seen.max(request.write.seen);
+                    for message in &granted.messages {
+                        known.seen = message.seq;
+                        known.unread.push(message.seq);
+                    }
+                    known.shift_ms -= request.write.shifted_ms;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn claimed(&mut self, session: SessionId, claimed: &Claimed) {
+        let owner = Owner { id: claimed.id.clone(), session, run: claimed.run, v: claimed.v };
+        let unread: Vec<u64> = claimed.granted.messages.iter().map(|message| message.seq).collect();
+        // The newest are the likeliest to be alive; the older ones stay, as stale owners.
+        self.owners.insert(0, Known { owner, seen: claimed.arrivals, unread, shift_ms: claimed.shift_ms });
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        match step {
+            Step::Advance { millis } => {
+                // One clock of each world, moved alike.
+                self.store.advance(*millis);
+                self.model.advance(*millis);
+            }
+            Step::Beat { session } => {
+                let session = SessionId(*session);
+                self.both(|world| world.store().heart().expect("a heart").beat(session, LEASE).expect("works"))?;
+            }
+            Step::SendOn { pending, acknowledge } => self.send_on(*pending, *acknowledge)?,
+            other => {
+                if let Some(command) = self.command(other) {
+                    self.apply(command)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send_on(&mut self, pending: usize, acknowledge: bool) -> Result<(), TestCaseError> {
+        let outbox = self.both(World::outbox)?;
+        let Some(pending) = outbox.into_iter().nth(pending) else { return Ok(()) };
+        self.apply(command(&pending.source, pending.number, &pending.outgoing))?;
+        if acknowledge {
+            self.apply(Command::Sent { source: pending.source, numbers: vec![pending.number] })?;
+        }
+        Ok(())
+    }
+
+    fn command(&self, step: &Step) -> Option<Command> {
+        Some(match step {
+            Step::Create { name, local, version, queue: other, priority, start, keep } => {
+                let spec = InstanceSpec {
+                    version: *version,
+                    queue: queue(if *other { "r" } else { "q" }),
+                    priority: *priority,
+                    start_at: start.map(|millis| self.store.in_ms(millis)),
+                    keep_complete: Duration::from_secs(*keep),
+                    keep_failed: Duration::from_secs(2 * *keep),
+                    ..spec()
+                };
+                Command::Create(Create {
+                    request: self.request(),
+                    id: id(NAMES[*name]),
+                    spec: Arc::new(spec),
+                    local: local.map(SessionId),
+                })
+            }
+            Step::Send { name, channel, event, run } => {
+                let channel = Channel::event(if *channel { "x" } else { "y" }, "");
+                let event_id = format!("e{event}");
+                let message = NewMessage { channel, payload: payload(&event_id), event_id: event_id.into() };
+                Command::Send(Send { id: id(NAMES[*name]), run: *run, message })
+            }
+            Step::Control { name, action, run } => Command::Control(Control {
+                request: self.request(),
+                id: id(NAMES[*name]),
+                run: *run,
+                action: match action {
+                    0 | 1 => Action::Pause,
+                    2 => Action::Resume,
+                    3 => Action::Terminate { reason: "no".to_owned() },
+                    _ => Action::Restart,
+                },
+            }),
+            Step::Open { session } => Command::OpenSession { session: SessionId(*session), lease: LEASE },
+            Step::Close { session } => Command::CloseSession { session: SessionId(*session) },
+            Step::Fence { session, wrong } => {
+                let session = SessionId(*session);
+                let beats = self.store.session(session).map_or(0, |view| view.beats) + u64::from(*wrong);
+                Command::Fence { session, beats }
+            }
+            Step::Recover { session, limit } => Command::Recover { session: SessionId(*session), limit: *limit },
+            Step::Claim { session, limit, versions, queues } => {
+                let known = (1..3).filter(|version| versions & version != 0).map(|v| (workflow_name("order"), v));
+                let queues = [(1, "q"), (2, "r")].into_iter().filter(|(bit, _)| queues & bit != 0);
+                Command::Claim(Claim {
+                    request: self.request(),
+                    session: SessionId(*session),
+                    limit: *limit,
+                    queues: queues.map(|(_, name)| queue(name)).collect(),
+                    known: known.collect(),
+                })
+            }
+            Step::Own { owner, write } => self.own(*owner, write)?,
+            Step::WakeDue { limit } => Command::WakeDue { limit: *limit },
+            Step::Unstick { older_than, limit } => {
+                Command::Unstick { older_than: Duration::from_millis(*older_than), limit: *limit }
+            }
+            Step::Expire { limit } => Command::Expire { limit: *limit },
+            Step::Repeat { back } => self.done.get(self.done.len().checked_sub(*back)?)?.clone(),
+            Step::Advance { .. } | Step::Beat { .. } | Step::SendOn { .. } => return None,
+        })
+    }
+
+    fn own(&self, owner: usize, step: &OwnStep) -> Option<Command> {
+        let known = self.owners.get(owner)?;
+        let mut owner = known.owner.clone();
+        match step.wrong {
+            0 => owner.v += 1,
+            1 => owner.v -= 1,
+            2 => owner.run += 1,
+            3 => owner.session = SessionId(3),
+            _ => {}
+        }
+        let outgoing = step.child.map(|abandon| self.child(&owner, abandon)).into_iter().collect();
+        let write = Write {
+            records: (0..step.records).map(|n| payload(&format!("r{n}"))).collect(),
+            consumed: known.unread.iter().take(step.consume).copied().collect(),
+            seen: if step.blind { 0 } else { known.seen },
+            outgoing,
+            shifted_ms: if step.paused { known.shift_ms } else { 0 },
+            then: self.then(step),
+        };
+        Some(Command::Own(OwnerWrite { request: self.request(), owner, write }))
+    }
+
+    fn child(&self, owner: &Owner, abandon: bool) -> Outgoing {
+        let on_close = if abandon { ParentClose::Abandon } else { ParentClose::Terminate };
+        let parent = Parent { id: owner.id.clone(), run: owner.run, on_close };
+        let seed = self.request().0;
+        Outgoing::CreateChild {
+            id: id(&format!("{}.{}", owner.id, owner.run)),
+            spec: Arc::new(InstanceSpec { parent: Some(parent), seed, keep_complete: Duration::ZERO, ..spec() }),
+        }
+    }
+
+    fn then(&self, step: &OwnStep) -> Then {
+        let failure = FailureData::new(FailureKind::Failed, "E", "no");
+        match step.then {
+            0..=3 => Then::Hold,
+            4..=6 => Then::Suspend {
+                waits: vec![wait_for("x"), sleep_until(self.store.in_ms(step.due))],
+                paused: step.paused,
+            },
+            7 => Then::Finish(Ending { result: if step.paused { Err(failure) } else { Ok(payload("1")) } }),
+            8 => Then::Park(PauseReason::Panic { message: "p".to_owned() }),
+            9 => Then::Release,
+            10 => Then::Clear,
+            _ => Then::Mark,
+        }
+    }
+
+    /// Everything that can be looked at.
+    fn compare(&self) -> Result<(), TestCaseError> {
+        let page = self.both(|world| world.wait(world.store().list(every(1_000))).expect("works"))?;
+        let ids: Vec<InstanceId> = page.rows.into_iter().map(|row| row.id).collect();
+        for id in &ids {
+            let found = self.both(|world| world.inspect(id.as_str()))?;
+            for run in found.map(|found| found.runs).unwrap_or_default() {
+                self.both(|world| world.journal(id.as_str(), run))?;
+            }
+        }
+        self.both(|world| {
+            let mut sessions = world.wait(world.store().sessions()).expect("works");
+            sessions.sort_by_key(|view| view.session);
+            sessions
+        })?;
+        self.both(World::outbox)?;
+        self.both(|world| world.wait(world.store().overview()).expect("works"))?;
+        self.both(|world| world.wait(world.store().list(every(2))).expect("works"))?;
+        Ok(())
+    }
+}
+
+fn every(limit: usize) -> ListQuery {
+    ListQuery { workflow: None, state: None, created_from: None, created_to: None, limit, after: None }
+}
+
+fn seed() -> u64 {
+    match std::env::var("WORKFLOW_TEST_SEED") {
+        Ok(text) => text.parse().expect("WORKFLOW_TEST_SEED is a number"),
+        Err(_) => u64::try_from(RequestId::generate().0 >> 64).expect("64 bits"),
+    }
+}
+
+fn agrees_with_the_model(open: fn() -> World) {
+    let seed = seed();
+    let mut bytes = [0_u8; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config { cases: 60, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let outcome = runner.run(&prop::collection::vec(step(), 1..120), |steps| {
+        let mut pair = Pair { store: open(), model: stores::model(), owners: Vec::new(), done: Vec::new() };
+        for session in 1..3 {
+            pair.apply(Command::OpenSession { session: SessionId(session), lease: LEASE })?;
+        }
+        for (number, step) in steps.iter().enumerate() {
+            pair.step(step).map_err(|error| TestCaseError::fail(format!("step {number}, {step:?}: {error}")))?;
+            if number % 8 == 0 {
+                pair.compare()?;
+            }
+        }
+        pair.compare()
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, steps)) => panic!("seed {seed}: {reason}\n{steps:#?}"),
+        Err(TestError::Abort(reason)) => panic!("seed {seed}: {reason}"),
+    }
+}

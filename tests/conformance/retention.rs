@@ -1,0 +1,136 @@
+//! Retention: what has ended is deleted in time, wholly, and nothing else is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use workflow::journal::command::{
+    Action, Command, InstanceSpec, Outgoing, Parent, ParentClose, SendReply, Then, Write,
+};
+use workflow::store::Overview;
+
+use crate::world::{World, finish, id, payload, record, spec, write};
+
+on_every_store!(
+    a_finished_instance_is_deleted_when_its_time_has_come,
+    a_few_are_deleted_at_a_time_the_oldest_first,
+    an_old_run_is_deleted_before_the_instance,
+    an_instance_with_something_to_send_stays,
+    a_deleted_id_can_be_used_again_and_nothing_of_the_old_is_left,
+    everything_returns_to_nothing,
+);
+
+fn expire(w: &World) -> usize {
+    w.count(Command::Expire { limit: 100 })
+}
+
+fn a_finished_instance_is_deleted_when_its_time_has_come(w: &mut World) {
+    let session = w.open(1);
+    let mut complete = w.hold("complete", session);
+    w.done(&mut complete, finish("1"));
+    w.make("terminated");
+    w.terminate("terminated");
+    w.make("waiting");
+    w.advance(59_999);
+    assert_eq!(expire(w), 0);
+    w.advance(1);
+    assert_eq!(expire(w), 1);
+    assert_eq!((w.inspect("complete"), w.journal("complete", 1)), (None, None));
+    w.advance(60_000);
+    assert_eq!(expire(w), 1);
+    assert_eq!(w.inspect("terminated"), None);
+    w.advance(10_000_000);
+    assert_eq!(expire(w), 0);
+    assert!(w.inspect("waiting").is_some());
+}
+
+fn a_few_are_deleted_at_a_time_the_oldest_first(w: &mut World) {
+    for name in ["c", "a", "b"] {
+        w.make(name);
+        w.terminate(name);
+        w.advance(1);
+    }
+    w.advance(120_000);
+    assert_eq!(w.count(Command::Expire { limit: 2 }), 2);
+    assert_eq!((w.inspect("c"), w.inspect("a")), (None, None));
+    assert!(w.inspect("b").is_some());
+    assert_eq!(w.count(Command::Expire { limit: 2 }), 1);
+}
+
+fn an_old_run_is_deleted_before_the_instance(w: &mut World) {
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    w.done(&mut held, record("one"));
+    w.done(&mut held, finish("1"));
+    w.control("i", Action::Restart);
+    w.advance(60_000);
+    assert_eq!(expire(w), 1);
+    let found = w.inspect("i").expect("it runs again");
+    assert_eq!((found.runs, w.journal("i", 1)), (vec![2], None));
+    assert_eq!(w.journal("i", 2), Some(Vec::new()));
+    assert_eq!(expire(w), 0);
+}
+
+fn an_instance_with_something_to_send_stays(w: &mut World) {
+    let session = w.open(1);
+    let mut parent = w.hold("p", session);
+    let spec = InstanceSpec { parent: Some(Parent { id: id("p"), run: 1, on_close: ParentClose::Abandon }), ..spec() };
+    let outgoing = vec![Outgoing::CreateChild { id: id("c"), spec: Arc::new(spec) }];
+    w.done(&mut parent, Write { outgoing, ..write(Then::Hold) });
+    w.done(&mut parent, finish("1"));
+    w.make("other");
+    w.terminate("other");
+    w.advance(1_000_000);
+    assert_eq!(w.count(Command::Expire { limit: 1 }), 1, "it does not stand in the way of others");
+    assert!(w.inspect("p").is_some() && w.inspect("other").is_none());
+    w.empty_outbox();
+    assert_eq!(expire(w), 1);
+    assert_eq!(w.inspect("p"), None);
+}
+
+fn a_deleted_id_can_be_used_again_and_nothing_of_the_old_is_left(w: &mut World) {
+    let session = w.open(1);
+    let mut old = w.hold("i", session);
+    w.send("i", "paid", "e");
+    w.done(&mut old, record("old"));
+    w.control("i", Action::Restart);
+    w.terminate("i");
+    w.advance(1_000_000);
+    assert_eq!(expire(w), 1);
+    w.make("i");
+    let mut held = w.claim_one(session);
+    assert_eq!((held.run, held.records, held.messages.len()), (1, 0, 0));
+    assert_eq!(w.send("i", "paid", "e"), SendReply::Accepted);
+    assert_eq!(w.done(&mut held, record("new")).messages.len(), 1);
+    assert_eq!(w.journal("i", 1), Some(vec!["new".to_owned()]));
+    assert_eq!(w.inspect("i").expect("it exists").runs, [1]);
+}
+
+fn everything_returns_to_nothing(w: &mut World) {
+    let session = w.open(1);
+    for n in 0..20 {
+        let name = format!("i{n}");
+        w.make_with(&name, |spec| spec.keep_complete = Duration::from_secs(n));
+        let mut held = w.claim_one(session);
+        w.send(&name, "paid", "e");
+        w.done(&mut held, Write { records: vec![payload("one"), payload("two")], ..write(Then::Hold) });
+        if n % 3 == 0 {
+            w.control(&name, Action::Restart);
+            held = w.claim_one(session);
+        }
+        if n % 2 == 0 {
+            w.done(&mut held, Write { seen: 1, ..finish("1") });
+        } else {
+            w.terminate(&name);
+        }
+    }
+    w.count(Command::CloseSession { session });
+    w.advance(1_000_000);
+    while expire(w) > 0 {}
+    assert_eq!(w.wait(w.store().overview()).expect("the store works"), Overview::default());
+    assert_eq!(w.wait(w.store().sessions()).expect("the store works"), []);
+    assert_eq!(w.outbox(), []);
+    for n in 0..20 {
+        let name = format!("i{n}");
+        assert_eq!((w.inspect(&name), w.journal(&name, 1), w.journal(&name, 2)), (None, None, None));
+    }
+}

@@ -1,0 +1,75 @@
+//! The stores under test. A new store adds a function here and a module to each macro.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::runtime::Builder;
+use workflow::store::Store;
+use workflow::store::model::ModelStore;
+use workflow::store::sqlite::SqliteStore;
+use workflow::words::id::Namespace;
+use workflow::words::time::Clock;
+
+use crate::world::{Opened, World};
+
+/// The model itself.
+pub(crate) fn model() -> World {
+    World::new(|clock, _| Opened { store: Arc::new(ModelStore::new(clock)), kept: None })
+}
+
+/// SQLite in memory.
+pub(crate) fn sqlite_memory() -> World {
+    World::new(|clock, _| Opened { store: sqlite("sqlite::memory:", clock), kept: None })
+}
+
+/// SQLite in a file.
+pub(crate) fn sqlite_file() -> World {
+    World::new(|clock, kept| {
+        let folder = kept.unwrap_or_else(|| TempDir::new().expect("a temporary folder"));
+        // What is tested is what is written, not how it survives the machine: that is for `durability`.
+        let url = format!("sqlite:{}?synchronous=normal", folder.path().join("store.db").display());
+        Opened { store: sqlite(&url, clock), kept: Some(folder) }
+    })
+}
+
+fn sqlite(url: &str, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
+    let namespace = Namespace::new("conformance").expect("valid");
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    Arc::new(runtime.block_on(SqliteStore::open(url, &namespace, clock)).expect("it opens"))
+}
+
+/// Makes a test of each function for each store.
+macro_rules! on_every_store {
+    ($($name:ident),* $(,)?) => {
+        mod model {
+            $(#[test] fn $name() { super::$name(&mut $crate::stores::model()); })*
+        }
+        mod sqlite_memory {
+            $(#[test] fn $name() { super::$name(&mut $crate::stores::sqlite_memory()); })*
+        }
+        mod sqlite_file {
+            $(#[test] fn $name() { super::$name(&mut $crate::stores::sqlite_file()); })*
+        }
+    };
+}
+
+/// Makes a test of each function for each store that outlives its process.
+macro_rules! on_stores_that_survive {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite_file {
+            $(#[test] fn $name() { super::$name(&mut $crate::stores::sqlite_file()); })*
+        }
+    };
+}
+
+/// Makes a test of each function for each way to open a store that is not the model.
+macro_rules! on_every_other_store {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite_memory {
+            $(#[test] fn $name() { super::$name($crate::stores::sqlite_memory); })*
+        }
+        mod sqlite_file {
+            $(#[test] fn $name() { super::$name($crate::stores::sqlite_file); })*
+        }
+    };
+}
