@@ -29,20 +29,21 @@ impl Kind {
     }
 }
 
-/// Why `name` cannot be a name of a `what`, if it cannot.
-pub(crate) fn problem(name: &str, what: &str) -> Option<String> {
+/// Why `name` cannot be the name of a `what`, if it cannot.
+fn problem(name: &str, what: &str) -> Option<String> {
+    let what = if what.starts_with(['a', 'e', 'i', 'o']) { format!("an {what}") } else { format!("a {what}") };
     if name.trim().is_empty() {
-        return Some(format!("the name of a {what} is empty: say in a few words what it does"));
+        return Some(format!("the name of {what} is empty: say in a few words what it does"));
     }
     if name.len() > LONGEST {
-        return Some(format!("the name of a {what} is {} bytes long, more than {LONGEST}", name.len()));
+        return Some(format!("the name of {what} is {} bytes long, more than {LONGEST}", name.len()));
     }
     if name.chars().any(char::is_control) {
-        return Some(format!("the name of a {what} holds a control character: write it on one line, without escapes"));
+        return Some(format!("the name of {what} holds a control character: write it on one line, without escapes"));
     }
     if name.contains(['{', '}']) {
         return Some(format!(
-            "the name of a {what} is not a format string: keep it constant, and tell occurrences apart with a key"
+            "the name of {what} is not a format string: keep it constant, and tell occurrences apart with a key"
         ));
     }
     None

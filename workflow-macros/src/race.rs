@@ -9,7 +9,7 @@ use crate::step::outside;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, Pat, Token, spanned::Spanned};
+use syn::{Expr, Macro, Pat, Token, spanned::Spanned};
 
 /// The most operations that one race takes.
 const MOST: usize = 16;
@@ -30,12 +30,21 @@ pub(crate) struct Arm {
 
 impl Race {
     /// Reads the arms; nothing when they cannot be read.
-    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
-        match read.parse2(tokens) {
+    pub(crate) fn of_macro(mac: &Macro, errors: &mut Errors) -> Option<Self> {
+        Self::checked(mac.parse_body_with(read), mac.path.span(), errors)
+    }
+
+    /// The same from the tokens that the macro itself is given.
+    fn of_tokens(tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
+        Self::checked(read.parse2(tokens), Span::call_site(), errors)
+    }
+
+    fn checked(arms: syn::Result<Vec<Arm>>, place: Span, errors: &mut Errors) -> Option<Self> {
+        match arms {
             Ok(arms) if (2..=MOST).contains(&arms.len()) => Some(Self { arms }),
             Ok(arms) => {
                 errors.push_losing_body(syn::Error::new(
-                    arms.get(MOST).map_or_else(Span::call_site, |arm| arm.pattern.span()),
+                    arms.get(MOST).map_or(place, |arm| arm.pattern.span()),
                     format!("a race has 2 to {MOST} arms, this one has {}", arms.len()),
                 ));
                 None
@@ -89,7 +98,7 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
         }
         let marker: Marker = input.parse()?;
         let mut errors = Errors::new();
-        let race = Race::parse(input.parse()?, &mut errors);
+        let race = Race::of_tokens(input.parse()?, &mut errors);
         errors.into_result()?;
         Ok(race.map(|race| emit(&race, &marker)).unwrap_or_default())
     };
@@ -126,7 +135,7 @@ mod tests {
 
     fn arms(tokens: proc_macro2::TokenStream) -> Result<usize, String> {
         let mut errors = Errors::new();
-        let race = Race::parse(tokens, &mut errors);
+        let race = Race::of_tokens(tokens, &mut errors);
         errors.into_result().map_err(|error| error.to_string())?;
         Ok(race.expect("a race without mistakes").arms.len())
     }

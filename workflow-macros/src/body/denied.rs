@@ -6,9 +6,11 @@
 
 use super::Walker;
 use super::operations::written;
+use super::tokens::matters;
+use quote::ToTokens;
 use std::collections::HashMap;
 use syn::visit::{self, Visit};
-use syn::{Block, ItemUse, Macro, Path, UseTree};
+use syn::{Block, Expr, ExprCall, ItemUse, Macro, Path, UseTree};
 
 /// Why a path is refused, and what to write instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,6 +235,21 @@ impl Walker<'_> {
             Reason::Spawn => self.errors.push_losing_body(error),
             _ => self.errors.push_error(error),
         }
+    }
+
+    /// Reports another library's timeout of a durable operation, which by type would be three mistakes.
+    pub(super) fn refuse_foreign_timeout(&mut self, call: &ExprCall) -> bool {
+        let Expr::Path(path) = &*call.func else { return false };
+        let words = self.aliases.resolve(&path.path);
+        let is_foreign = matches!(&words[..], [.., time, timeout] if time == "time" && timeout.starts_with("timeout"));
+        if !is_foreign || !matters(&call.args.to_token_stream()) {
+            return false;
+        }
+        self.errors.push_losing_body(syn::Error::new_spanned(
+            path,
+            format!("`{}` waits in memory and cannot wait for a durable operation\nuse `workflow::timeout(..)`", written(&path.path)),
+        ));
+        true
     }
 
     /// Reports a macro that polls by itself, and says whether it did.

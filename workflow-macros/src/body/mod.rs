@@ -87,7 +87,11 @@ impl Walker<'_> {
     /// The awaited expression: when it is itself a call of something refused, the `.await` is refused already.
     fn walk_awaited(&mut self, base: &mut Expr) {
         match base {
-            Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => self.walk_call(call, false),
+            Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => {
+                if !self.refuse_foreign_timeout(call) {
+                    self.walk_call(call, false);
+                }
+            }
             other => self.visit_expr_mut(other),
         }
     }

@@ -69,7 +69,7 @@ pub(super) fn race_of<'e>(base: &'e mut Expr, runtime: &Runtime) -> Option<&'e m
 impl Walker<'_> {
     /// Checks and marks an awaited `race!`; its arms run in the workflow's own code, so they are walked too.
     pub(super) fn walk_race(&mut self, mac: &mut Macro) {
-        let Some(mut race) = Race::parse(mac.tokens.clone(), self.errors) else { return };
+        let Some(mut race) = Race::of_macro(mac, self.errors) else { return };
         self.hands_over = true;
         for arm in &mut race.arms {
             self.visit_expr_mut(&mut arm.operation);
@@ -81,8 +81,10 @@ impl Walker<'_> {
 
     /// Checks and marks a `step!` or `group!`.
     pub(super) fn walk_call_macro(&mut self, kind: Kind, mac: &mut Macro) {
-        let Some(mut call) = Call::parse(kind, mac.tokens.clone(), self.errors) else { return };
-        self.scopes.declare(kind, &call.name, self.errors);
+        let Some(mut call) = Call::of_macro(kind, mac, self.errors) else { return };
+        if call.is_named {
+            self.scopes.declare(kind, &call.name, self.errors);
+        }
         for setting in &mut call.options {
             self.visit_expr_mut(&mut setting.value);
         }

@@ -130,7 +130,7 @@ fn statements(tokens: &TokenStream) -> syn::Result<Vec<Stmt>> {
 }
 
 /// Whether the tokens hold anything that must be rewritten.
-fn matters(tokens: &TokenStream) -> bool {
+pub(super) fn matters(tokens: &TokenStream) -> bool {
     let mut bang_awaited = false;
     for tree in tokens.clone() {
         match &tree {

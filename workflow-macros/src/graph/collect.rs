@@ -82,7 +82,7 @@ impl Collector<'_> {
 
     fn step(&mut self, kind: Kind, mac: &Macro) {
         let mut errors = Errors::new();
-        let call = Call::parse(kind, mac.tokens.clone(), &mut errors);
+        let call = Call::of_macro(kind, mac, &mut errors);
         // Whatever is wrong is reported by the walk.
         drop(errors.into_tokens());
         let Some(call) = call else { return };
@@ -114,7 +114,7 @@ impl Collector<'_> {
 
     fn race(&mut self, mac: &Macro) {
         let mut errors = Errors::new();
-        let race = Race::parse(mac.tokens.clone(), &mut errors);
+        let race = Race::of_macro(mac, &mut errors);
         drop(errors.into_tokens());
         let Some(race) = race else { return };
         let ways = race.arms.iter().map(|arm| (self.operation_apart(&arm.operation), self.of_expr(&arm.then))).collect();

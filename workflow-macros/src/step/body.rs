@@ -64,6 +64,8 @@ fn check_closure(call: &mut Call, errors: &mut Errors) {
     let Expr::Closure(closure) = &mut call.body else { return };
     if let Some(asyncness) = closure.asyncness.take() {
         errors.push(asyncness, "a step's body cannot be an async closure: write `|cx| async { .. }` or `|cx| { .. }`");
+        let body = &closure.body;
+        closure.body = parse_quote!(async { #body });
     }
     if closure.inputs.len() != 1 {
         errors.push_losing_body(syn::Error::new_spanned(
@@ -85,22 +87,24 @@ fn check_await(call: &mut Call, errors: &mut Errors) {
         body => found.visit_expr(body),
     }
     let Some(place) = found.place else { return };
-    let message = match &call.body {
-        Expr::Await(awaited) if !has_await(&awaited.base) => {
-            "a step's body is the future itself: leave out the `.await`"
-        }
-        _ => "a step's body is one future: to await inside of it write a block, `{ .. }`, that ends in `Ok(..)`",
-    };
-    errors.push_at(place, message);
-    disarm(&mut call.body);
+    if disarm(&mut call.body) {
+        errors.push_at(place, "a step's body is the future itself: leave out the `.await`");
+    } else {
+        let message =
+            "a step's body is one future: to await inside of it write a block, `{ .. }`, that ends in `Ok(..)`";
+        errors.push_losing_body(syn::Error::new(place, message));
+    }
 }
 
-/// Takes the outer `.await` away, or puts the body where an `.await` may be.
-fn disarm(body: &mut Expr) {
+/// Takes the `.await` away where it is the body's end.
+fn disarm(body: &mut Expr) -> bool {
     match body {
         Expr::Closure(closure) => disarm(&mut closure.body),
-        Expr::Await(awaited) if !has_await(&awaited.base) => *body = (*awaited.base).clone(),
-        _ => *body = parse_quote!(async { #body }),
+        Expr::Await(awaited) if !has_await(&awaited.base) => {
+            *body = (*awaited.base).clone();
+            true
+        }
+        _ => false,
     }
 }
 

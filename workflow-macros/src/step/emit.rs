@@ -9,12 +9,12 @@ use syn::{Block, Expr, ExprAsync, ExprClosure, Pat, Token, spanned::Spanned};
 
 /// The whole expression.
 pub(crate) fn call(call: &Call, marker: &Marker) -> TokenStream {
-    let Call { kind, name, options, body } = call;
+    let Call { kind, name, options, body, .. } = call;
     // What the constructor asks of the body and its result is reported at the name.
     let span = name.span();
     let runtime = &marker.runtime;
     let (constructor, body) = match kind {
-        Kind::Group => (runtime.private("group", span), group_body(body, marker)),
+        Kind::Group => (runtime.private("group", span), group_body(body, marker, span)),
         _ => (runtime.private("step", span), step_body(body, marker, span)),
     };
     let at = runtime.location(span);
@@ -44,10 +44,11 @@ fn option(Setting { key, value }: &Setting, marker: &Marker) -> TokenStream {
 
 fn step_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
     match body {
-        Expr::Closure(closure) => contextual(closure, marker),
+        Expr::Closure(closure) => contextual(closure, marker, span),
         Expr::Block(block) if is_plain(body) => {
-            let block = boxed_errors(&block.block, marker);
-            quote_spanned!(span=> |_| async { #block })
+            let future = boxed_errors(&block.block, marker);
+            let future = quote_spanned!(whole(&block.block)=> async { #future });
+            quote_spanned!(span=> |_| #future)
         }
         // What moves into the future moves into the closure first; only references and copies can do so repeatedly.
         Expr::Async(ExprAsync { capture: Some(_), .. }) => quote_spanned!(span=> move |_| #body),
@@ -56,51 +57,72 @@ fn step_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
 }
 
 /// `|cx| body`: the context lives in the future, so that the body may borrow from it.
-fn contextual(closure: &ExprClosure, marker: &Marker) -> TokenStream {
+fn contextual(closure: &ExprClosure, marker: &Marker, span: Span) -> TokenStream {
     let body = &*closure.body;
     let moves = match body {
         Expr::Async(ExprAsync { capture: Some(capture), .. }) => Some(*capture),
         _ => closure.capture,
     };
-    let future = match body {
-        Expr::Block(block) if is_plain(body) => boxed_errors(&block.block, marker),
-        _ => quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await),
+    let (future, place) = match body {
+        Expr::Block(block) if is_plain(body) => (boxed_errors(&block.block, marker), whole(&block.block)),
+        _ => (quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await), body.span()),
     };
     let pattern = match closure.inputs.first() {
         Some(Pat::Type(typed)) => (*typed.pat).clone(),
         Some(pattern) => pattern.clone(),
         None => Pat::Wild(syn::PatWild { attrs: Vec::new(), underscore_token: <Token![_]>::default() }),
     };
-    entering("StepContext", quote!(#pattern), moves, &future, marker)
+    Entering { kind: "StepContext", pattern: quote!(#pattern), moves, future, span, place }.tokens(marker)
 }
 
 /// A group's body: the scope's context takes the place of the function's.
-fn group_body(body: &Expr, marker: &Marker) -> TokenStream {
+fn group_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
     let (block, moves) = match body {
         Expr::Block(block) => (&block.block, None),
         Expr::Async(block) => (&block.block, block.capture),
         _ => unreachable!("a group's body was checked to be a block"),
     };
     let context = &marker.context;
-    entering("Ctx", quote!(#context), moves, &boxed_errors(block, marker), marker)
+    let (pattern, future) = (quote!(#context), boxed_errors(block, marker));
+    Entering { kind: "Ctx", pattern, moves, future, span, place: whole(block) }.tokens(marker)
 }
 
 /// A closure that hands its argument to its future without the future borrowing from the closure.
 ///
 /// `|cx| async { .. cx .. }` would borrow a local of the closure, `async move` would move every captured variable, and an
 /// async closure names no variable when it refuses one.
-fn entering(kind: &str, pattern: TokenStream, moves: Option<Token![move]>, future: &TokenStream, marker: &Marker) -> TokenStream {
-    let span = Span::mixed_site();
-    let kind = marker.runtime.private(kind, span);
-    let scoped = marker.runtime.private("scoped", span);
-    let entered = marker.runtime.private("entered", span);
-    let handed = Ident::new("handed", span);
-    quote_spanned! {span=>
-        #moves |#handed: #kind| #scoped(#handed, async #moves {
-            let #pattern: #kind = #entered();
-            #future
-        })
+struct Entering {
+    /// The argument's type.
+    kind: &'static str,
+    pattern: TokenStream,
+    moves: Option<Token![move]>,
+    future: TokenStream,
+    /// Where mistakes about the closure are shown.
+    span: Span,
+    /// Where mistakes about the future are shown.
+    place: Span,
+}
+
+impl Entering {
+    fn tokens(&self, marker: &Marker) -> TokenStream {
+        let Self { kind, pattern, moves, future, span, place } = self;
+        let kind = marker.runtime.private(kind, Span::mixed_site());
+        let scoped = marker.runtime.private("scoped", *span);
+        let entered = marker.runtime.private("entered", Span::mixed_site());
+        let handed = Ident::new("handed", Span::mixed_site());
+        let future = quote_spanned! {*place=>
+            async #moves {
+                let #pattern: #kind = #entered();
+                #future
+            }
+        };
+        quote_spanned!(*span=> #moves |#handed: #kind| #scoped(#handed, #future))
     }
+}
+
+/// The place of a whole block, from brace to brace.
+fn whole(block: &Block) -> Span {
+    block.brace_token.span.join()
 }
 
 /// A block whose errors are boxed: `?` takes any, and a plain `Ok(..)` at the end needs no type.

@@ -30,7 +30,7 @@ pub(crate) fn expand(kind: Kind, tokens: TokenStream) -> TokenStream {
         }
         let marker: Marker = input.parse()?;
         let mut errors = Errors::new();
-        let call = Call::parse(kind, input.parse()?, &mut errors);
+        let call = Call::of_tokens(kind, input.parse()?, &mut errors);
         errors.into_result()?;
         Ok(call.map(|call| emit::call(&call, &marker)).unwrap_or_default())
     };

@@ -8,13 +8,16 @@ use crate::name::{self, Kind};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token};
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Macro, Token, spanned::Spanned};
 
 /// A parsed and checked call.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) kind: Kind,
+    /// A placeholder where [`Self::is_named`] says so.
     pub(crate) name: LitStr,
+    /// Whether a literal stands where the name belongs.
+    pub(crate) is_named: bool,
     pub(crate) options: Vec<Setting>,
     pub(crate) body: Expr,
 }
@@ -36,15 +39,25 @@ impl Call {
     /// Reads the call and reports its mistakes; wrong options are left out, so that the rest keeps its types.
     ///
     /// Nothing when there is no body to go on with.
-    pub(crate) fn parse(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
-        let (head, arguments) = match read.parse2(tokens) {
+    pub(crate) fn of_macro(kind: Kind, mac: &Macro, errors: &mut Errors) -> Option<Self> {
+        // What is missing at the end is reported at the closing delimiter.
+        Self::checked(kind, mac.parse_body_with(read), mac.path.span(), errors)
+    }
+
+    /// The same from the tokens that the macro itself is given.
+    pub(crate) fn of_tokens(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
+        Self::checked(kind, read.parse2(tokens), Span::call_site(), errors)
+    }
+
+    fn checked(kind: Kind, parts: syn::Result<Parts>, place: Span, errors: &mut Errors) -> Option<Self> {
+        let (head, arguments) = match parts {
             Ok(parts) => parts,
             Err(error) => {
                 errors.push_losing_body(error);
                 return None;
             }
         };
-        let (name, named) = take_name(kind, head, errors);
+        let (name, is_named) = take_name(kind, head, place, errors);
         let mut settings = Vec::new();
         let mut bodies = Vec::new();
         for argument in arguments {
@@ -58,8 +71,8 @@ impl Call {
             }
         }
         let options = options::check(kind, settings, errors);
-        let body = take_body(kind, &name, named, bodies, errors)?;
-        Some(Self { kind, name, options, body })
+        let body = take_body(kind, &name, is_named, bodies, errors)?;
+        Some(Self { kind, name, is_named, options, body })
     }
 }
 
@@ -71,7 +84,10 @@ impl ToTokens for Call {
     }
 }
 
-fn read(input: ParseStream<'_>) -> syn::Result<(Option<Expr>, Vec<Argument>)> {
+/// What stands first, and the rest.
+type Parts = (Option<Expr>, Vec<Argument>);
+
+fn read(input: ParseStream<'_>) -> syn::Result<Parts> {
     let mut head = None;
     let mut arguments = Vec::new();
     if !input.is_empty() && !starts_option(input) {
@@ -103,7 +119,7 @@ fn comma(input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 /// The name, and whether one was written; a placeholder keeps the rest going.
-fn take_name(kind: Kind, head: Option<Expr>, errors: &mut Errors) -> (LitStr, bool) {
+fn take_name(kind: Kind, head: Option<Expr>, place: Span, errors: &mut Errors) -> (LitStr, bool) {
     let word = kind.word();
     match head {
         Some(Expr::Lit(ExprLit { lit: Lit::Str(name), .. })) => {
@@ -118,14 +134,14 @@ fn take_name(kind: Kind, head: Option<Expr>, errors: &mut Errors) -> (LitStr, bo
                      to tell occurrences apart add `key = ..`"
                 ),
             );
-            (LitStr::new("unnamed", Span::call_site()), false)
+            (LitStr::new("unnamed", place), false)
         }
         None => {
             errors.push_losing_body(syn::Error::new(
-                Span::call_site(),
+                place,
                 format!("a {word} starts with its name, a string literal: `{word}!(\"what it does\", ..)`"),
             ));
-            (LitStr::new("unnamed", Span::call_site()), false)
+            (LitStr::new("unnamed", place), false)
         }
     }
 }
@@ -171,7 +187,7 @@ mod tests {
 
     fn parse(tokens: proc_macro2::TokenStream) -> Result<String, Vec<String>> {
         let mut errors = Errors::new();
-        let call = Call::parse(Kind::Step, tokens, &mut errors);
+        let call = Call::of_tokens(Kind::Step, tokens, &mut errors);
         match errors.into_result() {
             Ok(()) => Ok(call.expect("a call without mistakes has a body").to_token_stream().to_string()),
             Err(errors) => Err(errors.into_iter().map(|error| error.to_string()).collect()),

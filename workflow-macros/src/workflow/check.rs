@@ -137,13 +137,13 @@ fn check_output(model: &Model, errors: &mut Errors) {
 
 /// What a type must not hold, at its first place.
 #[derive(Default)]
-struct Found {
-    borrow: Option<proc_macro2::Span>,
-    impl_trait: Option<proc_macro2::Span>,
+pub(super) struct Found {
+    pub(super) borrow: Option<proc_macro2::Span>,
+    pub(super) impl_trait: Option<proc_macro2::Span>,
 }
 
 impl Found {
-    fn of(ty: &Type) -> Self {
+    pub(super) fn of(ty: &Type) -> Self {
         let mut found = Self::default();
         found.visit_type(ty);
         found

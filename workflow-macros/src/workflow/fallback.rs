@@ -1,9 +1,10 @@
 //! What is emitted after a mistake, so that one mistake makes one message and an IDE goes on working.
 
+use super::check::Found;
 use super::model::Model;
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Block, Safety, Signature, parse_quote};
+use syn::{Block, ReturnType, Safety, Signature, parse_quote};
 
 /// The item could not be read: it goes out as written.
 pub(super) fn unreadable(item: TokenStream, error: &syn::Error) -> TokenStream {
@@ -19,6 +20,7 @@ pub(super) fn signature(model: &Model) -> TokenStream {
         safety: Safety::Default,
         abi: None,
         variadic: None,
+        output: if is_opaque(&signature.output) { ReturnType::Default } else { signature.output.clone() },
         ..signature.clone()
     };
     let body = body();
@@ -27,6 +29,11 @@ pub(super) fn signature(model: &Model) -> TokenStream {
         #[allow(unused, clippy::all)]
         #visibility #signature #body
     }
+}
+
+/// Whether the output holds an `impl Trait`, which a body of any type does not implement.
+fn is_opaque(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, ty) if Found::of(ty).impl_trait.is_some())
 }
 
 /// A body of any type.
