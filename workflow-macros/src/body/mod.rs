@@ -17,7 +17,7 @@ use crate::runtime::{Marker, Runtime, context};
 use quote::{quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprMacro, ExprMethodCall, ExprPath, Item,
+    Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprLit, ExprMacro, ExprMethodCall, ExprPath, Item,
     ItemUse, Lit, Local, Macro, Stmt, spanned::Spanned,
 };
 
@@ -163,18 +163,7 @@ impl VisitMut for Walker<'_> {
                     *expr = self.rewrite_closure(closure);
                 }
             }
-            Expr::Lit(literal) => {
-                if let Lit::Int(number) = &literal.lit
-                    && let Some(milliseconds) = duration::of_literal(number)
-                {
-                    let span = number.span();
-                    let milliseconds = milliseconds.unwrap_or_else(|message| {
-                        self.errors.push_at(span, message);
-                        0
-                    });
-                    *expr = Expr::Verbatim(duration::tokens(milliseconds, span));
-                }
-            }
+            Expr::Lit(_) => Durations { errors: self.errors }.visit_expr_mut(expr),
             other => visit_mut::visit_expr_mut(self, other),
         }
     }
@@ -215,6 +204,29 @@ impl VisitMut for Walker<'_> {
     fn visit_expr_const_mut(&mut self, _: &mut ExprConst) {}
 
     fn visit_attribute_mut(&mut self, _: &mut Attribute) {}
+}
+
+/// Turns literals such as `30s` into durations, and nothing else.
+pub(crate) fn rewrite_durations(expr: &mut Expr, errors: &mut Errors) {
+    Durations { errors }.visit_expr_mut(expr);
+}
+
+struct Durations<'a> {
+    errors: &'a mut Errors,
+}
+
+impl VisitMut for Durations<'_> {
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        visit_mut::visit_expr_mut(self, expr);
+        let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = expr else { return };
+        let Some(milliseconds) = duration::of_literal(number) else { return };
+        let span = number.span();
+        let milliseconds = milliseconds.unwrap_or_else(|message| {
+            self.errors.push_at(span, message);
+            0
+        });
+        *expr = Expr::Verbatim(duration::tokens(milliseconds, span));
+    }
 }
 
 /// The attributes of a statement.

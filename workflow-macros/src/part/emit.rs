@@ -22,7 +22,13 @@ pub(super) fn part(part: Part, name: &LitStr, runtime: &Runtime) -> TokenStream 
     };
     quote! {
         #(#attributes)*
-        #[allow(clippy::type_complexity, clippy::type_repetition_in_bounds, clippy::needless_lifetimes)]
+        #[allow(
+            clippy::elidable_lifetime_names,
+            clippy::multiple_bound_locations,
+            clippy::needless_lifetimes,
+            clippy::type_complexity,
+            clippy::type_repetition_in_bounds,
+        )]
         #visibility #signature #body
     }
 }

@@ -26,7 +26,10 @@ fn option(Setting { key, value }: &Setting, marker: &Marker) -> TokenStream {
     let span = key.span();
     match key.to_string().as_str() {
         // By reference: a key is often a field of what the loop borrows.
-        "key" => quote_spanned!(span=> .#key(&#value)),
+        "key" => {
+            let reference = quote_spanned!(Span::mixed_site().located_at(span)=> &);
+            quote_spanned!(span=> .#key(#reference #value))
+        }
         "backoff" => {
             let backoff = marker.runtime.private("Backoff", span);
             let word = quote!(#value).to_string();

@@ -189,9 +189,11 @@ fn a_part_is_a_boxed_operation() {
     };
     check(part::expand(quote!(crate = crate::flow), item), &expect![[r##"
         #[allow(
+            clippy::elidable_lifetime_names,
+            clippy::multiple_bound_locations,
+            clippy::needless_lifetimes,
             clippy::type_complexity,
             clippy::type_repetition_in_bounds,
-            clippy::needless_lifetimes
         )]
         pub fn settle<'wf0, 'wf1, 'wf>(
             &'wf0 self,
@@ -333,9 +335,11 @@ fn a_race_is_a_match_over_the_winner() {
     };
     check(part::expand(quote!(), item), &expect![[r##"
         #[allow(
+            clippy::elidable_lifetime_names,
+            clippy::multiple_bound_locations,
+            clippy::needless_lifetimes,
             clippy::type_complexity,
             clippy::type_repetition_in_bounds,
-            clippy::needless_lifetimes
         )]
         fn first() -> ::workflow::__private::Part<'static, u32> {
             ::workflow::__private::part(
@@ -376,9 +380,11 @@ fn move_blocks_and_closures_take_a_context_along() {
     };
     check(part::expand(quote!(), item), &expect![[r##"
         #[allow(
+            clippy::elidable_lifetime_names,
+            clippy::multiple_bound_locations,
+            clippy::needless_lifetimes,
             clippy::type_complexity,
             clippy::type_repetition_in_bounds,
-            clippy::needless_lifetimes
         )]
         fn all(ids: Vec<u32>) -> ::workflow::__private::Part<'static, ()> {
             ::workflow::__private::part(

@@ -22,6 +22,11 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut model = parse::model(options, function, &mut errors);
     let sound = check::all(&model, &mut errors);
     let graph = graph::of(&model.block, &model.runtime);
+    for parameter in &mut model.parameters {
+        if let model::Role::Input { default: Some(default) } = &mut parameter.role {
+            body::rewrite_durations(default, &mut errors);
+        }
+    }
     body::walk(&mut model.block, &model.runtime, &mut errors);
     let items = if !sound {
         fallback::signature(&model)
