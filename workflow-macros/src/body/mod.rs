@@ -6,6 +6,7 @@
 
 mod denied;
 mod operations;
+mod order;
 mod tokens;
 
 pub(crate) use operations::{Known, known};
@@ -17,7 +18,7 @@ use crate::runtime::{Marker, Runtime, context};
 use quote::{quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprLit, ExprMacro, ExprMethodCall, ExprPath, Item,
+    Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprForLoop, ExprLit, ExprMacro, ExprPath, Item,
     ItemUse, Lit, Local, Macro, Stmt, spanned::Spanned,
 };
 
@@ -28,16 +29,21 @@ const ALLOW: &str = "allow_nondeterminism";
 pub(crate) fn walk(block: &mut Block, runtime: &Runtime, errors: &mut Errors) {
     let aliases = denied::Aliases::of(block);
     let mut walker =
-        Walker { runtime, errors, scopes: Scopes::new(), aliases, allowed: false, hands_over: false };
+        Walker { runtime, errors, scopes: Scopes::new(), aliases, allowed: false, order_is_forgotten: false, hands_over: false };
     walker.visit_block_mut(block);
     bring_fallback(block, runtime);
 }
 
-/// What keeps types flowing after a refused `.await`: see `Probe` in the runtime.
+/// What keeps types flowing where a probe has nothing to say: see `Probe` in the runtime.
 fn bring_fallback(block: &mut Block, runtime: &Runtime) {
     let span = proc_macro2::Span::call_site();
-    let fallback = runtime.private("Fallback", span);
-    let import = quote!(#[allow(unused_imports)] use #fallback as _;);
+    let (any_order, fallback) = (runtime.private("AnyOrder", span), runtime.private("Fallback", span));
+    let import = quote! {
+        #[allow(unused_imports)]
+        use #any_order as _;
+        #[allow(unused_imports)]
+        use #fallback as _;
+    };
     block.stmts.insert(0, Stmt::Item(Item::Verbatim(import)));
 }
 
@@ -48,6 +54,8 @@ struct Walker<'a> {
     aliases: denied::Aliases,
     /// Inside a statement with [`ALLOW`].
     allowed: bool,
+    /// Inside a chain of methods that ends in something without an order.
+    order_is_forgotten: bool,
     /// Whether what was just walked names the context.
     hands_over: bool,
 }
@@ -163,6 +171,7 @@ impl VisitMut for Walker<'_> {
                     *expr = self.rewrite_closure(closure);
                 }
             }
+            Expr::MethodCall(_) => self.rewrite_iteration(expr),
             Expr::Lit(_) => Durations { errors: self.errors }.visit_expr_mut(expr),
             other => visit_mut::visit_expr_mut(self, other),
         }
@@ -172,9 +181,9 @@ impl VisitMut for Walker<'_> {
         self.walk_call(call, true);
     }
 
-    fn visit_expr_method_call_mut(&mut self, call: &mut ExprMethodCall) {
-        self.durations_of_method(call);
-        visit_mut::visit_expr_method_call_mut(self, call);
+    fn visit_expr_for_loop_mut(&mut self, repeated: &mut ExprForLoop) {
+        self.walk_head(&mut repeated.expr);
+        self.visit_block_mut(&mut repeated.body);
     }
 
     fn visit_expr_path_mut(&mut self, path: &mut ExprPath) {

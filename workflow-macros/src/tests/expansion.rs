@@ -110,6 +110,8 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                 ) -> Result<u32, Failed> {
                     let _ = &__wf_cx;
                     #[allow(unused_imports)]
+                    use ::workflow::__private::AnyOrder as _;
+                    #[allow(unused_imports)]
                     use ::workflow::__private::Fallback as _;
                     ::workflow::__private::Probe(
                             ::workflow::__private::durable(
@@ -139,7 +141,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                     &__REGISTRATION
                 }
             }
-            const __REGISTRATION: ::workflow::__private::Registration = ::workflow::__private::Registration {
+            static __REGISTRATION: ::workflow::__private::Registration = ::workflow::__private::Registration {
                 name: <greet as ::workflow::__private::Definition>::NAME,
                 version: <greet as ::workflow::__private::Definition>::VERSION,
                 queue: <greet as ::workflow::__private::Definition>::QUEUE,
@@ -174,7 +176,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                 },
             };
             ::workflow::__private::inventory::submit! {
-                __REGISTRATION
+                ::workflow::__private::Registered(& __REGISTRATION)
             }
         };
     "#]]);
@@ -219,6 +221,8 @@ fn a_part_is_a_boxed_operation() {
                         return result;
                     }
                     let result: Result<u32, StepError> = {
+                        #[allow(unused_imports)]
+                        use crate::flow::__private::AnyOrder as _;
                         #[allow(unused_imports)]
                         use crate::flow::__private::Fallback as _;
                         crate::flow::__private::Probe(
@@ -358,6 +362,8 @@ fn a_race_is_a_match_over_the_winner() {
                     }
                     let result: u32 = {
                         #[allow(unused_imports)]
+                        use ::workflow::__private::AnyOrder as _;
+                        #[allow(unused_imports)]
                         use ::workflow::__private::Fallback as _;
                         race! {
                             @ (__wf_cx) n = one() => n, _ =
@@ -403,12 +409,14 @@ fn move_blocks_and_closures_take_a_context_along() {
                     }
                     let result: () = {
                         #[allow(unused_imports)]
+                        use ::workflow::__private::AnyOrder as _;
+                        #[allow(unused_imports)]
                         use ::workflow::__private::Fallback as _;
                         ::workflow::__private::Probe(
                                 ::workflow::__private::durable(
                                     join_all(
-                                        ids
-                                            .into_iter()
+                                        ::workflow::__private::Probe(ids.into_iter())
+                                            .ordered()
                                             .map({
                                                 let __wf_cx = ::core::clone::Clone::clone(&__wf_cx);
                                                 move |id| ::workflow::__private::Block({

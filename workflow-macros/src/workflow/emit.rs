@@ -170,10 +170,7 @@ fn definition(model: &Model, graph: &str) -> TokenStream {
             const GRAPH: &'static str = #graph;
             type Output = #output;
             type Error = #error;
-            fn registration() -> &'static #registration {
-                // Promoted to a static: it has neither a destructor nor interior mutability.
-                &__REGISTRATION
-            }
+            fn registration() -> &'static #registration { &__REGISTRATION }
         }
     }
 }
@@ -183,13 +180,14 @@ fn registration(model: &Model) -> TokenStream {
     let ident = model.ident();
     let span = ident.span();
     let private = |name: &str| runtime.private(name, Span::call_site());
-    let [definition, registration, key] = ["Definition", "Registration", "ResourceKey"].map(private);
+    let [definition, registration, registered, key] =
+        ["Definition", "Registration", "Registered", "ResourceKey"].map(private);
     let at = runtime.location(span);
     let resources = model.parameters.iter().filter_map(Parameter::resource);
     let start = start(model);
     let inventory = private("inventory");
     quote! {
-        const __REGISTRATION: #registration = #registration {
+        static __REGISTRATION: #registration = #registration {
             name: <#ident as #definition>::NAME,
             version: <#ident as #definition>::VERSION,
             queue: <#ident as #definition>::QUEUE,
@@ -198,7 +196,7 @@ fn registration(model: &Model) -> TokenStream {
             resources: || ::std::vec![#(#key::of::<#resources>()),*],
             start: #start,
         };
-        #inventory::submit! { __REGISTRATION }
+        #inventory::submit! { #registered(&__REGISTRATION) }
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`step`], [`group`], [`attempt`]: bodies and blocks, their options, attempts and results;
 //! - [`sleep`], [`wait`], [`child`]: operations that end from outside, all of them an [`operation`];
 //! - [`part`], [`join`], [`race`], [`timeout`], [`branches`]: structure without records of its own;
+//! - [`ordered`]: iteration whose order differs from run to run, refused by type;
 //! - [`facts`], [`random`]: deterministic facts and randomness;
 //! - [`event`]: what can be sent and waited for; [`handover`]: how a body gets its context;
 //! - [`run`], [`signals`], [`task`]: the run as its driver sees it.
@@ -25,6 +26,7 @@ pub(crate) mod handover;
 pub(crate) mod join;
 pub(crate) mod operation;
 pub(crate) mod options;
+pub(crate) mod ordered;
 pub(crate) mod part;
 pub(crate) mod race;
 pub(crate) mod random;
