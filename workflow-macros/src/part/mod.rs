@@ -8,10 +8,11 @@ use crate::body;
 use crate::errors::Errors;
 use crate::name;
 use crate::runtime::Runtime;
+use crate::workflow::fallback;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Block, LitStr, Safety, Signature, Token, Visibility, parse_quote};
+use syn::{Attribute, Block, LitStr, Safety, Signature, Token, Visibility};
 
 /// A fn, a method, or the declaration of one in a trait.
 #[derive(Debug)]
@@ -60,8 +61,11 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     if let Some(block) = &mut part.block {
         body::walk(block, &runtime, &mut errors);
         if errors.body_is_lost() {
-            *block = parse_quote!({ ::core::unimplemented!() });
+            *block = fallback::body();
         }
+    }
+    if errors.len() > 0 {
+        part.attributes.push(fallback::quiet());
     }
     let item = emit::part(part, &name, &runtime);
     let errors = errors.into_tokens();

@@ -44,9 +44,6 @@ fn check_qualifiers(model: &Model, errors: &mut Errors) {
     if let Some(abi) = &signature.abi {
         errors.push(abi, "a workflow cannot be `extern`: it is run by an engine");
     }
-    if let Some(variadic) = &signature.variadic {
-        errors.push(variadic, "a workflow's inputs are recorded by name: it cannot be variadic");
-    }
 }
 
 /// An instance is started from its recorded inputs alone, perhaps on another machine: there is no `self` to start on.

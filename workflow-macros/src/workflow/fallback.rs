@@ -4,7 +4,7 @@ use super::check::Found;
 use super::model::Model;
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Block, ReturnType, Safety, Signature, parse_quote};
+use syn::{Attribute, Block, ReturnType, Safety, Signature, parse_quote};
 
 /// The item could not be read: it goes out as written.
 pub(super) fn unreadable(item: TokenStream, error: &syn::Error) -> TokenStream {
@@ -26,9 +26,13 @@ pub(super) fn signature(model: &Model) -> TokenStream {
     let body = body();
     quote! {
         #(#attributes)*
-        #[allow(unused, clippy::all)]
         #visibility #signature #body
     }
+}
+
+/// What a mistake leaves unused is not a second one.
+pub(crate) fn quiet() -> Attribute {
+    parse_quote!(#[allow(unused, clippy::all)])
 }
 
 /// Whether the output holds an `impl Trait`, which a body of any type does not implement.
@@ -37,6 +41,6 @@ fn is_opaque(output: &ReturnType) -> bool {
 }
 
 /// A body of any type.
-pub(super) fn body() -> Block {
+pub(crate) fn body() -> Block {
     parse_quote!({ ::core::unimplemented!() })
 }

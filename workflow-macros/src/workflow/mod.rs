@@ -2,7 +2,7 @@
 
 mod check;
 mod emit;
-mod fallback;
+pub(crate) mod fallback;
 mod model;
 mod parse;
 
@@ -28,6 +28,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         }
     }
     body::walk(&mut model.block, &model.runtime, &mut errors);
+    if errors.len() > 0 {
+        model.attributes.push(fallback::quiet());
+    }
     let items = if !sound {
         fallback::signature(&model)
     } else {

@@ -1,0 +1,17 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let _ = step!("wait", {
+        sleep(std::time::Duration::from_secs(1)).await;
+        Ok(())
+    })
+    .await;
+    id
+}
+
+fn main() {}
