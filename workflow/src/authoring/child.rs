@@ -9,7 +9,7 @@ use super::context::Ctx;
 use super::durable::Durable;
 use super::operation::{Label, Operation, misfit, unreadable};
 use super::sleep::caller;
-use crate::definition::{Definition, EncodedInputs};
+use crate::definition::{Definition, EncodedInputs, WorkflowError, WorkflowOutput};
 use crate::error::ChildError;
 use crate::journal::command::ParentClose;
 use crate::journal::machine::{Ask, ChildSpec};
@@ -74,7 +74,7 @@ impl<W: Definition> Durable for Child<W> {
             let Operation { cx, label, .. } = &operation;
             let decoded = match outcome {
                 Outcome::Child(ChildEnd::Complete(output)) => {
-                    output.decode().map(Ok).map_err(|error| error.to_string())
+                    W::Output::from_payload(&output).map(Ok).map_err(|error| error.to_string())
                 }
                 Outcome::Child(ChildEnd::Errored(failure)) => read_error(&failure).map(Err),
                 Outcome::Child(ChildEnd::Terminated { reason }) => Ok(Err(ChildError::Terminated { reason })),
@@ -90,9 +90,9 @@ impl<W: Definition> Durable for Child<W> {
 }
 
 /// The child's own error; one that the system ended it with (a passed limit) is told as a termination.
-fn read_error<E: serde::de::DeserializeOwned>(failure: &FailureData) -> Result<ChildError<E>, String> {
+fn read_error<E: WorkflowError>(failure: &FailureData) -> Result<ChildError<E>, String> {
     match &failure.data {
-        Some(data) => data.decode().map(ChildError::Failed).map_err(|error| error.to_string()),
+        Some(data) => E::from_payload(data).map(ChildError::Failed).map_err(|error| error.to_string()),
         None => Ok(ChildError::Terminated { reason: failure.message.clone() }),
     }
 }

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::journal::command::Ending;
 use crate::words::failure::{FailureData, FailureKind};
 use crate::words::location::Location;
-use crate::words::payload::Payload;
+use crate::words::payload::{CodecError, Payload};
 
 /// A workflow: what `#[workflow]` implements for the struct of the function's name.
 pub trait Definition: Send + Sync + 'static {
@@ -42,27 +42,61 @@ pub trait Definition: Send + Sync + 'static {
     fn registration() -> &'static Registration;
 }
 
-/// The output of a workflow.
+/// The output of a workflow: anything that serde writes and reads.
+///
+/// It does not have serde's traits above it: then a missing one would be told in their words, in two long messages.
 #[diagnostic::on_unimplemented(
     message = "the output of a workflow must be recordable, but `{Self}` is not",
     label = "`{Self}` cannot be written to the journal and read back",
     note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`, or return only the part of it you need"
 )]
-pub trait WorkflowOutput: Serialize + DeserializeOwned + Send + 'static {}
+pub trait WorkflowOutput: Sized + Send + 'static {
+    /// Writes it.
+    #[doc(hidden)]
+    fn to_payload(&self) -> Result<Payload, CodecError>;
+
+    /// Reads it.
+    #[doc(hidden)]
+    fn from_payload(payload: &Payload) -> Result<Self, CodecError>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send + 'static> WorkflowOutput for T {}
+impl<T: Serialize + DeserializeOwned + Send + 'static> WorkflowOutput for T {
+    fn to_payload(&self) -> Result<Payload, CodecError> {
+        Payload::encode(self)
+    }
 
-/// The error of a workflow.
+    fn from_payload(payload: &Payload) -> Result<Self, CodecError> {
+        payload.decode()
+    }
+}
+
+/// The error of a workflow: anything that serde writes and reads, see [`WorkflowOutput`].
 #[diagnostic::on_unimplemented(
     message = "the error of a workflow must be recordable, but `{Self}` is not",
     label = "`{Self}` cannot be written to the journal and read back",
     note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`, or return `workflow::Result<T>`, which takes any error by `?`"
 )]
-pub trait WorkflowError: Serialize + DeserializeOwned + Send + 'static {}
+pub trait WorkflowError: Sized + Send + 'static {
+    /// Writes it.
+    #[doc(hidden)]
+    fn to_payload(&self) -> Result<Payload, CodecError>;
+
+    /// Reads it.
+    #[doc(hidden)]
+    fn from_payload(payload: &Payload) -> Result<Self, CodecError>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send + 'static> WorkflowError for T {}
+impl<T: Serialize + DeserializeOwned + Send + 'static> WorkflowError for T {
+    fn to_payload(&self) -> Result<Payload, CodecError> {
+        Payload::encode(self)
+    }
+
+    fn from_payload(payload: &Payload) -> Result<Self, CodecError> {
+        payload.decode()
+    }
+}
 
 /// An input of a workflow.
 #[diagnostic::on_unimplemented(
@@ -146,7 +180,7 @@ pub struct Ended(pub(crate) Ending);
 /// The end of a workflow that returns a plain value.
 #[expect(clippy::needless_pass_by_value, reason = "the value is what the workflow's future returned")]
 pub fn ended_value<W: Definition>(value: W::Output) -> Ended {
-    Ended(Ending { result: encode(&value) })
+    Ended(Ending { result: output(&value) })
 }
 
 /// The end of a workflow that returns a result. `words` gives what an error says of itself: generated code passes
@@ -156,22 +190,31 @@ pub fn ended_result<W: Definition>(
     words: impl FnOnce(&W::Error) -> Option<String>,
 ) -> Ended {
     let result = match result {
-        Ok(value) => encode(&value),
+        Ok(value) => output(&value),
         Err(error) => Err(failure(&error, words)),
     };
     Ended(Ending { result })
 }
 
-fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Payload, FailureData> {
-    Payload::encode(value).and_then(|payload| payload.decode::<T>().map(|_| payload)).map_err(|error| {
+/// What was returned, as it is recorded; it must read back.
+fn returned<T>(
+    value: &T,
+    write: impl FnOnce(&T) -> Result<Payload, CodecError>,
+    read: impl FnOnce(&Payload) -> Result<T, CodecError>,
+) -> Result<Payload, FailureData> {
+    write(value).and_then(|payload| read(&payload).map(|_| payload)).map_err(|error| {
         let mut failure = FailureData::of_error(FailureKind::NotRecordable, "", &error);
         failure.message = format!("the workflow's return value: {}", failure.message);
         failure
     })
 }
 
+fn output<T: WorkflowOutput>(value: &T) -> Result<Payload, FailureData> {
+    returned(value, T::to_payload, T::from_payload)
+}
+
 fn failure<E: WorkflowError>(error: &E, words: impl FnOnce(&E) -> Option<String>) -> FailureData {
-    let data = match encode(error) {
+    let data = match returned(error, E::to_payload, E::from_payload) {
         Ok(data) => data,
         Err(failure) => return failure,
     };

@@ -8,7 +8,7 @@ use super::mocks::{Begun, Mocks};
 use super::replay::{self, Difference};
 use super::world::{BEGINNING, World};
 use crate::authoring::durable::Recordable;
-use crate::definition::Definition;
+use crate::definition::{Definition, WorkflowError, WorkflowOutput};
 use crate::journal::command::Ending;
 use crate::journal::head::{End, Place};
 use crate::journal::path::Path;
@@ -182,8 +182,8 @@ fn result<W: Definition>(world: &World) -> Result<W::Output, TestError<W::Error>
 fn returned<W: Definition>(ending: &Ending) -> Result<W::Output, TestError<W::Error>> {
     let unreadable = |error: CodecError| TestError::Ended { message: error.to_string() };
     match &ending.result {
-        Ok(output) => output.decode().map_err(unreadable),
-        Err(FailureData { data: Some(data), .. }) => Err(data.decode().map_or_else(unreadable, TestError::Failed)),
+        Ok(output) => W::Output::from_payload(output).map_err(unreadable),
+        Err(FailureData { data: Some(data), .. }) => Err(W::Error::from_payload(data).map_or_else(unreadable, TestError::Failed)),
         Err(failure) => Err(TestError::Ended { message: failure.message.clone() }),
     }
 }
