@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::change::Changes;
 use super::engine::Engine;
@@ -16,7 +15,7 @@ use super::history::{self, History};
 use super::result::{self, ResultError};
 use super::status::{self, Status};
 use crate::authoring::event::Event;
-use crate::definition::Definition;
+use crate::definition::{Definition, WorkflowError, WorkflowOutput};
 use crate::journal::command::{Action, Command, Control, ControlReply, Reply};
 use crate::journal::head::State;
 use crate::store::{BoxFuture, Snapshot, StoreError};
@@ -27,9 +26,9 @@ use crate::words::payload::Payload;
 /// What an instance's output and error are read as: of a workflow, as its own types; of [`Untyped`], as JSON.
 pub trait Subject: Send + Sync + 'static {
     /// Its output.
-    type Output: DeserializeOwned + Send + 'static;
+    type Output: WorkflowOutput;
     /// Its error.
-    type Error: DeserializeOwned + Send + 'static;
+    type Error: WorkflowError;
     /// The workflow that instances must be of; `None` for any.
     const WORKFLOW: Option<&'static str>;
 }

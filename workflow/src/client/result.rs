@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::engine::{Engine, Pause};
 use super::failure::RecordedError;
 use super::handle::{Subject, check_workflow};
+use crate::definition::{WorkflowError, WorkflowOutput};
 use crate::journal::command::Ending;
 use crate::journal::head::{End, Place};
 use crate::store::{Snapshot, StoreError};
@@ -113,10 +114,10 @@ fn ended<W: Subject>(end: &End) -> Result<W::Output, ResultError<W::Error>> {
     match end {
         End::Terminated { reason } => Err(ResultError::Terminated { reason: reason.clone() }),
         End::Returned(Ending { result: Ok(output) }) => {
-            output.decode().map_err(|error| ResultError::Unreadable { message: error.to_string() })
+            W::Output::from_payload(output).map_err(|error| ResultError::Unreadable { message: error.to_string() })
         }
         End::Returned(Ending { result: Err(failure) }) => {
-            let own = failure.data.as_ref().and_then(|data| data.decode().ok());
+            let own = failure.data.as_ref().and_then(|data| W::Error::from_payload(data).ok());
             Err(own.map_or_else(|| ResultError::Errored(RecordedError::new(failure)), ResultError::Failed))
         }
     }

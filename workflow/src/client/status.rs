@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::engine::Engine;
 use super::error::EngineError;
 use super::failure::RecordedError;
 use super::history::{SetAside, decode};
+use crate::definition::WorkflowOutput;
 use crate::journal::command::{PauseReason, Wait};
 use crate::journal::head::{End, Head, Place, State, Suspect};
 use crate::journal::message::Channel;
@@ -143,7 +143,7 @@ pub struct Paused {
 }
 
 /// The status of an instance as it stands in the store, with what only its journal knows.
-pub(super) async fn read<T: DeserializeOwned>(engine: &Engine, snapshot: Snapshot) -> Result<Status<T>, EngineError> {
+pub(super) async fn read<T: WorkflowOutput>(engine: &Engine, snapshot: Snapshot) -> Result<Status<T>, EngineError> {
     let Snapshot { id, head, .. } = snapshot;
     let mut status = of_head(&id, &head);
     match &head.place {
@@ -226,8 +226,8 @@ fn open_waits(waits: &[Wait]) -> Vec<OpenWait> {
     waits.iter().map(open).collect()
 }
 
-fn read_output<T: DeserializeOwned>(status: &mut Status<T>, output: &Payload) {
-    match output.decode() {
+fn read_output<T: WorkflowOutput>(status: &mut Status<T>, output: &Payload) {
+    match T::from_payload(output) {
         Ok(output) => status.output = Some(output),
         Err(error) => status.unreadable = Some(error.to_string()),
     }
