@@ -7,7 +7,7 @@ pub use crate::authoring::event::{Event, EventPayload};
 pub use crate::authoring::group::{Group, group};
 pub use crate::authoring::handover::{entered, scoped};
 pub use crate::authoring::join::{join, try_join};
-pub use crate::authoring::ordered::{AnyOrder, Ordered};
+pub use crate::authoring::ordered::{AnyOrder, Ordered, Unordered};
 pub use crate::authoring::part::{Part, part};
 pub use crate::authoring::race::{
     Race, Raced2, Raced3, Raced4, Raced5, Raced6, Raced7, Raced8, Raced9, Raced10, Raced11, Raced12, Raced13, Raced14,

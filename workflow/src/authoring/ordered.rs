@@ -17,6 +17,22 @@ use super::durable::Probe;
 )]
 pub trait Ordered {}
 
+/// What is iterated over in an order of its own each time.
+pub trait Unordered {
+    /// The collection, as it is named in the refusal.
+    type Collection;
+}
+
+impl<T: Unordered> Probe<T> {
+    /// Cannot be called: see [`Ordered`].
+    pub fn ordered(self) -> T
+    where
+        T::Collection: Ordered,
+    {
+        self.0
+    }
+}
+
 /// `ordered` for every type that has an order, or whose order is not known here.
 pub trait AnyOrder {
     /// What the probe holds.
@@ -34,36 +50,41 @@ impl<T> AnyOrder for Probe<T> {
     }
 }
 
-macro_rules! unordered {
-    ($([$($generics:tt)*] $iterated:ty, of $collection:ty;)+) => {$(
-        impl<$($generics)*> Probe<$iterated> {
-            /// Cannot be called: see [`Ordered`].
-            pub fn ordered(self) -> $iterated
-            where
-                $collection: Ordered,
-            {
-                self.0
-            }
+impl<C: Unordered> Unordered for &C {
+    type Collection = C::Collection;
+}
+
+impl<C: Unordered> Unordered for &mut C {
+    type Collection = C::Collection;
+}
+
+impl<K, V, S> Unordered for HashMap<K, V, S> {
+    type Collection = Self;
+}
+
+impl<T, S> Unordered for HashSet<T, S> {
+    type Collection = Self;
+}
+
+macro_rules! iterators {
+    ($([$($generics:tt)*] $iterator:ty, of $collection:ty;)+) => {$(
+        impl<$($generics)*> Unordered for $iterator {
+            type Collection = $collection;
         }
     )+};
 }
 
-unordered! {
-    [K, V, S] HashMap<K, V, S>, of HashMap<K, V, S>;
-    ['a, K, V, S] &'a HashMap<K, V, S>, of HashMap<K, V, S>;
-    ['a, K, V, S] &'a mut HashMap<K, V, S>, of HashMap<K, V, S>;
-    [T, S] HashSet<T, S>, of HashSet<T, S>;
-    ['a, T, S] &'a HashSet<T, S>, of HashSet<T, S>;
-    ['a, K, V] hash_map::Iter<'a, K, V>, of HashMap<K, V>;
-    ['a, K, V] hash_map::IterMut<'a, K, V>, of HashMap<K, V>;
-    ['a, K, V] hash_map::Keys<'a, K, V>, of HashMap<K, V>;
-    ['a, K, V] hash_map::Values<'a, K, V>, of HashMap<K, V>;
-    ['a, K, V] hash_map::ValuesMut<'a, K, V>, of HashMap<K, V>;
-    ['a, K, V] hash_map::Drain<'a, K, V>, of HashMap<K, V>;
+iterators! {
+    [K, V] hash_map::Iter<'_, K, V>, of HashMap<K, V>;
+    [K, V] hash_map::IterMut<'_, K, V>, of HashMap<K, V>;
+    [K, V] hash_map::Keys<'_, K, V>, of HashMap<K, V>;
+    [K, V] hash_map::Values<'_, K, V>, of HashMap<K, V>;
+    [K, V] hash_map::ValuesMut<'_, K, V>, of HashMap<K, V>;
+    [K, V] hash_map::Drain<'_, K, V>, of HashMap<K, V>;
     [K, V] hash_map::IntoIter<K, V>, of HashMap<K, V>;
     [K, V] hash_map::IntoKeys<K, V>, of HashMap<K, V>;
     [K, V] hash_map::IntoValues<K, V>, of HashMap<K, V>;
-    ['a, T] hash_set::Iter<'a, T>, of HashSet<T>;
-    ['a, T] hash_set::Drain<'a, T>, of HashSet<T>;
+    [T] hash_set::Iter<'_, T>, of HashSet<T>;
+    [T] hash_set::Drain<'_, T>, of HashSet<T>;
     [T] hash_set::IntoIter<T>, of HashSet<T>;
 }
