@@ -73,14 +73,17 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
     }
 }
 
+/// Takes the slots a claim may fill: all that are free but those kept for creates, which could start here at once while
+/// the claim is on its way.
 fn free_slots(worker: &Worker) -> Option<OwnedSemaphorePermit> {
     loop {
-        let free = worker.slots.available_permits().min(CLAIM_MAX);
+        let free = worker.slots.available_permits();
         if free == 0 {
             return None;
         }
-        let free = u32::try_from(free).expect("at most a hundred and some");
-        if let Ok(permit) = worker.slots.clone().try_acquire_many_owned(free) {
+        let wanted = free.saturating_sub(worker.kept_slots).clamp(1, CLAIM_MAX);
+        let wanted = u32::try_from(wanted).expect("at most a hundred and some");
+        if let Ok(permit) = worker.slots.clone().try_acquire_many_owned(wanted) {
             return Some(permit);
         }
     }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-use super::Config;
 use super::bells::Bells;
 use super::commands::Commands;
 use super::drive;
@@ -20,6 +19,7 @@ use super::session::{Session, Slot};
 use super::start::Registry;
 use super::sticky::Sticky;
 use super::supervise::Supervisor;
+use super::{Config, Mode};
 use crate::authoring::task::RunTask;
 use crate::definition::Resources;
 use crate::journal::command::{Claimed, Command, Create, CreateReply};
@@ -75,6 +75,8 @@ pub(crate) struct Worker {
     pub(super) resources: Resources,
     pub(super) session: Slot,
     pub(super) slots: Arc<Semaphore>,
+    /// How many of them a claim leaves for creates, as long as more are free.
+    pub(super) kept_slots: usize,
     pub(super) drives: Arc<Drives>,
     pub(super) sticky: Sticky<RunTask>,
     /// The turn to try a suspect: one at a time, so that a crash tells which one it was.
@@ -100,6 +102,7 @@ impl Worker {
             resources: config.resources.clone(),
             session: Slot::new(),
             slots: Arc::new(Semaphore::new(config.concurrency)),
+            kept_slots: if config.mode == Mode::All { config.concurrency / 4 } else { 0 },
             drives: Arc::new(Drives::new()),
             sticky: Sticky::new(config.sticky),
             trial: Arc::new(Semaphore::new(1)),

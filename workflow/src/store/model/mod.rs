@@ -70,6 +70,11 @@ impl ModelStore {
         self.data().clone()
     }
 
+    /// Puts back what [`Self::dump`] gave: from then on it is a store that has lost what came after.
+    pub fn restore(&self, data: Data) {
+        *self.data() = data;
+    }
+
     fn data(&self) -> MutexGuard<'_, Data> {
         // A transition is computed before it is carried out, so a panic of another thread leaves no half of one.
         self.shared.data.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,12 @@
-//! What the engine's unit tests share.
+//! The engine on the model store, with a fault between the two and bodies that end when the test says so.
+
+mod commands;
+mod control;
+mod faults;
+mod flow;
+mod recovery;
+mod shutdown;
+mod stage;
 
 use std::sync::Arc;
 use std::time::Duration;

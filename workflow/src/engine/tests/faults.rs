@@ -1,0 +1,173 @@
+//! The way from one engine to a store that other engines use too: it can lose, refuse, hold back and damage.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use std::time::Duration;
+
+use tokio::sync::{broadcast, watch};
+
+use crate::engine::supervise::lock;
+use crate::journal::command::{Command, Reply};
+use crate::store::model::ModelStore;
+use crate::store::{
+    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+};
+use crate::words::id::{InstanceId, SessionId};
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
+
+/// One engine's way to the store.
+#[derive(Debug)]
+pub(super) struct Faulty {
+    inner: ModelStore,
+    /// So many batches are carried out and their replies lost.
+    pub(super) lose_replies: AtomicUsize,
+    /// So many batches make the store's code panic.
+    pub(super) panics: AtomicUsize,
+    /// Batches wait before they are carried out while this is set.
+    pub(super) cut: watch::Sender<bool>,
+    /// The heart does not reach the store.
+    pub(super) heart_stopped: std::sync::Arc<AtomicBool>,
+    /// Commands about this instance meet damage.
+    pub(super) damaged: Mutex<Option<InstanceId>>,
+    /// Journals are read as bytes that are none.
+    pub(super) garbled: AtomicBool,
+    /// How often a journal was read.
+    pub(super) journals_read: AtomicUsize,
+    /// How many batches came.
+    pub(super) batches: AtomicUsize,
+}
+
+impl Faulty {
+    pub(super) fn new(inner: &ModelStore) -> Self {
+        Self {
+            inner: inner.clone(),
+            lose_replies: AtomicUsize::new(0),
+            panics: AtomicUsize::new(0),
+            cut: watch::channel(false).0,
+            heart_stopped: std::sync::Arc::default(),
+            damaged: Mutex::default(),
+            garbled: AtomicBool::new(false),
+            journals_read: AtomicUsize::new(0),
+            batches: AtomicUsize::new(0),
+        }
+    }
+
+    /// Nothing this engine sends arrives any more: neither beats nor commands.
+    pub(super) fn isolate(&self) {
+        self.heart_stopped.store(true, Ordering::SeqCst);
+        self.cut.send_replace(true);
+    }
+
+    pub(super) fn reconnect(&self) {
+        self.heart_stopped.store(false, Ordering::SeqCst);
+        self.cut.send_replace(false);
+    }
+
+    async fn until_connected(&self) {
+        let _ = self.cut.subscribe().wait_for(|cut| !cut).await;
+    }
+
+    async fn carry_out(&self, batch: Vec<Command>) -> Result<Vec<Reply>, StoreError> {
+        self.batches.fetch_add(1, Ordering::SeqCst);
+        self.until_connected().await;
+        assert!(!take_one(&self.panics), "the store's code panics");
+        if let Some(id) = &*lock(&self.damaged)
+            && batch.iter().any(|command| is_about(command, id))
+        {
+            return Err(StoreError::Damaged { store: self.describe(), message: "a bad page".to_owned() });
+        }
+        let replies = self.inner.execute(0, batch).await?;
+        if take_one(&self.lose_replies) { Err(unreachable_store()) } else { Ok(replies) }
+    }
+}
+
+fn is_about(command: &Command, id: &InstanceId) -> bool {
+    match command {
+        Command::Create(create) => create.id == *id,
+        Command::Own(own) => own.owner.id == *id,
+        _ => false,
+    }
+}
+
+fn take_one(counter: &AtomicUsize) -> bool {
+    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn unreachable_store() -> StoreError {
+    StoreError::Unavailable { store: "faulty:".to_owned(), message: "the connection was lost".to_owned() }
+}
+
+impl Store for Faulty {
+    fn describe(&self) -> String {
+        "faulty:".to_owned()
+    }
+
+    fn execute(&self, _partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
+        Box::pin(self.carry_out(batch))
+    }
+
+    fn hints(&self) -> broadcast::Receiver<Hint> {
+        self.inner.hints()
+    }
+
+    fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
+        Ok(Box::new(FaultyHeart { inner: self.inner.heart()?, stopped: self.heart_stopped.clone() }))
+    }
+
+    fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
+        Box::pin(async move {
+            self.until_connected().await;
+            self.inner.inspect(id).await
+        })
+    }
+
+    fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {
+        Box::pin(async move {
+            self.journals_read.fetch_add(1, Ordering::SeqCst);
+            let journal = self.inner.journal(id, run, from).await?;
+            if !self.garbled.load(Ordering::SeqCst) {
+                return Ok(journal);
+            }
+            Ok(journal.map(|records| records.iter().map(|_| Payload::from_bytes(*b"no record")).collect()))
+        })
+    }
+
+    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
+        Box::pin(async move {
+            self.until_connected().await;
+            self.inner.sessions().await
+        })
+    }
+
+    fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
+        self.inner.outbox(before, limit)
+    }
+
+    fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
+        self.inner.overview()
+    }
+
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {
+        self.inner.list(query)
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
+        self.inner.now()
+    }
+}
+
+struct FaultyHeart {
+    inner: Box<dyn Heart>,
+    stopped: std::sync::Arc<AtomicBool>,
+}
+
+impl Heart for FaultyHeart {
+    fn beat(&mut self, session: SessionId, lease: Duration) -> Result<Beat, StoreError> {
+        if self.stopped.load(Ordering::SeqCst) {
+            return Err(unreachable_store());
+        }
+        self.inner.beat(session, lease)
+    }
+}

@@ -1,0 +1,202 @@
+//! From a create to an end: local start, claims, waits, memory, timers, two engines.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::stage::{LONG_LEASE, ONE, Stage, eventually, soon};
+use crate::engine::Mode;
+use crate::journal::command::PauseReason;
+use crate::journal::head::{Place, State};
+
+#[tokio::test]
+async fn a_created_instance_starts_here_in_the_same_write() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("one", "a").await;
+    let head = stage.head("a").expect("created");
+    assert!(matches!(head.place, Place::Held { .. }), "{head:?}");
+    stage.body().await.end(7);
+    assert_eq!(stage.output("a").await, 7);
+    assert_eq!(engine.journals_read(), 0, "it was never loaded");
+}
+
+#[tokio::test]
+async fn a_worker_takes_what_others_created() {
+    let stage = Stage::new();
+    let client = stage.engine(Mode::Client, LONG_LEASE).await;
+    client.create("two", "a").await;
+    assert_eq!(stage.head("a").expect("created").state(), State::Queued);
+    let worker = stage.engine(Mode::Worker, LONG_LEASE).await;
+    stage.body().await.end(1);
+    stage.body().await.end(2);
+    assert_eq!(stage.output("a").await, 3);
+    eventually("the slot is free", || worker.driving() == 0).await;
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_of_the_end_at_once() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    let mut watch = engine.core.changes().watch(&super::stage::id("a"));
+    engine.create("one", "a").await;
+    stage.body().await.end(1);
+    let began = tokio::time::Instant::now();
+    soon(async {
+        while !stage.head("a").is_some_and(|head| head.state().is_final()) {
+            watch.changed().await;
+        }
+    })
+    .await;
+    assert!(began.elapsed() < Duration::from_secs(4), "not by the fallback of 5 s");
+}
+
+#[tokio::test]
+async fn a_waiting_instance_holds_no_slot_and_goes_on_from_memory() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("waits", "a").await;
+    stage.until_state("a", State::Waiting).await;
+    eventually("no slot is held", || engine.driving() == 0).await;
+    engine.send("a", 4).await;
+    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
+    engine.send("a", 2).await;
+    assert_eq!(stage.output("a").await, 42);
+    assert_eq!(engine.journals_read(), 0, "it went on from memory");
+}
+
+#[tokio::test]
+async fn another_worker_replays_what_this_one_suspended() {
+    let stage = Stage::new();
+    let first = stage.engine(Mode::All, LONG_LEASE).await;
+    first.ready().await;
+    first.create("waits", "a").await;
+    stage.until_state("a", State::Waiting).await;
+    first.send("a", 4).await;
+    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
+    first.core.shutdown(Duration::ZERO).await;
+    let second = stage.engine(Mode::All, LONG_LEASE).await;
+    second.send("a", 2).await;
+    assert_eq!(stage.output("a").await, 42);
+    assert_eq!(second.journals_read(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_while_a_body_runs_reaches_its_owner() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("pair", "a").await;
+    let body = stage.body().await;
+    engine.send("a", 30).await;
+    // The body still runs, so only a notice can have brought the event into the journal.
+    stage.until("a", "consumed the event", |head| head.arrivals == 1 && head.unread == 0).await;
+    assert!(!body.is_dropped());
+    body.end(5);
+    assert_eq!(stage.output("a").await, 35);
+    stage.no_body().await;
+}
+
+#[tokio::test]
+async fn a_sleep_is_not_early_and_its_worker_wakes_it() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("sleeps", "a").await;
+    assert_eq!(stage.output("a").await, 1);
+    let head = stage.head("a").expect("kept");
+    let Place::Done { at, .. } = head.place else { panic!("{head:?}") };
+    let slept = at.since(head.created_at);
+    assert!(slept >= 150, "{slept} ms");
+    assert!(slept < 900, "{slept} ms: by its due time, not by the sweep of once a second");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_engines_on_one_store_run_each_body_once() {
+    let stage = Stage::new();
+    let (one, two) = (stage.engine(Mode::All, LONG_LEASE).await, stage.engine(Mode::All, LONG_LEASE).await);
+    for number in 0..100 {
+        stage.put("two", &format!("i{number}"));
+    }
+    let mut seen = HashSet::new();
+    for _ in 0..200 {
+        let body = stage.body().await;
+        assert!(seen.insert((body.instance.clone(), body.step)), "{body:?} ran twice");
+        body.end(1);
+    }
+    for number in 0..100 {
+        assert_eq!(stage.output(&format!("i{number}")).await, 2);
+    }
+    stage.no_body().await;
+    eventually("nothing is driven", || one.driving() + two.driving() == 0).await;
+}
+
+#[tokio::test]
+async fn more_instances_than_slots_wait_for_one() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    for number in 0..20 {
+        stage.put("one", &format!("i{number}"));
+    }
+    let mut running = Vec::new();
+    for _ in 0..16 {
+        running.push(stage.body().await);
+    }
+    assert_eq!(engine.driving(), 16);
+    stage.no_body().await;
+    running.pop().expect("sixteen").end(1);
+    running.push(stage.body().await);
+    for body in running {
+        body.end(1);
+    }
+    for _ in 0..3 {
+        stage.body().await.end(1);
+    }
+    for number in 0..20 {
+        assert_eq!(stage.output(&format!("i{number}")).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_no_worker_knows_waits_on_a_shelf_until_one_does() {
+    let stage = Stage::new();
+    let first = stage.engine_of(Mode::Worker, LONG_LEASE, vec![&super::stage::TWO]).await;
+    stage.put("one", "a");
+    stage.put("two", "b");
+    // What is behind the unknown one in the queue is taken.
+    let behind = stage.body().await;
+    assert_eq!(behind.instance, "b");
+    eventually("the shelf is shown", || {
+        let shelves = first.core.health().worker.expect("a worker").shelves;
+        shelves.iter().any(|(name, version, count)| (name.as_str(), *version, *count) == ("one", 1, 1))
+    })
+    .await;
+    let _second = stage.engine_of(Mode::Worker, LONG_LEASE, vec![&ONE]).await;
+    let body = stage.body().await;
+    assert_eq!(body.instance, "a");
+    body.end(1);
+    assert_eq!(stage.output("a").await, 1);
+    assert!(!behind.is_dropped());
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_read_parks_its_run() {
+    let stage = Stage::new();
+    let first = stage.engine(Mode::All, LONG_LEASE).await;
+    first.ready().await;
+    first.create("waits", "a").await;
+    stage.until_state("a", State::Waiting).await;
+    first.send("a", 1).await;
+    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
+    first.core.shutdown(Duration::ZERO).await;
+    let second = stage.engine(Mode::All, LONG_LEASE).await;
+    second.way.garbled.store(true, Ordering::SeqCst);
+    second.send("a", 2).await;
+    let head = stage.until_state("a", State::Paused).await;
+    let Place::Paused { reason: PauseReason::Unreadable { message }, .. } = head.place else { panic!("{head:?}") };
+    assert!(message.contains("record 0"), "{message}");
+    eventually("its slot is free", || second.driving() == 0).await;
+}

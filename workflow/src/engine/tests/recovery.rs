@@ -1,0 +1,229 @@
+//! Workers that are lost: their bodies, their writes, their suspects; and a store that forgot.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::stage::{Body, LONG_LEASE, SHORT_LEASE, Stage, eventually};
+use crate::engine::Mode;
+use crate::journal::command::PauseReason;
+use crate::journal::head::{Place, State, Suspect};
+use crate::words::id::SessionId;
+
+#[tokio::test]
+async fn a_session_that_is_lost_stops_its_bodies_and_is_replaced() {
+    let stage = Stage::new();
+    let lost = stage.engine(Mode::All, SHORT_LEASE).await;
+    lost.ready().await;
+    lost.create("one", "a").await;
+    let first = stage.body().await;
+    // Its heart stops; its commands still arrive.
+    lost.way.heart_stopped.store(true, Ordering::SeqCst);
+    first.dropped().await;
+    lost.way.heart_stopped.store(false, Ordering::SeqCst);
+    eventually("a new session", || lost.lost_sessions() >= 1 && lost.session_age().is_some()).await;
+    let second = stage.body().await;
+    assert_eq!(second.instance, "a");
+    second.end(2);
+    assert_eq!(stage.output("a").await, 2);
+}
+
+#[tokio::test]
+async fn a_zombie_writes_nothing() {
+    let stage = Stage::new();
+    let zombie = stage.engine(Mode::All, SHORT_LEASE).await;
+    zombie.ready().await;
+    zombie.create("one", "a").await;
+    let body = stage.body().await;
+    zombie.way.isolate();
+    let other = stage.engine(Mode::Worker, SHORT_LEASE).await;
+    let taken_over = stage.body().await;
+    // The zombie's body ends first, and its result is on its way for as long as it cannot reach the store.
+    body.end(666);
+    taken_over.end(7);
+    assert_eq!(stage.output("a").await, 7);
+    zombie.way.reconnect();
+    eventually("it noticed", || zombie.lost_sessions() == 1 && zombie.driving() == 0).await;
+    assert_eq!(stage.output("a").await, 7);
+    assert_eq!(stage.head("a").expect("kept").records, 1);
+    drop(other);
+}
+
+#[tokio::test]
+async fn a_crash_is_noticed_within_a_lease_and_a_sweep() {
+    let stage = Stage::new();
+    let crashing = stage.engine(Mode::All, SHORT_LEASE).await;
+    let sweeping = stage.engine(Mode::Worker, SHORT_LEASE).await;
+    crashing.ready().await;
+    sweeping.ready().await;
+    crashing.create("one", "a").await;
+    drop(stage.body().await);
+    crashing.crash();
+    let crashed = tokio::time::Instant::now();
+    let again = stage.body().await;
+    let taken = crashed.elapsed();
+    assert!(taken >= SHORT_LEASE / 2, "{taken:?}: a live worker may not be robbed");
+    assert!(taken < SHORT_LEASE * 4, "{taken:?}");
+    again.end(1);
+    assert_eq!(stage.output("a").await, 1);
+}
+
+#[tokio::test]
+async fn three_crashes_of_the_one_that_was_tried_quarantine_it_and_no_other() {
+    let stage = Stage::new();
+    stage.put("one", "pill");
+    stage.put("one", "innocent");
+    let mut engine = stage.engine(Mode::Worker, SHORT_LEASE).await;
+    // Both run when the first crash comes: from then on both are suspects.
+    let bodies = [stage.body().await, stage.body().await];
+    drop(bodies);
+    let mut crashes = 0;
+    while stage.head("pill").expect("kept").state() != State::Paused {
+        engine.crash();
+        crashes += 1;
+        assert!(crashes <= 6, "it is tried again and again");
+        engine = stage.engine(Mode::Worker, SHORT_LEASE).await;
+        if let Some(pill) = next_of_pill(&stage).await {
+            let head = stage.head("pill").expect("kept");
+            assert!(matches!(head.suspect, Suspect::Marked { .. }), "marked before it runs: {head:?}");
+            drop(pill);
+        }
+    }
+    assert_eq!(crashes, 4, "once among others, and three times alone");
+    let head = stage.head("pill").expect("kept");
+    assert!(matches!(head.place, Place::Paused { reason: PauseReason::Quarantined { crashes: 3 }, .. }), "{head:?}");
+    assert_eq!(stage.output("innocent").await, 1);
+}
+
+/// Lets the innocent one through; the pill's body, or none once it is quarantined.
+async fn next_of_pill(stage: &Stage) -> Option<Body> {
+    loop {
+        let quarantined = async {
+            stage.until_state("pill", State::Paused).await;
+        };
+        let body = tokio::select! {
+            body = stage.body() => body,
+            () = quarantined => return None,
+        };
+        if body.instance == "pill" {
+            return Some(body);
+        }
+        body.end(1);
+    }
+}
+
+#[tokio::test]
+async fn suspects_are_tried_one_at_a_time_and_a_record_ends_a_trial() {
+    let stage = Stage::new();
+    let crashing = stage.engine(Mode::All, SHORT_LEASE).await;
+    crashing.ready().await;
+    crashing.create("two", "a").await;
+    crashing.create("two", "b").await;
+    drop([stage.body().await, stage.body().await]);
+    crashing.crash();
+    let recovering = stage.engine(Mode::Worker, LONG_LEASE).await;
+    // A lease of its own that is long: only a record can end the trial. Another engine sweeps.
+    let sweeping = stage.engine_of(Mode::Worker, SHORT_LEASE, Vec::new()).await;
+    let first = stage.body().await;
+    eventually("both are held", || recovering.driving() == 2).await;
+    stage.no_body().await;
+    let tried = first.instance.clone();
+    first.end(1);
+    let mut rest = [stage.body().await, stage.body().await];
+    rest.sort_by_key(|body| body.instance != tried);
+    let [same, other] = rest;
+    assert_eq!((same.step, other.step), ("b", "a"));
+    assert_ne!(other.instance, tried);
+    same.end(1);
+    other.end(1);
+    stage.body().await.end(1);
+    assert_eq!(stage.output("a").await + stage.output("b").await, 4);
+    drop(sweeping);
+}
+
+#[tokio::test]
+async fn a_suspect_that_survives_a_lease_is_none_any_more() {
+    let stage = Stage::new();
+    let crashing = stage.engine(Mode::All, SHORT_LEASE).await;
+    crashing.ready().await;
+    crashing.create("one", "a").await;
+    drop(stage.body().await);
+    crashing.crash();
+    let _engine = stage.engine(Mode::Worker, SHORT_LEASE).await;
+    let body = stage.body().await;
+    assert!(matches!(stage.head("a").expect("kept").suspect, Suspect::Marked { .. }));
+    stage.until("a", "is cleared", |head| head.suspect == Suspect::No).await;
+    assert!(!body.is_dropped());
+    body.end(1);
+    assert_eq!(stage.output("a").await, 1);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the body blocks its thread on purpose")]
+async fn a_thread_that_is_blocked_does_not_stop_the_heart() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    let session = *stage.store.dump().sessions.keys().next().expect("a session");
+    // Another engine, on a runtime and thread of its own, sweeps meanwhile.
+    let store = stage.store.clone();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let sweeper = std::thread::Builder::new().spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let stage = Stage::on(store);
+            let _engine = stage.engine_of(Mode::Worker, SHORT_LEASE, Vec::new()).await;
+            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+    });
+    // The engine's only thread.
+    std::thread::sleep(SHORT_LEASE * 4);
+    let sessions = stage.store.dump().sessions;
+    assert!(!sessions[&session].revoked, "its heart went on");
+    assert!(sessions[&session].beats >= 4, "{:?}", sessions[&session]);
+    drop(stop);
+    sweeper.expect("a thread").join().expect("it ends");
+    engine.create("one", "a").await;
+    stage.body().await.end(1);
+    assert_eq!(stage.output("a").await, 1);
+    assert_eq!(engine.lost_sessions(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_lost_writes_is_reported_and_goes_on_from_what_it_has() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("two", "a").await;
+    let before = stage.store.dump();
+    stage.body().await.end(1);
+    let second = stage.body().await;
+    assert_eq!(second.step, "b");
+    stage.store.restore(before);
+    second.end(2);
+    let again = stage.body().await;
+    assert_eq!(again.step, "a", "the store does not know its result any more");
+    again.end(1);
+    stage.body().await.end(2);
+    assert_eq!(stage.output("a").await, 3);
+    assert_eq!(engine.core.health().worker.expect("a worker").data_losses, 1);
+}
+
+#[tokio::test]
+async fn a_session_the_store_does_not_know_is_replaced() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    let known: Vec<SessionId> = stage.store.dump().sessions.into_keys().collect();
+    stage.store.restore(crate::store::model::Data::default());
+    eventually("a new session", || {
+        let sessions = stage.store.dump().sessions;
+        sessions.len() == 1 && !known.contains(sessions.keys().next().expect("one"))
+    })
+    .await;
+    eventually("it is used", || engine.session_age().is_some()).await;
+    engine.create("one", "a").await;
+    stage.body().await.end(1);
+    assert_eq!(stage.output("a").await, 1);
+}

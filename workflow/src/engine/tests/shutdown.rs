@@ -1,0 +1,117 @@
+//! Stopping in good order, and starting not at all.
+
+use std::time::Duration;
+
+use super::stage::{LONG_LEASE, ONE, Stage, eventually};
+use crate::definition::Resources;
+use crate::engine::{Config, Core, Mode, StartError};
+use crate::journal::head::{Place, State, Suspect};
+use crate::words::id::Namespace;
+
+#[tokio::test]
+async fn bodies_end_within_the_grace_and_the_rest_goes_to_others_at_once() {
+    let stage = Stage::new();
+    let first = stage.engine(Mode::All, LONG_LEASE).await;
+    first.ready().await;
+    first.create("two", "a").await;
+    let body = stage.body().await;
+    let meanwhile = async {
+        let stopped = || first.core.health().loops.iter().any(|found| found.name == "claims 0" && !found.running);
+        eventually("it claims nothing more", stopped).await;
+        stage.put("one", "b");
+        body.end(1);
+    };
+    let (report, ()) = tokio::join!(first.core.shutdown(Duration::from_secs(10)), meanwhile);
+    assert_eq!((report.driving, report.interrupted, report.handed_over), (1, 0, true));
+    stage.no_body().await;
+    let head = stage.head("a").expect("kept");
+    assert!(matches!(head.place, Place::Ready { .. }), "{head:?}");
+    assert_eq!((head.records, head.suspect), (1, Suspect::No), "the result is kept, and it is no suspect");
+    // No lease has to run out for the next worker.
+    let _second = stage.engine(Mode::Worker, LONG_LEASE).await;
+    for _ in 0..2 {
+        let body = stage.body().await;
+        assert!(["a", "b"].contains(&body.instance.as_str()));
+        body.end(2);
+    }
+    assert_eq!(stage.output("a").await, 3);
+    assert_eq!(stage.output("b").await, 2);
+}
+
+#[tokio::test]
+async fn a_body_that_outlasts_the_grace_is_dropped_and_runs_again_elsewhere() {
+    let stage = Stage::new();
+    let first = stage.engine(Mode::All, LONG_LEASE).await;
+    first.ready().await;
+    first.create("one", "a").await;
+    first.create("waits", "asleep").await;
+    stage.until_state("asleep", State::Waiting).await;
+    let body = stage.body().await;
+    let report = first.core.shutdown(Duration::from_millis(10)).await;
+    assert_eq!((report.interrupted, report.handed_over), (1, true));
+    body.dropped().await;
+    assert!(stage.store.dump().sessions.is_empty(), "the session is closed");
+    assert_eq!(stage.head("a").expect("kept").suspect, Suspect::No);
+    let second = stage.engine(Mode::Worker, LONG_LEASE).await;
+    stage.body().await.end(4);
+    assert_eq!(stage.output("a").await, 4);
+    second.send("asleep", 1).await;
+    second.send("asleep", 1).await;
+    assert_eq!(stage.output("asleep").await, 11);
+}
+
+#[tokio::test]
+async fn a_second_shutdown_and_a_create_after_it_do_no_harm() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.core.shutdown(Duration::ZERO).await;
+    let report = engine.core.shutdown(Duration::ZERO).await;
+    assert_eq!((report.driving, report.interrupted), (0, 0));
+    engine.create("one", "a").await;
+    assert_eq!(stage.head("a").expect("created").state(), State::Queued);
+}
+
+fn config(stage: &Stage, resources: Resources) -> Config {
+    Config {
+        store: std::sync::Arc::new(stage.store.clone()),
+        mode: Mode::All,
+        namespace: Namespace::new("test").expect("valid"),
+        concurrency: 1,
+        queues: Vec::new(),
+        lease: LONG_LEASE,
+        resources,
+        workflows: vec![&ONE],
+        sticky: 0,
+    }
+}
+
+#[tokio::test]
+async fn a_missing_resource_is_told_before_anything_runs() {
+    let stage = Stage::new();
+    let error = Core::start(config(&stage, Resources::default())).await.expect_err("no resource");
+    assert!(matches!(&error, StartError::MissingResource { workflow, .. } if workflow == "one"), "{error}");
+    assert!(error.to_string().contains("Bodies"), "{error}");
+    assert!(stage.store.dump().sessions.is_empty());
+    let client = Config { mode: Mode::Client, ..config(&stage, Resources::default()) };
+    Core::start(client).await.expect("a client never executes");
+}
+
+#[tokio::test]
+async fn two_workflows_of_one_name_are_told_with_both_places() {
+    static OTHER: std::sync::LazyLock<&'static crate::definition::Registration> = std::sync::LazyLock::new(|| {
+        Box::leak(Box::new(crate::definition::Registration {
+            name: "one",
+            version: 1,
+            queue: "default",
+            graph: "",
+            at: crate::words::location::Location::new("other.rs", 9, 9),
+            resources: Vec::new,
+            start: ONE.start,
+        }))
+    });
+    let stage = Stage::new();
+    let two = Config { workflows: vec![*OTHER, *OTHER, &ONE], ..config(&stage, Resources::default()) };
+    let error = Core::start(two).await.expect_err("one name").to_string();
+    assert!(error.contains("stage.rs:1:1") && error.contains("other.rs:9:9"), "{error}");
+}
