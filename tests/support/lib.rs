@@ -1,1 +1,63 @@
-//! The harness that the test binaries share.
+//! The harness that the test binaries share: stores by name, engines and their crashes, worker processes, a record of
+//! what step bodies did that is kept outside the store, and ways of waiting for conditions.
+//!
+//! Owns no assertion about workflows; those are the tests' own. See `README.md` beside this folder.
+
+pub mod chance;
+pub mod effects;
+pub mod load;
+pub mod prelude;
+pub mod stage;
+pub mod wait;
+pub mod witness;
+pub mod worker;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use crate::stage::{Stage, StoreKind};
+
+/// What a test returns: any error fails it with its message.
+pub type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// The longest a test may take, on a machine that does much else: only a test that hangs takes it.
+const TEST_SECONDS_MAX: u64 = 180;
+
+/// Runs one test on one store.
+///
+/// # Panics
+/// When the test fails, or is not over after three minutes.
+pub fn run<F, Fut>(kind: StoreKind, test: F)
+where
+    F: FnOnce(Stage) -> Fut,
+    Fut: Future<Output = TestResult>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a test can have a runtime");
+    let stage = runtime.block_on(Stage::new(kind));
+    let witness = stage.witness.clone();
+    let limit = Duration::from_secs(TEST_SECONDS_MAX);
+    let outcome = runtime.block_on(async { tokio::time::timeout(limit, test(stage)).await });
+    runtime.shutdown_background();
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => panic!("{error}\nwhat ran: {:?}", witness.notes()),
+        Err(_) => panic!("the test hung; what ran: {:?}", witness.notes()),
+    }
+}
+
+/// Makes one test of each named `async fn(Stage) -> TestResult` for each store, in a module named after the store.
+#[macro_export]
+macro_rules! on_every_store {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite_memory {
+            $(#[test] fn $test() { $crate::run($crate::StoreKind::SqliteMemory, super::$test); })+
+        }
+        mod sqlite_file {
+            $(#[test] fn $test() { $crate::run($crate::StoreKind::SqliteFile, super::$test); })+
+        }
+    };
+}

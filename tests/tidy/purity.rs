@@ -34,6 +34,8 @@ fn library_paths_never_unwrap() {
         .iter()
         .filter(|source| source.library_code.contains(".unwrap()"))
         .flat_map(|source| source.lines_with("unwrap"))
+        // The macro library's `Span::unwrap` is a conversion and cannot fail.
+        .filter(|line| !line.contains("span.unwrap()"))
         .collect();
     assert!(found.is_empty(), "state the invariant with `expect`, or return an error:\n{}", found.join("\n"));
 }
@@ -42,18 +44,12 @@ fn library_paths_never_unwrap() {
 fn nothing_is_left_to_do() {
     let mut found = Vec::new();
     for source in source::all().iter().filter(|s| !s.path.starts_with("tests/tidy/")) {
-        found.extend(
-            ["todo!", "unimplemented!", "dbg!"]
-                .iter()
-                .filter(|w| source.code.contains(**w))
-                .map(|w| format!("{}: {w}", source.path)),
-        );
-        found.extend(
-            ["TODO", "FIXME", "XXX"]
-                .iter()
-                .filter(|w| source::has_word(&source.text, w))
-                .map(|w| format!("{}: {w}", source.path)),
-        );
+        let mut note = |word: &str| found.push(format!("{}: {word}", source.path));
+        ["todo!", "dbg!"].into_iter().filter(|word| source.code.contains(word)).for_each(&mut note);
+        // The macros emit `unimplemented!` as the body of code that does not compile.
+        let emitted = source.path.starts_with("workflow-macros/");
+        ["unimplemented!"].into_iter().filter(|word| !emitted && source.code.contains(word)).for_each(&mut note);
+        ["TODO", "FIXME", "XXX"].into_iter().filter(|word| source::has_word(&source.text, word)).for_each(&mut note);
     }
     assert!(found.is_empty(), "finish or remove:\n{}", found.join("\n"));
 }

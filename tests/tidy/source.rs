@@ -29,6 +29,39 @@ impl Source {
     }
 }
 
+/// A string literal.
+pub(crate) struct Literal {
+    /// Where it begins, as `path:line`.
+    pub(crate) place: String,
+    /// What stands before it on its line, or on the one before when it begins its line.
+    pub(crate) before: String,
+    /// Its text between the quotes, with escapes as written.
+    pub(crate) text: String,
+}
+
+impl Source {
+    /// The plain string literals of the library code.
+    pub(crate) fn literals(&self) -> Vec<Literal> {
+        let chars: Vec<char> = self.text.chars().collect();
+        // A test module is the end of its file, by custom.
+        let end = self.text.find("#[cfg(test)]").map_or(chars.len(), |at| self.text[..at].chars().count());
+        let mut found = Vec::new();
+        let (mut at, mut line) = (0, 1);
+        while at < end {
+            let after = literal_end(&chars, at).max(at + 1);
+            if chars[at] == '"' {
+                let before: String = chars[..at].iter().collect();
+                let before = before.trim_end().lines().next_back().unwrap_or_default().trim().to_owned();
+                let text = chars[at + 1..after - 1].iter().collect();
+                found.push(Literal { place: format!("{}:{line}", self.path), before, text });
+            }
+            line += chars[at..after].iter().filter(|c| **c == '\n').count();
+            at = after;
+        }
+        found
+    }
+}
+
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a member of the workspace").to_path_buf()

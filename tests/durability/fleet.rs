@@ -1,0 +1,137 @@
+//! Worker processes on one SQLite file, the client that gives them work, and the account of what they did.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use support::effects::{self, Effect};
+use support::load::{self, Paid, parcel};
+use support::prelude::*;
+use support::worker::{TestWorker, WorkerSetup};
+
+/// Three workers with a short lease, and a client.
+pub(crate) struct Fleet {
+    pub(crate) client: Engine,
+    pub(crate) workers: Vec<TestWorker>,
+    pub(crate) setup: WorkerSetup,
+    /// Keeps the folder.
+    _stage: Stage,
+}
+
+/// Parcels that were created and paid for.
+pub(crate) struct Parcels {
+    handles: Vec<Handle<parcel>>,
+}
+
+/// What the ended instances had done when their results came.
+pub(crate) struct Ended {
+    executions: HashMap<String, usize>,
+}
+
+impl Fleet {
+    /// Starts the client, and no worker yet.
+    pub(crate) async fn new(concurrency: usize, step_time: Duration) -> Self {
+        let stage = Stage::new(StoreKind::SqliteFile).await;
+        let client = stage.builder().mode(Mode::Client).start().await.expect("a client starts");
+        let file = |name: &str| -> PathBuf { stage.folder().join(name) };
+        let setup = WorkerSetup {
+            program: env!("CARGO_BIN_EXE_test-worker"),
+            store: stage.url(),
+            lease: stage::SHORT_LEASE,
+            concurrency,
+            step_time,
+            effects: file("effects"),
+            log: file("workers.log"),
+        };
+        Self { client, workers: Vec::new(), setup, _stage: stage }
+    }
+
+    /// Starts one more worker.
+    pub(crate) fn start_worker(&mut self) -> &TestWorker {
+        self.workers.push(TestWorker::start(&self.setup));
+        self.workers.last().expect("it was just started")
+    }
+
+    /// Kills a worker and starts another in its place.
+    pub(crate) fn replace_worker(&mut self, index: usize) {
+        self.workers.swap_remove(index).kill();
+        self.start_worker();
+    }
+
+    /// What ran so far.
+    pub(crate) fn effects(&self) -> Vec<Effect> {
+        effects::read(&self.setup.effects)
+    }
+
+    /// Creates parcels and pays for each.
+    pub(crate) async fn create(&self, number: u64, wide: bool) -> Result<Parcels, EngineError> {
+        let items = (0..number).map(|number| parcel::new(number, wide).id(format!("parcel-{number}")));
+        let mut handles = Vec::new();
+        for (number, outcome) in (0..).zip(parcel::create_batch(&self.client, items).await?) {
+            let handle = outcome?;
+            handle.send(Paid { amount: number * 1_000 }).id("payment").await?;
+            handles.push(handle);
+        }
+        Ok(Parcels { handles })
+    }
+
+    /// What the workers had to say, for the message of a failure.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.setup.log).unwrap_or_default()
+    }
+
+    /// Fails when a worker has ended by itself.
+    pub(crate) fn check_workers(&mut self) {
+        let ended = self.workers.iter_mut().any(TestWorker::has_ended);
+        assert!(!ended, "a worker ended by itself:\n{}", self.log());
+    }
+}
+
+impl Parcels {
+    /// How many have ended.
+    pub(crate) async fn ended(&self) -> Result<usize, EngineError> {
+        let mut ended = 0;
+        for handle in &self.handles {
+            ended += usize::from(handle.status().await?.state.is_final());
+        }
+        Ok(ended)
+    }
+
+    /// Waits for every result, checks it, and notes what had run for it by then.
+    pub(crate) async fn results(&self, fleet: &Fleet) -> Ended {
+        let mut executions = HashMap::new();
+        for (number, handle) in (0..).zip(&self.handles) {
+            let result = handle.result_within(wait::PATIENCE).await;
+            let stuck = || format!("{}: {result:?}\n{}", handle.id(), fleet.log());
+            assert!(matches!(result, Ok(sum) if sum == load::total(number, number * 1_000)), "{}", stuck());
+            let ran = fleet.effects().iter().filter(|effect| effect.instance == handle.id()).count();
+            executions.insert(handle.id().to_owned(), ran);
+        }
+        Ended { executions }
+    }
+}
+
+impl Ended {
+    /// Checks that every step ran, that at most `extra_max` ran again, and that at most `late_max` ran after the end.
+    pub(crate) fn check(&self, fleet: &Fleet, extra_max: usize, late_max: usize) {
+        let effects = fleet.effects();
+        let executions = effects::executions(&effects);
+        for id in self.executions.keys() {
+            for step in load::STEPS {
+                let ran = executions.get(&(id.clone(), (*step).to_owned())).copied().unwrap_or(0);
+                assert!(ran >= 1, "{id} never ran {step}");
+            }
+        }
+        let extra = effects.len() - self.executions.len() * load::STEPS.len();
+        eprintln!("{} instances, {} executions, {extra} of them again", self.executions.len(), effects.len());
+        assert!(extra <= extra_max, "{extra} extra executions: {:?}", repeated(&executions));
+        let at_the_end: usize = self.executions.values().sum();
+        let late = effects.len() - at_the_end;
+        assert!(late <= late_max, "{late} executions after the end of their instance");
+        assert!(effects.iter().all(|effect| effect.attempt == 1), "a crash is no attempt: {effects:?}");
+    }
+}
+
+fn repeated(executions: &HashMap<(String, String), usize>) -> Vec<(&(String, String), &usize)> {
+    executions.iter().filter(|(_, times)| **times > 1).collect()
+}

@@ -1,0 +1,8 @@
+//! Worker processes killed and frozen: nothing is lost, nothing is done twice beyond what a crash explains.
+//!
+//! What ran is counted in a file outside the store, one line an execution. See `tests/README.md`.
+
+mod acknowledged;
+mod fleet;
+mod freezes;
+mod kills;

@@ -1,0 +1,100 @@
+//! B1, B20, B22, B25: time.
+
+use support::prelude::*;
+
+on_every_store!(
+    b01_two_sleeps_take_the_sum_of_both,
+    b20_each_backoff_begins_with_the_delay_itself,
+    b22_waiting_instances_hold_no_slot,
+    b25_a_crash_or_an_early_event_in_a_sleep_keeps_its_wake_time,
+);
+
+#[workflow]
+async fn two_sleeps() {
+    sleep(400ms).await;
+    sleep(400ms).await;
+}
+
+/// The model's second sleep returned at once.
+async fn b01_two_sleeps_take_the_sum_of_both(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<two_sleeps>().start().await?;
+    let begun = Instant::now();
+    two_sleeps::create(&engine).await?.result().await?;
+    assert!(begun.elapsed() >= Duration::from_millis(800), "woken early: {:?}", begun.elapsed());
+    Ok(())
+}
+
+#[workflow]
+async fn three_backoffs(#[resource] witness: &Witness) -> workflow::Result<()> {
+    step!("constant", retries = 3, delay = 100ms, backoff = constant, witness.flaky("constant", 3, ())).await?;
+    step!("linear", retries = 3, delay = 100ms, backoff = linear, witness.flaky("linear", 3, ())).await?;
+    step!("exponential", retries = 3, delay = 100ms, backoff = exponential, witness.flaky("exponential", 3, ()))
+        .await?;
+    Ok(())
+}
+
+/// The model's first delay of a growing backoff was twice the documented one.
+async fn b20_each_backoff_begins_with_the_delay_itself(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<three_backoffs>().start().await?;
+    three_backoffs::create(&engine).await?.result().await?;
+    let expected = [("constant", [100, 100, 100]), ("linear", [100, 200, 300]), ("exponential", [100, 200, 400])];
+    for (step, delays) in expected {
+        let times = stage.witness.times(step);
+        assert_eq!(times.len(), 4, "{step} runs once and is tried again three times");
+        for (pair, millis) in times.windows(2).zip(delays) {
+            let gap = pair[1] - pair[0];
+            assert!(gap >= Duration::from_millis(millis), "{step} was tried again after {gap:?}, not {millis} ms");
+        }
+    }
+    Ok(())
+}
+
+#[workflow]
+async fn waits_for_long() {
+    wait_for::<Go>("go").await;
+}
+
+#[workflow]
+async fn short_one() -> u64 {
+    7
+}
+
+/// In the model twenty-five waiting instances kept the next one from its slot for 25 s.
+async fn b22_waiting_instances_hold_no_slot(stage: Stage) -> TestResult {
+    let engine = stage.builder().concurrency(5).only::<(waits_for_long, short_one)>().start().await?;
+    let mut waiting = Vec::new();
+    for _ in 0..25 {
+        waiting.push(waits_for_long::create(&engine).await?);
+    }
+    wait::states(&waiting, State::Waiting).await;
+    assert_eq!(short_one::create(&engine).await?.result().await?, 7);
+    wait::states(&waiting, State::Waiting).await;
+    Ok(())
+}
+
+#[workflow]
+async fn long_sleep(#[resource] witness: &Witness) -> workflow::Result<()> {
+    step!("before", witness.ok("before", ())).await?;
+    sleep(2s).await;
+    step!("after", witness.ok("after", ())).await?;
+    Ok(())
+}
+
+/// The model skipped the rest of a sleep after a crash, or when anything else woke the instance.
+async fn b25_a_crash_or_an_early_event_in_a_sleep_keeps_its_wake_time(stage: Stage) -> TestResult {
+    let builder = stage.builder().lease(stage::SHORT_LEASE).only::<long_sleep>();
+    let crashing = stage.crashable(builder).await;
+    let instance = long_sleep::create(&crashing).id("sleeper").await?;
+    wait::state(&instance, State::Waiting).await;
+    drop(instance);
+    crashing.crash();
+
+    let engine = stage.builder().only::<long_sleep>().start().await?;
+    let instance = long_sleep::get(&engine, "sleeper").await?;
+    instance.send(Go { number: 1 }).await?;
+    instance.result().await?;
+    let slept = stage.witness.times("after")[0] - stage.witness.times("before")[0];
+    assert!(slept >= Duration::from_secs(2), "woken early: {slept:?}");
+    assert_eq!((stage.witness.count("before"), stage.witness.count("after")), (1, 1));
+    Ok(())
+}

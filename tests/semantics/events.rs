@@ -1,0 +1,188 @@
+//! Events: buffered, in order, delivered once, to who asked for them.
+
+use support::prelude::*;
+
+on_every_store!(
+    one_event_satisfies_one_wait_even_across_a_pause,
+    events_of_one_type_and_key_come_in_the_order_they_were_accepted,
+    an_event_goes_to_the_wait_for_its_key_only,
+    an_event_id_is_accepted_once_however_often_it_is_sent,
+    an_event_accepted_before_the_deadline_wins_however_late_the_worker_is,
+    an_event_that_cannot_be_read_is_set_aside_and_the_wait_goes_on,
+    an_untyped_sender_reaches_a_wait_by_the_name_of_the_type,
+    a_finished_instance_takes_no_events,
+    an_event_that_comes_while_a_body_runs_is_seen_by_a_wait_beside_it,
+);
+
+#[workflow]
+async fn waits_twice(#[resource] witness: &Witness) -> workflow::Result<(u64, Option<u64>)> {
+    let first = wait_for::<Go>("first").await;
+    step!("between", witness.ok("between", ())).await?;
+    let second = wait_for::<Go>("second").timeout(500ms).await;
+    Ok((first.number, second.ok().map(|go| go.number)))
+}
+
+/// A server that was compared gave one event to both waits when a pause came between them.
+async fn one_event_satisfies_one_wait_even_across_a_pause(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_twice>().start().await?;
+    let instance = waits_twice::create(&engine).await?;
+    wait::state(&instance, State::Waiting).await;
+    instance.send(Go { number: 1 }).await?;
+    stage.witness.ran("between", 1).await;
+    instance.pause().await?;
+    wait::state(&instance, State::Paused).await;
+    instance.resume().await?;
+    assert_eq!(instance.result().await?, (1, None));
+    Ok(())
+}
+
+/// How many events a test of their order sends.
+const MANY: u64 = 30;
+
+#[workflow]
+async fn gathers(#[resource] witness: &Witness) -> workflow::Result<Vec<u64>> {
+    step!("prepare", witness.held("prepare", ())).await?;
+    let mut numbers = Vec::new();
+    while numbers.len() < 60 {
+        numbers.push(wait_for::<Go>("go").key("mine").await.number);
+    }
+    Ok(numbers)
+}
+
+/// Some are buffered before the first wait begins, some come while it waits.
+async fn events_of_one_type_and_key_come_in_the_order_they_were_accepted(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<gathers>().start().await?;
+    let instance = gathers::create(&engine).await?;
+    stage.witness.ran("prepare", 1).await;
+    for number in 0..MANY {
+        instance.send(Go { number }).key("mine").await?;
+        instance.send(Go { number: 1_000 }).key("another's").await?;
+    }
+    stage.witness.open("prepare");
+    for number in MANY..2 * MANY {
+        instance.send(Go { number }).key("mine").await?;
+    }
+    assert_eq!(instance.result().await?, (0..2 * MANY).collect::<Vec<_>>());
+    Ok(())
+}
+
+#[workflow]
+async fn waits_for_two_keys() -> (u64, u64) {
+    join!(waits_for_key("left".to_owned()), waits_for_key("right".to_owned())).await
+}
+
+#[part]
+async fn waits_for_key(key: String) -> u64 {
+    wait_for::<Go>("go").key(&key).await.number
+}
+
+async fn an_event_goes_to_the_wait_for_its_key_only(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_for_two_keys>().start().await?;
+    let instance = waits_for_two_keys::create(&engine).await?;
+    instance.send(Go { number: 0 }).await?;
+    instance.send(Go { number: 2 }).key("right").await?;
+    instance.send(Go { number: 3 }).key("other").await?;
+    wait::state(&instance, State::Waiting).await;
+    instance.send(Go { number: 1 }).key("left").await?;
+    assert_eq!(instance.result().await?, (1, 2));
+    Ok(())
+}
+
+async fn an_event_id_is_accepted_once_however_often_it_is_sent(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_twice>().start().await?;
+    let instance = waits_twice::create(&engine).await?;
+    for _ in 0..3 {
+        instance.send(Go { number: 1 }).id("webhook-1").await?;
+    }
+    stage.witness.ran("between", 1).await;
+    // It is consumed now, and still known.
+    instance.send(Go { number: 1 }).id("webhook-1").await?;
+    assert_eq!(instance.result().await?, (1, None));
+    Ok(())
+}
+
+#[workflow]
+async fn waits_for_a_second() -> Option<u64> {
+    wait_for::<Go>("go").timeout(1s).await.ok().map(|go| go.number)
+}
+
+/// Completions that are there together are ordered by the store's time of each, not by which is found first.
+async fn an_event_accepted_before_the_deadline_wins_however_late_the_worker_is(stage: Stage) -> TestResult {
+    let client = stage.builder().mode(Mode::Client).start().await?;
+    let worker = stage.builder().only::<waits_for_a_second>().start().await?;
+    let early = waits_for_a_second::create(&client).id("early").await?;
+    let late = waits_for_a_second::create(&client).id("late").await?;
+    let begun = Instant::now();
+    wait::states(&[early.clone(), late.clone()], State::Waiting).await;
+    stage.stop(worker).await;
+
+    early.send(Go { number: 1 }).await?;
+    assert!(begun.elapsed() < Duration::from_millis(900), "too slow for this test to say anything");
+    wait::moment(begun + Duration::from_millis(1_500)).await;
+    late.send(Go { number: 2 }).await?;
+    let _worker = stage.builder().only::<waits_for_a_second>().start().await?;
+    assert_eq!(early.result().await?, Some(1));
+    assert_eq!(late.result().await?, None);
+    Ok(())
+}
+
+#[workflow]
+async fn waits_for_one() -> u64 {
+    wait_for::<Go>("go").await.number
+}
+
+async fn an_event_that_cannot_be_read_is_set_aside_and_the_wait_goes_on(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_for_one>().start().await?;
+    let instance = waits_for_one::create(&engine).await?;
+    instance.send_type(Go::TYPE, serde_json::json!({ "number": "not one" })).await?;
+    wait::state(&instance, State::Waiting).await;
+    instance.send(Go { number: 2 }).await?;
+    assert_eq!(instance.result().await?, 2);
+    Ok(())
+}
+
+#[workflow]
+async fn waits_for_a_named_type() -> (u64, String) {
+    let typed = wait_for::<Go>("typed").await;
+    let untyped = wait_for_type::<String>("untyped", "legacy.note").key(typed.number).await;
+    (typed.number, untyped)
+}
+
+async fn an_untyped_sender_reaches_a_wait_by_the_name_of_the_type(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_for_a_named_type>().start().await?;
+    let instance = waits_for_a_named_type::create(&engine).await?;
+    instance.send_type("legacy.note", "hello").key("4").await?;
+    instance.send_type(Go::TYPE, serde_json::json!({ "number": 4 })).await?;
+    assert_eq!(instance.result().await?, (4, "hello".to_owned()));
+    Ok(())
+}
+
+async fn a_finished_instance_takes_no_events(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_for_one>().start().await?;
+    let instance = waits_for_one::create(&engine).await?;
+    instance.send(Go { number: 1 }).await?;
+    instance.result().await?;
+    let refused = instance.send(Go { number: 2 }).await;
+    assert!(matches!(refused, Err(EngineError::Finished { .. })), "{refused:?}");
+    Ok(())
+}
+
+#[workflow]
+async fn waits_beside_a_body(#[resource] witness: &Witness) -> workflow::Result<u64> {
+    let number = race! {
+        go = wait_for::<Go>("go") => go.number,
+        slow = step!("slow", witness.held("slow", 0_u64)) => slow?,
+    }
+    .await;
+    Ok(number)
+}
+
+/// The event must reach the owner, whose body would run for an hour.
+async fn an_event_that_comes_while_a_body_runs_is_seen_by_a_wait_beside_it(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_beside_a_body>().start().await?;
+    let instance = waits_beside_a_body::create(&engine).await?;
+    stage.witness.ran("slow", 1).await;
+    instance.send(Go { number: 8 }).await?;
+    assert_eq!(instance.result().await?, 8);
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! What a workflow means, on every store: see `tests/README.md`.
+
+mod bugs;
+mod children;
+mod control;
+mod creating;
+mod errors;
+mod events;
+mod groups;
+mod joins;
+mod races;
+mod replay;
+mod results;
+mod retries;
+mod timers;
+mod versions;

@@ -1,0 +1,109 @@
+//! Results, changes and histories: pushed to whoever waits.
+
+use support::prelude::*;
+
+on_every_store!(
+    a_result_is_pushed_to_many_waiters_in_every_process,
+    a_result_that_does_not_come_in_time_says_so_and_changes_nothing,
+    the_result_of_what_was_never_created_is_unknown,
+    changes_are_pushed_until_the_end,
+    a_history_shows_every_operation_with_its_attempts,
+    a_status_shows_what_an_instance_waits_for,
+);
+
+#[workflow]
+async fn waits_then_ends(#[resource] witness: &Witness) -> workflow::Result<u64> {
+    step!("begin", retries = 1, delay = 10ms, witness.flaky("begin", 1, ())).await?;
+    let go = wait_for::<Go>("approval").key("chief").timeout(1h).await?;
+    Ok(go.number)
+}
+
+async fn a_result_is_pushed_to_many_waiters_in_every_process(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_then_ends>().start().await?;
+    let client = stage.builder().mode(Mode::Client).start().await?;
+    waits_then_ends::create(&engine).id("popular").await?;
+    let mut waiting = Vec::new();
+    for number in 0..100 {
+        let near = if number % 2 == 0 { &engine } else { &client };
+        let instance = waits_then_ends::get(near, "popular").await?;
+        waiting.push(tokio::spawn(async move { instance.result().await }));
+    }
+    waits_then_ends::get(&client, "popular").await?.send(Go { number: 3 }).key("chief").await?;
+    for waiter in waiting {
+        assert_eq!(waiter.await??, 3);
+    }
+    Ok(())
+}
+
+async fn a_result_that_does_not_come_in_time_says_so_and_changes_nothing(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_then_ends>().start().await?;
+    let instance = waits_then_ends::create(&engine).await?;
+    let early = instance.result_within(Duration::from_millis(50)).await;
+    assert!(matches!(early, Err(ResultError::TimedOut { .. })), "{early:?}");
+    instance.send(Go { number: 4 }).key("chief").await?;
+    assert_eq!(instance.result_within(wait::PATIENCE).await?, 4);
+    Ok(())
+}
+
+async fn the_result_of_what_was_never_created_is_unknown(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_then_ends>().start().await?;
+    let gone = Duration::from_millis(1);
+    let instance = waits_then_ends::create(&engine).retention(gone, gone).await?;
+    instance.terminate("not needed").await?;
+    let forgotten = async || matches!(instance.result().await, Err(ResultError::Unknown { .. })).then_some(());
+    wait::until("the instance is forgotten", forgotten).await;
+    Ok(())
+}
+
+async fn changes_are_pushed_until_the_end(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_then_ends>().start().await?;
+    let instance = waits_then_ends::create(&engine).await?;
+    let mut changes = instance.on_change();
+    let mut states = Vec::new();
+    let mut sent = false;
+    while let Some(status) = changes.next().await {
+        states.push(status.state);
+        if status.state == State::Waiting
+            && status.waits.iter().any(|wait| wait.operation.contains("approval"))
+            && !sent
+        {
+            sent = true;
+            instance.send(Go { number: 5 }).key("chief").await?;
+        }
+        if status.state.is_final() {
+            break;
+        }
+    }
+    assert!(sent, "{states:?}");
+    assert_eq!(states.last(), Some(&State::Complete));
+    Ok(())
+}
+
+async fn a_history_shows_every_operation_with_its_attempts(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_then_ends>().start().await?;
+    let instance = waits_then_ends::create(&engine).await?;
+    instance.send(Go { number: 6 }).key("chief").await?;
+    instance.result().await?;
+    let history = instance.history().await?;
+    let shown = format!("{history:?}");
+    assert!(shown.contains("begin") && shown.contains("approval"), "{shown}");
+    assert!(shown.contains("begin failed at execution 1"), "the failed attempt is there: {shown}");
+    Ok(())
+}
+
+async fn a_status_shows_what_an_instance_waits_for(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_then_ends>().start().await?;
+    let instance = waits_then_ends::create(&engine).await?;
+    let look = async || {
+        let status = instance.status().await.expect("the store of a test answers");
+        status.waits.iter().any(|wait| wait.operation.contains("approval")).then_some(status)
+    };
+    let status = wait::until("it waits for approval", look).await;
+    let open = &status.waits[0];
+    assert_eq!(open.target, WaitTarget::Event { event_type: Go::TYPE.to_owned(), key: "chief".to_owned() });
+    let due = open.due.expect("a wait with a timeout has a deadline");
+    let left = due.duration_since(status.created_at)?;
+    assert!(left >= Duration::from_secs(3600) && left < Duration::from_secs(3700), "{left:?}");
+    assert_eq!((status.state, status.run, status.output), (State::Waiting, 1, None));
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The workflow that worker processes run while they are killed, and the bodies that leave a trace of themselves.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use workflow::prelude::*;
+
+use crate::effects::Effects;
+
+/// The resource of [`parcel`]: writes down each execution of a body, then takes its time.
+#[derive(Debug)]
+pub struct Hands {
+    /// Where executions are written down.
+    pub effects: Effects,
+    /// How long a body takes after that.
+    pub step_time: Duration,
+}
+
+impl Hands {
+    #[expect(clippy::disallowed_methods, reason = "this is the work: it takes as long as it takes")]
+    async fn work(&self, cx: StepContext, step: &str, value: u64) -> std::io::Result<u64> {
+        self.effects.begin(cx.instance_id(), step, cx.attempt())?;
+        tokio::time::sleep(self.step_time).await;
+        Ok(value)
+    }
+}
+
+/// Somebody paid.
+#[derive(Debug, Event, Serialize, Deserialize)]
+pub struct Paid {
+    /// How much.
+    pub amount: u64,
+}
+
+/// The steps of a parcel that is not wide, in the order of their execution.
+pub const STEPS: &[&str] = &["pick 0", "pick 1", "pick 2", "weigh", "label", "send"];
+
+/// What a parcel with this number and payment comes to.
+#[must_use]
+pub const fn total(number: u64, paid: u64) -> u64 {
+    number + 3 + 10 + 20 + paid
+}
+
+/// Something of everything: steps in a loop, a sleep, two steps one after the other or (`wide`) side by side, an event,
+/// a last step.
+#[workflow]
+pub async fn parcel(number: u64, wide: bool, #[resource] hands: &Hands) -> workflow::Result<u64> {
+    let mut sum = number;
+    for round in 0..3_u64 {
+        sum += step!("pick", key = round, |cx| hands.work(cx, PICKS[round as usize], round)).await?;
+    }
+    sleep(20ms).await;
+    let weigh = step!("weigh", |cx| hands.work(cx, "weigh", 10));
+    let label = step!("label", |cx| hands.work(cx, "label", 20));
+    if wide {
+        let (weight, label) = join!(weigh, label).await;
+        sum += weight? + label?;
+    } else {
+        sum += weigh.await?;
+        sum += label.await?;
+    }
+    let paid = wait_for::<Paid>("paid").await;
+    step!("send", |cx| hands.work(cx, "send", 0)).await?;
+    Ok(sum + paid.amount)
+}
+
+const PICKS: [&str; 3] = ["pick 0", "pick 1", "pick 2"];

@@ -1,0 +1,133 @@
+//! One store under test with everything around it: its folder, its engines, and the witness of what ran.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use workflow::prelude::*;
+use workflow::store::Store;
+
+use crate::witness::Witness;
+
+/// How long a lease is in tests that do not crash anything: long enough for a machine that does much else.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// How long a lease is in tests that crash engines: recovery takes a little longer than this.
+pub const SHORT_LEASE: Duration = Duration::from_millis(500);
+
+/// The stores there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// SQLite in memory: one store object shared by all engines of the test.
+    SqliteMemory,
+    /// SQLite on a file: every engine opens it anew, as processes would.
+    SqliteFile,
+}
+
+/// One store under test, and what goes with it.
+///
+/// Engines that it gives out are stopped by dropping them; the folder goes when the stage does.
+#[derive(Debug)]
+pub struct Stage {
+    /// Which store it is.
+    pub kind: StoreKind,
+    /// What step bodies did: the resource that every engine of the stage has.
+    pub witness: Witness,
+    folder: TempDir,
+    shared: Option<Arc<dyn Store>>,
+}
+
+impl Stage {
+    /// A new, empty store.
+    ///
+    /// # Panics
+    /// When there is no place for it.
+    pub async fn new(kind: StoreKind) -> Self {
+        let folder = tempfile::tempdir().expect("a test can have a temporary folder");
+        let shared = match kind {
+            StoreKind::SqliteMemory => Some(in_memory("default").await),
+            StoreKind::SqliteFile => None,
+        };
+        Self { kind, witness: Witness::default(), folder, shared }
+    }
+
+    /// The url under which another process finds the store; in memory there is none.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self.kind {
+            StoreKind::SqliteMemory => "sqlite::memory:".to_owned(),
+            StoreKind::SqliteFile => format!("sqlite:{}", self.folder.path().join("store.db").display()),
+        }
+    }
+
+    /// The temporary folder.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// An engine on this store, in mode All, with the witness as its resource.
+    pub fn builder(&self) -> EngineBuilder {
+        let builder = Engine::builder().resource(self.witness.clone()).lease(LEASE);
+        match &self.shared {
+            Some(store) => builder.store(Arc::clone(store)),
+            None => builder.store(self.url()),
+        }
+    }
+
+    /// The same in a namespace of its own.
+    pub async fn builder_in(&self, namespace: &str) -> EngineBuilder {
+        let builder = self.builder().namespace(namespace);
+        match self.kind {
+            // What is in memory is one namespace of one store object.
+            StoreKind::SqliteMemory => builder.store(in_memory(namespace).await),
+            StoreKind::SqliteFile => builder,
+        }
+    }
+
+    /// Starts an engine that can be crashed, on a runtime of its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn crashable(&self, builder: EngineBuilder) -> CrashableEngine {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a test can have a runtime");
+        let started = runtime.spawn(builder.start()).await.expect("starting does not panic");
+        CrashableEngine { engine: started.expect("the engine starts"), runtime }
+    }
+
+    /// Ends an engine in order, so that nothing runs any more when this returns.
+    pub async fn stop(&self, engine: Engine) {
+        engine.shutdown(crate::wait::PATIENCE).await;
+    }
+}
+
+/// An engine whose end is a crash: every task stops where it stands, nothing is handed over.
+#[derive(Debug)]
+pub struct CrashableEngine {
+    engine: Engine,
+    runtime: Runtime,
+}
+
+impl CrashableEngine {
+    /// Crashes it.
+    pub fn crash(self) {
+        self.runtime.shutdown_background();
+    }
+}
+
+impl std::ops::Deref for CrashableEngine {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+async fn in_memory(namespace: &str) -> Arc<dyn Store> {
+    workflow::open_store("sqlite::memory:", namespace).await.expect("a store in memory can always be opened")
+}
