@@ -183,7 +183,9 @@ fn returned<W: Definition>(ending: &Ending) -> Result<W::Output, TestError<W::Er
     let unreadable = |error: CodecError| TestError::Ended { message: error.to_string() };
     match &ending.result {
         Ok(output) => W::Output::from_payload(output).map_err(unreadable),
-        Err(FailureData { data: Some(data), .. }) => Err(W::Error::from_payload(data).map_or_else(unreadable, TestError::Failed)),
+        Err(FailureData { data: Some(data), .. }) => {
+            Err(W::Error::from_payload(data).map_or_else(unreadable, TestError::Failed))
+        }
         Err(failure) => Err(TestError::Ended { message: failure.message.clone() }),
     }
 }

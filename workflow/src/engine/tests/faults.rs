@@ -33,6 +33,8 @@ pub(super) struct Faulty {
     pub(super) damaged: Mutex<Option<InstanceId>>,
     /// Journals are read as bytes that are none.
     pub(super) garbled: AtomicBool,
+    /// Batches with a create wait for ever while this is set.
+    creates_held: std::sync::Arc<AtomicBool>,
     /// How often a journal was read.
     pub(super) journals_read: AtomicUsize,
     /// How many batches came.
@@ -49,9 +51,15 @@ impl Faulty {
             heart_stopped: std::sync::Arc::default(),
             damaged: Mutex::default(),
             garbled: AtomicBool::new(false),
+            creates_held: std::sync::Arc::default(),
             journals_read: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
         }
+    }
+
+    /// Holds back what creates instances, while the flag given back is set.
+    pub(super) fn hold_creates(&self) -> std::sync::Arc<AtomicBool> {
+        self.creates_held.clone()
     }
 
     /// Nothing this engine sends arrives any more: neither beats nor commands.
@@ -72,6 +80,10 @@ impl Faulty {
     async fn carry_out(&self, batch: Vec<Command>) -> Result<Vec<Reply>, StoreError> {
         self.batches.fetch_add(1, Ordering::SeqCst);
         self.until_connected().await;
+        if self.creates_held.load(Ordering::SeqCst) && batch.iter().any(|command| matches!(command, Command::Create(_)))
+        {
+            std::future::pending::<()>().await;
+        }
         assert!(!take_one(&self.panics), "the store's code panics");
         if let Some(id) = &*lock(&self.damaged)
             && batch.iter().any(|command| is_about(command, id))

@@ -1,5 +1,6 @@
 //! The engine on the model store, with a fault between the two and bodies that end when the test says so.
 
+mod children;
 mod commands;
 mod control;
 mod faults;

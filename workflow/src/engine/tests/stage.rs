@@ -7,12 +7,15 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::faults::Faulty;
+use crate::authoring::child::child;
 use crate::authoring::durable::Durable;
 use crate::authoring::join::join;
 use crate::authoring::sleep::sleep;
 use crate::authoring::step::{StepContext, step};
 use crate::authoring::wait::wait_for_type;
-use crate::definition::{Ended, InputError, Registration, ResourceKey, Resources, RunFuture, Start};
+use crate::definition::{
+    Definition, EncodedInputs, Ended, InputError, Registration, ResourceKey, Resources, RunFuture, Start,
+};
 use crate::engine::{Config, Core, Mode};
 use crate::journal::command::{
     Action, Command, Control, ControlReply, Create, CreateReply, Ending, InstanceSpec, Reply, Send, SendReply,
@@ -170,6 +173,15 @@ impl Stage {
         output.decode().expect("a number")
     }
 
+    /// What a run failed with.
+    pub(super) async fn failure(&self, instance: &str) -> FailureData {
+        let head = self.until_state(instance, State::Errored).await;
+        let Place::Done { end: End::Returned(Ending { result: Err(failure) }), .. } = head.place else {
+            panic!("it is errored");
+        };
+        failure
+    }
+
     /// Puts an instance into the ready list, past every engine.
     pub(super) fn put(&self, workflow: &str, instance: &str) {
         let reply = self.store.apply(&Command::Create(create(workflow, instance)));
@@ -247,7 +259,7 @@ pub(super) fn create(workflow: &str, instance: &str) -> Create {
 }
 
 /// Every workflow of the stage.
-pub(super) const WORKFLOWS: [&Registration; 5] = [&ONE, &TWO, &PAIR, &WAITS, &SLEEPS];
+pub(super) const WORKFLOWS: [&Registration; 6] = [&ONE, &TWO, &PAIR, &WAITS, &SLEEPS, &PARENT];
 
 /// One step.
 pub(super) static ONE: Registration = workflow("one", |start| {
@@ -293,6 +305,28 @@ pub(super) static SLEEPS: Registration = workflow("sleeps", |start| {
         ended(Ok::<_, String>(1))
     }))
 });
+
+/// A child of one step.
+pub(super) static PARENT: Registration = workflow("parent", |start| {
+    let cx = start.cx;
+    Ok(Box::pin(async move { ended(child::<One>(EncodedInputs::new()).run(cx).await) }))
+});
+
+/// [`ONE`] as a child.
+struct One;
+
+impl Definition for One {
+    const NAME: &'static str = "one";
+    const VERSION: u32 = 1;
+    const QUEUE: &'static str = "default";
+    const GRAPH: &'static str = "";
+    type Output = u32;
+    type Error = String;
+
+    fn registration() -> &'static Registration {
+        &ONE
+    }
+}
 
 const fn workflow(name: &'static str, start: fn(Start) -> Result<RunFuture, InputError>) -> Registration {
     Registration {

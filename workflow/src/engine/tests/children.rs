@@ -1,0 +1,86 @@
+//! Commands between instances: children created, their ends delivered, children closed.
+
+use std::time::Duration;
+
+use super::stage::{LONG_LEASE, SHORT_LEASE, Stage, eventually, soon};
+use crate::engine::Mode;
+use crate::journal::command::Action;
+use crate::journal::head::State;
+use crate::words::id::InstanceId;
+
+/// The id of the one instance that is not `parent`.
+fn child_of(stage: &Stage, parent: &str) -> Option<InstanceId> {
+    stage.store.dump().instances.into_keys().find(|found| found.as_str() != parent)
+}
+
+#[tokio::test]
+async fn a_parent_waits_without_a_slot_and_gets_its_childs_end_at_once() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("parent", "p").await;
+    let began = tokio::time::Instant::now();
+    let body = stage.body().await;
+    assert_eq!(Some(body.instance.clone()), child_of(&stage, "p").map(|id| id.to_string()));
+    stage.until_state("p", State::Waiting).await;
+    eventually("only the child holds a slot", || engine.driving() == 1).await;
+    body.end(9);
+    assert_eq!(stage.output("p").await, 9);
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}: not by the sweep", began.elapsed());
+    eventually("everything is acknowledged", || stage.store.dump().instances.values().all(|i| i.outbox.is_empty()))
+        .await;
+}
+
+#[tokio::test]
+async fn what_a_crashed_worker_had_queued_is_sent_by_another() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    // It commits the start of the child, and is gone before it can create it.
+    let sends = engine.way.hold_creates();
+    sends.store(true, std::sync::atomic::Ordering::SeqCst);
+    stage.put("parent", "p");
+    stage.until("p", "has queued its child", |head| head.outgoing == 1).await;
+    engine.crash();
+    assert_eq!(child_of(&stage, "p"), None);
+    let _other = stage.engine(Mode::Worker, SHORT_LEASE).await;
+    stage.body().await.end(3);
+    assert_eq!(stage.output("p").await, 3);
+    assert_eq!(stage.store.dump().instances.len(), 2, "one child");
+}
+
+#[tokio::test]
+async fn a_child_is_closed_when_its_parent_is_terminated() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("parent", "p").await;
+    let body = stage.body().await;
+    stage.until_state("p", State::Waiting).await;
+    engine.control("p", Action::Terminate { reason: "enough".to_owned() }).await;
+    soon(body.dropped()).await;
+    let child = child_of(&stage, "p").expect("created");
+    stage.until_state(child.as_str(), State::Terminated).await;
+}
+
+#[tokio::test]
+async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() {
+    let learning = Stage::new();
+    let engine = learning.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("parent", "p").await;
+    let _body = learning.body().await;
+    let child = child_of(&learning, "p").expect("created");
+
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("waits", child.as_str()).await;
+    stage.until_state(child.as_str(), State::Waiting).await;
+    engine.create("parent", "p").await;
+    let failure = stage.failure("p").await;
+    assert!(failure.message.contains(child.as_str()), "{failure:?}");
+    eventually("everything is acknowledged", || stage.store.dump().instances.values().all(|i| i.outbox.is_empty()))
+        .await;
+    assert_eq!(stage.head(child.as_str()).expect("kept").state(), State::Waiting);
+}
