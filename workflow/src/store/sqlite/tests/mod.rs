@@ -1,6 +1,7 @@
 //! Tests of the whole store: each has a file or memory of its own.
 
 mod against_model;
+mod checks;
 mod crash;
 mod opening;
 mod retention;

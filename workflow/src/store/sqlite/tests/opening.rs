@@ -34,6 +34,34 @@ async fn what_is_no_database_is_refused_at_once_and_by_name() {
     assert!(matches!(refused("redis://x").await, StoreError::Url { .. }));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_said_by_name() {
+    // Not even root makes a file there.
+    let error = refused("sqlite:/proc/w.db").await;
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert!(error.to_string().contains("sqlite:/proc/w.db"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_may_make_the_file_at_once() {
+    let folder = folder();
+    let mut opening = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let url = url(&folder);
+        opening.spawn(async move {
+            let namespace = namespace(["a", "b"][number % 2]);
+            let store = SqliteStore::open(&url, &namespace, clock()).await.expect("it opens");
+            one(&store, create(&format!("i{number}"), None)).await;
+            store
+        });
+    }
+    for store in opening.join_all().await {
+        assert_eq!(store.overview().await.expect("read").ready, 4);
+        sound(&store).await;
+    }
+}
+
 #[tokio::test]
 async fn another_programs_database_is_left_alone() {
     let folder = folder();
