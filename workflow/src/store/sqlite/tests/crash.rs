@@ -1,6 +1,7 @@
 //! What is there after a crash, and after an error in the middle of a group.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::task::JoinSet;
 
@@ -88,16 +89,23 @@ async fn a_command_that_fails_harms_no_other_of_its_group() {
     let file = rusqlite::Connection::open(folder.path().join("w.db")).expect("opened");
     file.execute("UPDATE n1_instances SET head = x'ff' WHERE id = 'damaged'", []).expect("written");
 
-    let store = Arc::new(store);
+    // All are queued while the lock is taken, so they are one group when it is free.
+    file.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let (store, queued) = (Arc::new(store), Arc::new(AtomicUsize::new(0)));
     let mut tasks = JoinSet::new();
     for number in 0..20 {
-        let store = store.clone();
-        let name = if number % 5 == 0 { "damaged" } else { "whole" };
+        let (store, queued) = (store.clone(), queued.clone());
+        let name = if number % 5 == 4 { "damaged" } else { "whole" };
         tasks.spawn(async move {
+            queued.fetch_add(1, Ordering::AcqRel);
             let sent = super::support::send(name, &format!("e{number}"));
             (name, store.execute(0, vec![sent]).await)
         });
     }
+    while queued.load(Ordering::Acquire) < 20 {
+        tokio::task::yield_now().await;
+    }
+    file.execute_batch("COMMIT").expect("unlocked");
     for outcome in tasks.join_all().await {
         match outcome {
             ("whole", replies) => assert_eq!(replies.expect("carried out"), [Reply::Send(SendReply::Accepted)]),
@@ -109,7 +117,7 @@ async fn a_command_that_fails_harms_no_other_of_its_group() {
         }
     }
     let snapshot = store.inspect(id("whole")).await.expect("read").expect("it exists");
-    assert_eq!(snapshot.head.arrivals, 16);
+    assert_eq!(snapshot.head.arrivals, 16, "nothing is left of the group that failed");
 }
 
 #[tokio::test]
@@ -179,11 +187,11 @@ async fn a_full_disk_is_said_and_writing_goes_on_when_there_is_room() {
 }
 
 #[derive(Debug)]
-struct PanickingClock(std::sync::atomic::AtomicBool);
+struct PanickingClock(AtomicBool);
 
 impl crate::words::time::Clock for PanickingClock {
     fn now(&self) -> crate::words::time::Timestamp {
-        assert!(!self.0.swap(false, std::sync::atomic::Ordering::AcqRel), "a clock that panics once");
+        assert!(!self.0.swap(false, Ordering::AcqRel), "a clock that panics once");
         super::support::START
     }
 }
@@ -195,7 +203,7 @@ async fn a_panic_in_the_writer_is_an_error_and_the_writer_goes_on() {
         let clock = Arc::new(PanickingClock(false.into()));
         let store = SqliteStore::open(&url, &namespace("default"), clock.clone()).await.expect("it opens");
         one(&store, create("before", None)).await;
-        clock.0.store(true, std::sync::atomic::Ordering::Release);
+        clock.0.store(true, Ordering::Release);
         let error = store.execute(0, vec![create("during", None)]).await.expect_err("it panicked");
         assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
         one(&store, create("after", None)).await;

@@ -124,10 +124,12 @@ async fn own_commits_are_told_by_name_and_hearts_are_no_news() {
     one(&store, open_session(session)).await;
     let mut hints = store.hints();
     let mut heart = store.heart().expect("a heart");
-    assert_eq!(heart.beat(session, LEASE).expect("it beats"), Beat::Alive);
-    one(&store, create("x", None)).await;
-    let told = tokio::time::timeout(PATIENCE, hints.recv()).await.expect("in time").expect("a hint");
-    assert_eq!(told, Hint::Ready(super::support::queue("default")));
+    for name in ["x", "y", "z"] {
+        assert_eq!(heart.beat(session, LEASE).expect("it beats"), Beat::Alive);
+        one(&store, create(name, None)).await;
+        let told = tokio::time::timeout(PATIENCE, hints.recv()).await.expect("in time").expect("a hint");
+        assert_eq!(told, Hint::Ready(super::support::queue("default")), "at {name}");
+    }
 }
 
 #[tokio::test]
