@@ -17,8 +17,10 @@ pub(super) enum Fault {
     Damaged(String),
     /// The file is there but must not be written by us.
     Refused(String),
-    /// The file cannot be reached, or this code has failed.
+    /// The file cannot be reached.
     Unavailable(String),
+    /// This code panicked.
+    Failed,
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -68,6 +70,11 @@ impl Fault {
             Self::Damaged(message) => return StoreError::Damaged { store, message: message.clone() },
             Self::Refused(message) => return StoreError::Refused { store, message: message.clone() },
             Self::Unavailable(message) => return StoreError::Unavailable { store, message: message.clone() },
+            // Sent again it would fail again: it is told as damage, which callers do not wait out.
+            Self::Failed => {
+                let message = "the store's own code failed on these commands".to_owned();
+                return StoreError::Damaged { store, message };
+            }
             Self::Sql(error) => error.to_string(),
         };
         match self.code() {
@@ -80,7 +87,8 @@ impl Fault {
             Some(ErrorCode::NotADatabase) => {
                 StoreError::Refused { store, message: "the file is not a SQLite database; name another".to_owned() }
             }
-            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { store, message },
+            // A row that must not be there is there: trying again does not help.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::ConstraintViolation) => StoreError::Damaged { store, message },
             _ => StoreError::Unavailable { store, message },
         }
     }
@@ -102,6 +110,7 @@ mod tests {
         assert!(matches!(told(ffi::SQLITE_READONLY), StoreError::Refused { .. }));
         assert!(matches!(told(ffi::SQLITE_NOTADB), StoreError::Refused { .. }));
         assert!(matches!(told(ffi::SQLITE_CORRUPT), StoreError::Damaged { .. }));
+        assert!(matches!(told(ffi::SQLITE_CONSTRAINT), StoreError::Damaged { .. }));
         assert!(matches!(told(ffi::SQLITE_IOERR), StoreError::Unavailable { .. }));
         for code in [ffi::SQLITE_FULL, ffi::SQLITE_READONLY, ffi::SQLITE_NOTADB, ffi::SQLITE_CORRUPT, ffi::SQLITE_IOERR]
         {

@@ -42,8 +42,10 @@ impl FileHeart {
         let connection = self.connection.insert(connection);
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let beaten = beat(&Tables::new(connection, &self.sql), session, lease, self.shared.clock.now());
-        // Told before the commit is seen, so that the writer takes it for what it is.
-        self.shared.heart_wrote.store(true, Ordering::Release);
+        if let Ok(Beat::Alive) = beaten {
+            // Told before the commit can be seen, so that the writer takes it for what it is.
+            self.shared.heart_wrote.store(true, Ordering::Release);
+        }
         match beaten {
             Ok(beat) => connection.prepare_cached("COMMIT")?.execute([]).map(|_| beat).map_err(Fault::from),
             Err(fault) => {

@@ -1,6 +1,6 @@
 //! How much a command adds to a transaction, in bytes: what bounds a group beside its count.
 
-use crate::journal::command::{Command, Outgoing, OwnerWrite};
+use crate::journal::command::{Command, Outgoing, OwnerWrite, Then};
 
 /// What any command costs beside its payloads.
 const BASE: usize = 256;
@@ -24,7 +24,11 @@ pub(super) fn weigh(command: &Command) -> usize {
 fn weigh_write(write: &OwnerWrite) -> usize {
     let records: usize = write.write.records.iter().map(|record| record.as_bytes().len()).sum();
     let outgoing: usize = write.write.outgoing.iter().map(weigh_outgoing).sum();
-    records + outgoing
+    let output = match &write.write.then {
+        Then::Finish(ending) => ending.result.as_ref().map_or(0, |output| output.as_bytes().len()),
+        _ => 0,
+    };
+    records + outgoing + output
 }
 
 fn weigh_outgoing(outgoing: &Outgoing) -> usize {

@@ -184,7 +184,7 @@ impl Writer {
                 return self.pause_for_others();
             }
             Ok(Err(fault)) => fault,
-            Err(_) => Fault::Unavailable("the store's own code failed on this batch".to_owned()),
+            Err(_) => Fault::Failed,
         };
         self.undo(&fault);
         if group.len() == 1 || fault.is_environment() {
@@ -249,12 +249,13 @@ impl Writer {
 
     /// Takes back what a failed group has done so far, and gives up a connection that may be broken.
     fn undo(&mut self, fault: &Fault) {
-        tracing::warn!(store = %self.shared.target.shown, "a batch was not written: {:?}", fault.to_store_error(&self.shared.target.shown));
+        let store = &self.shared.target.shown;
+        tracing::warn!("commands were not carried out: {}", fault.to_store_error(store));
         self.cache.clear();
         let Some(connection) = &self.connection else { return };
         let clean = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
         // What is in memory would be gone with its connection.
-        if self.shared.is_file() && (!clean || !matches!(fault, Fault::Damaged(_))) {
+        if self.shared.is_file() && !(clean && matches!(fault, Fault::Damaged(_))) {
             self.connection = None;
         }
     }

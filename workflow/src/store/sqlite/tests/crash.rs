@@ -205,7 +205,7 @@ async fn a_panic_in_the_writer_is_an_error_and_the_writer_goes_on() {
         one(&store, create("before", None)).await;
         clock.0.store(true, Ordering::Release);
         let error = store.execute(0, vec![create("during", None)]).await.expect_err("it panicked");
-        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
         one(&store, create("after", None)).await;
         assert_eq!(store.overview().await.expect("read").ready, 2);
         sound(&store).await;
