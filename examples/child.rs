@@ -1,0 +1,43 @@
+//! A workflow awaits others: each child is an instance of its own, with its own journal, on whatever worker has room.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::error::Error;
+
+use workflow::Engine;
+use workflow::prelude::*;
+
+/// Pays everybody, and says how much that was.
+#[workflow]
+async fn payday(staff: Vec<String>) -> workflow::Result<u64> {
+    let mut total = 0;
+    for name in staff {
+        total += pay_salary(name).await?;
+    }
+    Ok(total)
+}
+
+/// Pays one person.
+#[workflow]
+async fn pay_salary(name: String) -> workflow::Result<u64> {
+    let amount = step!("look up", look_up(&name)).await?;
+    step!("transfer", retries = 5, delay = 1s, transfer(&name, amount)).await?;
+    Ok(amount)
+}
+
+async fn look_up(name: &str) -> Result<u64, std::io::Error> {
+    Ok(1_000 + 10 * name.len() as u64)
+}
+
+async fn transfer(name: &str, amount: u64) -> Result<(), std::io::Error> {
+    println!("{amount} to {name}");
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let engine = Engine::builder().store("sqlite::memory:").start().await?;
+    let staff = ["Ada", "Grace", "Barbara"].map(str::to_owned).to_vec();
+    let instance = payday::create(&engine, staff).await?;
+    println!("{} in all", instance.result().await?);
+    Ok(())
+}

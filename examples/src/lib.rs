@@ -1,1 +1,0 @@
-//! One idea a file: see `README.md` in this folder.

@@ -1,0 +1,67 @@
+//! `kill -9` at random moments: nothing is lost, and no more is repeated than there were kills.
+
+use crate::chance::Chance;
+use crate::modes::{client, end, free_address, worker};
+use crate::orders::Order;
+use crate::program::Program;
+use crate::stage::Stage;
+
+fn eight_orders() -> Vec<Order> {
+    (0..8)
+        .map(|n| if n == 5 { Order::unpaid("k5") } else { Order::paid(format!("k{n}"), &["MUG", "TEA", "PEN"]) })
+        .collect()
+}
+
+#[test]
+fn of_one_process() {
+    let (stage, mut chance) = (Stage::new(eight_orders()), Chance::new("of_one_process"));
+    let arguments = ["--step-time", "20ms"];
+    let mut kills = 0;
+    let ended = loop {
+        let mut program = stage.start(&arguments);
+        // Long enough for a start to come to work although it first waits for the lease of the one before.
+        if kills == 8 || program.ends_within(chance.millis(0..3_000)).is_some() {
+            break program.finish();
+        }
+        program.kill();
+        kills += 1;
+    };
+    stage.check_success(ended);
+    let extra = stage.check_executions();
+    assert!(extra <= kills, "{extra} executions too many after {kills} kills");
+}
+
+#[test]
+fn of_one_of_three_workers() {
+    let (stage, provider, mut chance) = (Stage::new(eight_orders()), free_address(), Chance::new("of_one_of_three_workers"));
+    let start = || worker(&stage, &provider, &["--step-time", "20ms"]);
+    let mut workers: Vec<Program> = (0..3).map(|_| start()).collect();
+    let mut client = client(&stage, &provider);
+    let mut kills = 0;
+    while kills < 6 && client.ends_within(chance.millis(0..800)).is_none() {
+        let victim = &mut workers[chance.index(3)];
+        victim.kill();
+        *victim = start();
+        kills += 1;
+    }
+    stage.check_success(client.finish());
+    let extra = stage.check_executions();
+    assert!(extra <= kills, "{extra} executions too many after {kills} kills");
+    workers.into_iter().for_each(end);
+}
+
+#[test]
+fn of_the_client_which_forgets_every_payment() {
+    let (stage, provider, mut chance) = (Stage::new(eight_orders()), free_address(), Chance::new("of_the_client"));
+    let worker = worker(&stage, &provider, &["--step-time", "20ms"]);
+    for _ in 0..5 {
+        let mut client = client(&stage, &provider);
+        if client.ends_within(chance.millis(0..700)).is_none() {
+            client.kill();
+        }
+    }
+    stage.check_success(client(&stage, &provider).finish());
+    // Nobody who runs step bodies was killed.
+    stage.check_each_ran_once();
+    end(worker);
+}

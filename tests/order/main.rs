@@ -1,0 +1,15 @@
+//! The flagship example as a black box: what it prints, what its step bodies leave in the effects file, how it ends, and
+//! what is true of both after it was killed. Nothing here looks into a store or links the workflow.
+
+mod bad_input;
+mod binary;
+mod chance;
+mod crash_after;
+mod effects;
+mod kills;
+mod modes;
+mod orders;
+mod output;
+mod program;
+mod stage;
+mod webhook;

@@ -1,0 +1,133 @@
+//! Client and workers as processes of their own.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use crate::orders::{self, Order};
+use crate::program::Program;
+use crate::stage::Stage;
+
+/// How long a worker may take to end when it is told to.
+const END_LIMIT: Duration = Duration::from_secs(15);
+
+/// An address that is free now.
+pub(crate) fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").to_string()
+}
+
+/// Starts a worker of the stage.
+pub(crate) fn worker(stage: &Stage, provider: &str, more: &[&str]) -> Program {
+    stage.start(&[&["--mode", "worker", "--provider", provider], more].concat())
+}
+
+/// Starts a client of the stage.
+pub(crate) fn client(stage: &Stage, provider: &str) -> Program {
+    stage.start(&["--mode", "client", "--provider", provider])
+}
+
+/// Tells a worker to end, which it must do well and in time.
+pub(crate) fn end(mut worker: Program) {
+    worker.signal("TERM");
+    let ended = worker.finish_within(END_LIMIT).expect("a worker ends within 15 s of SIGTERM");
+    assert_eq!(ended.code(), 0, "{}", ended.stderr.join("\n"));
+    assert!(ended.stdout.is_empty(), "a worker has no results to print: {:?}", ended.stdout);
+}
+
+#[test]
+fn a_worker_may_start_before_the_client_and_before_the_store_exists() {
+    let (stage, provider) = (Stage::new(orders::three()), free_address());
+    assert!(!stage.file("workflow.db").exists());
+    let worker = worker(&stage, &provider, &[]);
+    worker.says(|line| line.starts_with("worker "));
+    stage.check_success(client(&stage, &provider).finish());
+    stage.check_each_ran_once();
+    end(worker);
+}
+
+#[test]
+fn a_worker_waits_for_a_store_that_cannot_be_opened_yet() {
+    let (stage, provider) = (Stage::new(orders::three()), free_address());
+    let store = ["--store", "sqlite:later/orders.db"];
+    let worker = worker(&stage, &provider, &store);
+    worker.says(|line| line.contains("sqlite:later/orders.db"));
+    std::fs::create_dir(stage.file("later")).expect("the folder can be written");
+    let client = stage.start(&[&["--mode", "client", "--provider", &provider], &store[..]].concat());
+    stage.check_success(client.finish());
+    stage.check_each_ran_once();
+    end(worker);
+}
+
+#[test]
+fn a_worker_that_waits_for_its_store_ends_when_told_to() {
+    let stage = Stage::new(Vec::new());
+    let worker = worker(&stage, &free_address(), &["--store", "sqlite:never/orders.db"]);
+    worker.says(|line| line.contains("sqlite:never/orders.db"));
+    end(worker);
+}
+
+#[test]
+fn a_worker_told_to_end_in_the_middle_hands_its_orders_over() {
+    let (stage, provider) = (Stage::new(orders::three()), free_address());
+    let client = client(&stage, &provider);
+    let first = worker(&stage, &provider, &["--step-time", "100ms"]);
+    first.says(|line| line.contains("fetch user"));
+    let second = worker(&stage, &provider, &[]);
+    second.says(|line| line.starts_with("worker "));
+    end(first);
+    stage.check_success(client.finish());
+    stage.check_each_ran_once();
+    end(second);
+}
+
+#[test]
+fn a_worker_that_lost_its_lease_goes_on_with_a_new_session() {
+    let (stage, provider) = (Stage::new(orders::three()), free_address());
+    let mut frozen = worker(&stage, &provider, &["--step-time", "100ms"]);
+    let first_client = client(&stage, &provider);
+    frozen.says(|line| line.contains("fetch user"));
+    frozen.signal("STOP");
+    let other = worker(&stage, &provider, &[]);
+    stage.check_success(first_client.finish());
+    // Its lease is gone: the other worker could finish its orders only because it was.
+    frozen.signal("CONT");
+    end(other);
+    // What it had under way when it froze may have run again; nothing else.
+    assert!(stage.check_executions() <= 1);
+
+    // Alone now, it must do new work.
+    let more = vec![Order::paid("late-1", &["MUG"])];
+    std::fs::write(stage.file("more.json"), orders::to_json(&more)).expect("the folder can be written");
+    let arguments =
+        ["--mode", "client", "--provider", &provider, "--orders", "more.json", "--follow-up", "100ms", "--lease", "1s"];
+    let ended = stage.start_plain(&arguments, None).finish().succeeded();
+    orders::check_output(&more, &ended.stdout);
+    end(frozen);
+}
+
+#[test]
+fn a_second_client_stands_by_for_the_first_ones_provider() {
+    let (stage, provider) = (Stage::new(orders::three()), free_address());
+    let mut first = client(&stage, &provider);
+    first.says(|line| line.starts_with("order ") || line.starts_with("created"));
+    let second = client(&stage, &provider);
+    second.says(|line| line.contains("standing by"));
+    first.kill();
+    let worker = worker(&stage, &provider, &[]);
+    stage.check_success(second.finish());
+    stage.check_each_ran_once();
+    end(worker);
+}
+
+#[test]
+fn every_mode_accepts_every_flag() {
+    let (stage, provider) = (Stage::new(orders::three()), free_address());
+    let every = ["--store", "sqlite:workflow.db", "--provider", &provider, "--step-time", "1ms", "--concurrency", "2"];
+    // A client executes nothing, so there is nothing for it to crash after.
+    let client = stage.start(&[&["--mode", "client", "--crash-after", "fetch user"], &every[..]].concat());
+    let worker = stage.start(&[&["--mode", "worker"], &every[..]].concat());
+    stage.check_success(client.finish());
+    end(worker);
+    stage.check_success(stage.run(&[&["--mode", "all"], &every[..]].concat()));
+    stage.check_each_ran_once();
+}
