@@ -120,6 +120,21 @@ impl RunTask {
         }
     }
 
+    /// Takes the records of the journal and nothing after them; what the machine wants to write, if it parks.
+    #[cfg(test)]
+    pub(crate) fn replay(&mut self) -> Option<Write> {
+        while let Some(next) = self.run.machine(Machine::next_recorded) {
+            match next {
+                Next::Deliver(op) | Next::Cancel(op) => self.run.wake(op),
+                Next::Run(ops) => ops.into_iter().for_each(|op| self.run.wake(op)),
+                Next::Write(write) => return Some(write),
+                Next::Idle { .. } => return None,
+            }
+            self.poll_root();
+        }
+        None
+    }
+
     fn poll_root(&mut self) {
         let Some(root) = &mut self.root else { return };
         let mut cx = Context::from_waker(&self.root_waker);

@@ -21,7 +21,7 @@ pub(super) struct Difference {
 }
 
 /// No body runs in a replay.
-struct Silent;
+pub(super) struct Silent;
 
 impl StandIn for Silent {
     fn body(&self, _: &Attempt<'_>) -> Option<Answer> {
@@ -44,7 +44,7 @@ pub(super) fn check(world: &World, records: &[Record], end: Option<&Ending>) -> 
 
 fn differs(world: &World, records: &[Record], whole: Option<&Ending>, end: Option<&Ending>) -> Option<String> {
     let at = records.last().map(|record| record.time).or(world.head().map(|head| head.started_at))?;
-    let (start, registration, resources) = world.replay(at)?;
+    let (start, registration, resources) = world.replay(world.subject(), at)?;
     let mut task = RunTask::new(start, records.to_vec(), registration, resources, Some(Arc::new(Silent)));
     let then = match task.advance(at) {
         Action::Write(write) => Some(write.then),

@@ -145,46 +145,52 @@ impl World {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let place = self.head().map(|head| &head.place);
         self.broken.is_some() || matches!(place, Some(Place::Done { .. } | Place::Paused { .. }))
     }
 
     /// Does what can be done at this moment without a body or the outside.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         loop {
-            let held: Vec<InstanceId> = self.held().cloned().collect();
-            held.iter().for_each(|id| self.drive(id));
-            let sent = self.send_outgoing();
-            self.apply(&Command::WakeDue { limit: usize::MAX });
-            let claimed = self.claim();
-            if self.broken.is_some() || !(sent || claimed) {
-                return;
-            }
-        }
-    }
-
-    fn held(&self) -> impl Iterator<Item = &InstanceId> {
-        self.tasks.iter().filter(|(_, task)| !task.suspended).map(|(id, _)| id)
-    }
-
-    /// Drives one run until it waits.
-    fn drive(&mut self, id: &InstanceId) {
-        while let Some(task) = self.tasks.get_mut(id) {
-            match task.run.advance(self.now) {
-                Action::Write(write) => self.write(id, write),
-                Action::Idle { until } => {
-                    task.until = until;
-                    return;
+            for id in self.held() {
+                while let Some(write) = self.advance(&id) {
+                    self.write(&id, write);
                 }
             }
-            if self.tasks.get(id).is_some_and(|task| task.suspended) {
+            if !self.exchange() {
                 return;
             }
         }
     }
 
-    fn write(&mut self, id: &InstanceId, mut write: Write) {
+    /// The runs in memory that do not wait.
+    pub(super) fn held(&self) -> Vec<InstanceId> {
+        self.tasks.iter().filter(|(_, task)| !task.suspended).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Drives one run to its next write; `None` when it waits, or is not in memory any more.
+    pub(super) fn advance(&mut self, id: &InstanceId) -> Option<Write> {
+        let task = self.tasks.get_mut(id).filter(|task| !task.suspended)?;
+        match task.run.advance(self.now) {
+            Action::Write(write) => Some(write),
+            Action::Idle { until } => {
+                task.until = until;
+                None
+            }
+        }
+    }
+
+    /// Carries commands between instances, wakes what is due, and takes what is ready. Whether anything happened.
+    pub(super) fn exchange(&mut self) -> bool {
+        let sent = self.send_outgoing();
+        self.apply(&Command::WakeDue { limit: usize::MAX });
+        let claimed = self.claim();
+        self.broken.is_none() && (sent || claimed)
+    }
+
+    /// Sends a run's write to the store, and its answer back.
+    pub(super) fn write(&mut self, id: &InstanceId, mut write: Write) {
         let request = self.request();
         let Some(task) = self.tasks.get(id) else { return };
         let owner = task.owner.clone();
@@ -306,7 +312,7 @@ impl World {
     }
 
     /// Lets the next thing happen: what is due within the time that passes, the next item, or the next timer.
-    fn happen(&mut self) -> bool {
+    pub(super) fn happen(&mut self) -> bool {
         let due = self.next_due();
         if let Some(end) = self.advancing {
             match due.filter(|due| *due <= end) {
@@ -320,22 +326,21 @@ impl World {
         }
         match (self.script.next(), due) {
             (Some(Item::Advance(by)), _) => self.advancing = Some(self.now.after(by)),
-            (Some(Item::Event(message)), _) => self.send(message),
+            (Some(Item::Event(message)), _) => self.send(self.subject.clone(), message),
             (None, Some(due)) => self.now = self.now.max(due),
             (None, None) => return false,
         }
         true
     }
 
-    fn next_due(&self) -> Option<Timestamp> {
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
         let asleep = self.data.instances.values().filter_map(|instance| instance.head.due());
         let held = self.tasks.values().filter(|task| !task.suspended).filter_map(|task| task.until);
         asleep.chain(held).filter(|due| *due < Timestamp::MAX).min()
     }
 
-    fn send(&mut self, message: NewMessage) {
+    pub(super) fn send(&mut self, id: InstanceId, message: NewMessage) {
         let event_id = Arc::from(format!("event-{}", self.request().0));
-        let id = self.subject.clone();
         self.apply(&Command::Send(command::Send { id, run: None, message: NewMessage { event_id, ..message } }));
     }
 
@@ -369,13 +374,17 @@ impl World {
         records.collect::<Result<_, _>>().map_err(|damaged| damaged.to_string())
     }
 
-    /// What a replay of the tested run starts from, and its code; at the time of its newest record.
-    pub(super) fn replay(&self, at: Timestamp) -> Option<(RunStart, &'static Registration, Resources)> {
-        let head = self.head()?;
+    /// What a replay of an instance's newest run starts from at this time, and its code.
+    pub(super) fn replay(
+        &self,
+        id: &InstanceId,
+        at: Timestamp,
+    ) -> Option<(RunStart, &'static Registration, Resources)> {
+        let head = &self.data.instances.get(id)?.head;
         let registration = self.registrations.get(&(head.spec.workflow.to_string(), head.spec.version))?;
         let info = RunInfo {
             namespace: namespace(),
-            id: self.subject.clone(),
+            id: id.clone(),
             run: head.run,
             spec: head.spec.clone(),
             created_at: head.created_at,
@@ -390,6 +399,21 @@ impl World {
     /// What should be impossible, and happened.
     pub(super) fn broken(&self) -> Option<&str> {
         self.broken.as_deref()
+    }
+}
+
+#[cfg(test)]
+impl World {
+    /// The worker is gone with everything in its memory, and another takes its place.
+    pub(super) fn crash(&mut self) {
+        self.tasks.clear();
+        self.apply(&Command::CloseSession { session: SESSION });
+        self.apply(&Command::OpenSession { session: SESSION, lease: LEASE });
+    }
+
+    /// Every instance there is: the tested one and its children.
+    pub(super) fn instances(&self) -> Vec<InstanceId> {
+        self.data.instances.keys().cloned().collect()
     }
 }
 

@@ -91,6 +91,17 @@ impl Machine {
         self.drive_bodies()
     }
 
+    /// The next thing to do of what the journal holds; `None` when nothing of it remains.
+    #[cfg(test)]
+    pub(crate) fn next_recorded(&mut self) -> Option<Next> {
+        if self.ended.is_some() {
+            self.replay_rest();
+        } else if let Some(next) = self.replay_next() {
+            return Some(next);
+        }
+        self.parked.is_some().then(|| self.next())
+    }
+
     /// The time a record written now gets.
     pub(super) fn record_time(&self) -> Timestamp {
         self.last_time.max(self.tick)
@@ -207,6 +218,7 @@ impl Machine {
             keep_failed: own.keep_failed,
             parent: Some(Parent { id: self.info.id.clone(), run: self.info.run, on_close: spec.on_close }),
         });
+        self.child_started(self.op(id).path.clone());
         self.hold_entry(id, Entry::Started { child: child.clone() });
         self.held.outgoing.push(Outgoing::CreateChild { id: child, spec });
     }

@@ -99,6 +99,8 @@ pub struct Machine {
     open: BTreeSet<OpId>,
     /// Outcomes that a new attempt of an enclosing group finds again.
     kept: HashMap<Path, Outcome>,
+    /// How many children were started at each path.
+    children: HashMap<Path, u32>,
     replay: Replay,
     /// Whether the latest delivery was a new one. What is asked for in a replayed poll has been asked before.
     live: bool,
@@ -154,6 +156,7 @@ impl Machine {
             current: HashMap::new(),
             open: BTreeSet::new(),
             kept: HashMap::new(),
+            children: HashMap::new(),
             live: records.is_empty(),
             records: u32::try_from(records.len()).unwrap_or(u32::MAX),
             journal_bytes,

@@ -282,7 +282,7 @@ impl Machine {
         };
         if let Ask::Child(_) = op.ask {
             // A child that failed in an earlier attempt of its group is followed by another, with an id of its own.
-            op.turn = self.current.get(&op.path).map_or(0, |earlier| self.op(*earlier).turn + 1);
+            op.turn = self.children.get(&op.path).copied().unwrap_or(0);
             op.child = Some(InstanceId::of_child(&self.info.id, self.info.run, op.path.as_str(), op.turn));
         }
         if let Some(outcome) = self.kept.get(&op.path) {

@@ -65,6 +65,11 @@ impl Replay {
         self.records.get(self.next)
     }
 
+    /// Whether nothing remains but answers of `changed`: what is asked for now was never passed before.
+    pub(super) fn only_changes_remain(&self) -> bool {
+        self.records[self.next..].iter().all(|record| record.entry == Entry::Changed)
+    }
+
     pub(super) fn has_change(&self, path: &Path) -> bool {
         self.changes.contains(path)
     }
@@ -106,7 +111,10 @@ impl Machine {
             let record = self.replay.peek()?.clone();
             let meaning = self.meaning(&record.path, &record.entry);
             let next = match meaning {
-                Meaning::Skip => Some(None),
+                Meaning::Skip => {
+                    self.remember_skipped(&record);
+                    Some(None)
+                }
                 Meaning::Of(id) => self.take_record(id, &record),
                 Meaning::Unasked => None,
             };
@@ -165,6 +173,7 @@ impl Machine {
             }
             Entry::Started { child } if self.op(id).child.as_ref() == Some(child) => {
                 self.op_mut(id).started = true;
+                self.child_started(record.path.clone());
                 self.leave_asked(id);
                 Some(None)
             }
@@ -216,6 +225,26 @@ impl Machine {
             self.kept.insert(path, outcome.clone());
         }
         self.op_mut(id).phase = Phase::Ready(outcome);
+    }
+
+    /// What a finished group leaves behind although its records are skipped: when a group around it is tried again, its
+    /// new attempt finds what had succeeded, and its children get the ids they had.
+    fn remember_skipped(&mut self, record: &Record) {
+        let collapsed = |scope: &str| self.current.get(scope).is_some_and(|id| self.op(*id).collapsed);
+        if !record.path.enclosing().any(collapsed) {
+            return;
+        }
+        match &record.entry {
+            Entry::Done(outcome) if succeeded(outcome) && self.may_be_asked_again(&record.path) => {
+                self.kept.insert(record.path.clone(), outcome.clone());
+            }
+            Entry::Started { .. } => self.child_started(record.path.clone()),
+            _ => {}
+        }
+    }
+
+    pub(super) fn child_started(&mut self, path: Path) {
+        *self.children.entry(path).or_insert(0) += 1;
     }
 
     /// Whether a group around this path may be tried again.

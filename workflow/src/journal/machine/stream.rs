@@ -29,7 +29,7 @@ impl Machine {
         if let Some(known) = self.changes.get(&path) {
             return *known;
         }
-        let taken = self.replay.has_change(&path) || self.replay.is_over();
+        let taken = self.replay.has_change(&path) || self.replay.only_changes_remain();
         if taken && !self.replay.has_change(&path) {
             self.hold(&Record { time: self.record_time(), path: path.clone(), entry: Entry::Changed });
         }
