@@ -21,6 +21,8 @@ on_every_store!(
     a_repeated_claim_gives_the_same_and_nothing_more,
     a_repeated_claim_does_not_give_what_was_taken_away_since,
     the_notices_of_a_claim_are_given_again_when_it_is_repeated,
+    a_late_copy_of_an_older_claim_gives_nothing,
+    what_a_late_copy_was_given_is_given_again,
     a_claim_says_when_the_next_timer_is_due,
 );
 
@@ -94,7 +96,7 @@ fn a_version_the_worker_does_not_know_is_shelved_for_one_who_does(w: &mut World)
     let knows =
         Claim { known: Arc::new([(workflow_name("order"), 1), (workflow_name("order"), 2)]), ..w.new_claim(new) };
     let elsewhere = Claim { queues: Arc::new([queue("other")]), ..knows.clone() };
-    assert!(w.claim_with(&Claim { request: w.request(), ..elsewhere }).0.is_empty(), "not of its queues");
+    assert!(w.claim_with(&elsewhere).0.is_empty(), "not of its queues");
     assert_eq!(names(&w.claim_with(&knows).0), ["i"]);
 }
 
@@ -160,6 +162,33 @@ fn the_notices_of_a_claim_are_given_again_when_it_is_repeated(w: &mut World) {
     w.send("b", "paid", "e");
     assert_eq!(w.claim_with(&claim).1, [id("a"), id("b")]);
     assert!(w.notices(session).is_empty(), "each is given once to those that do not repeat");
+}
+
+fn a_late_copy_of_an_older_claim_gives_nothing(w: &mut World) {
+    let session = w.open(1);
+    let older = w.new_claim(session);
+    assert!(w.claim_with(&older).0.is_empty());
+    w.hold("a", session);
+    w.make("b");
+    w.send("a", "paid", "e");
+    assert_eq!(w.claim_with(&older).0.len(), 0);
+    assert_eq!(w.claim_with(&older).1, [], "nobody would hear the notices");
+    let (given, notices) = w.claim_with(&w.new_claim(session));
+    assert_eq!((names(&given), notices), (vec!["b"], vec![id("a")]));
+}
+
+fn what_a_late_copy_was_given_is_given_again(w: &mut World) {
+    let session = w.open(1);
+    let _held = w.hold("a", session);
+    let claim = w.new_claim(session);
+    assert!(w.claim_with(&claim).0.is_empty(), "it gave nothing, so the next one has its number");
+    w.make("b");
+    w.send("a", "paid", "e");
+    w.claim_as(&claim);
+    w.make("c");
+    let (given, notices) = w.claim_with(&claim);
+    assert_eq!((names(&given), notices), (vec!["b"], vec![id("a")]));
+    assert_eq!(names(&w.claim(session)), ["c"]);
 }
 
 fn a_claim_says_when_the_next_timer_is_due(w: &mut World) {

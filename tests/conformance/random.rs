@@ -70,6 +70,7 @@ enum Step {
         limit: usize,
         versions: u32,
         queues: u8,
+        late: u64,
     },
     Own {
         owner: usize,
@@ -147,8 +148,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => session.clone().prop_map(|session| Step::Beat { session }),
         3 => (session.clone(), prop::bool::weighted(0.2)).prop_map(|(session, wrong)| Step::Fence { session, wrong }),
         3 => (session.clone(), 0..3_usize).prop_map(|(session, limit)| Step::Recover { session, limit }),
-        14 => (session, 0..4_usize, 1..4_u32, 1..4_u8).prop_map(
-            |(session, limit, versions, queues)| Step::Claim { session, limit, versions, queues }
+        14 => (session, 0..4_usize, 1..4_u32, 1..4_u8, 0..4_u64).prop_map(
+            |(session, limit, versions, queues, late)| Step::Claim { session, limit, versions, queues, late }
         ),
         24 => (0..6_usize, own_step()).prop_map(|(owner, write)| Step::Own { owner, write }),
         4 => (0..4_usize).prop_map(|limit| Step::WakeDue { limit }),
@@ -306,11 +307,12 @@ impl Pair {
                 Command::Fence { session, beats }
             }
             Step::Recover { session, limit } => Command::Recover { session: SessionId(*session), limit: *limit },
-            Step::Claim { session, limit, versions, queues } => {
+            Step::Claim { session, limit, versions, queues, late } => {
+                let number = u64::try_from(self.request().0).expect("small").saturating_sub(*late);
                 let known = (1..3).filter(|version| versions & version != 0).map(|v| (workflow_name("order"), v));
                 let queues = [(1, "q"), (2, "r")].into_iter().filter(|(bit, _)| queues & bit != 0);
                 Command::Claim(Claim {
-                    request: self.request(),
+                    number,
                     session: SessionId(*session),
                     limit: *limit,
                     queues: queues.map(|(_, name)| queue(name)).collect(),

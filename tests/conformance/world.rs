@@ -188,8 +188,9 @@ impl World {
 
     /// A claim for everything the tests' workers know.
     pub(crate) fn new_claim(&self, session: SessionId) -> Claim {
+        let number = u64::try_from(self.request().0).expect("small");
         Claim {
-            request: self.request(),
+            number,
             session,
             limit: 100,
             queues: Arc::new([queue("q")]),

@@ -14,7 +14,6 @@ use super::session::Session;
 use super::worker::Worker;
 use crate::journal::command::{Claim, ClaimReply};
 use crate::store::StoreError;
-use crate::words::id::RequestId;
 
 /// Most instances of one claim: a bound on the time it takes the store.
 const CLAIM_MAX: usize = 128;
@@ -41,7 +40,7 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
     let mut slots = free_slots(worker);
     let limit = slots.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
     let claim = Claim {
-        request: RequestId::generate(),
+        number: session.claim_number(partition),
         session: session.id(),
         limit,
         queues: worker.queues.clone(),
@@ -49,6 +48,9 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
     };
     match worker.commands.claim(partition, claim).await? {
         ClaimReply::Given { now: _, instances, notices, next_due } => {
+            if !instances.is_empty() || !notices.is_empty() {
+                session.claim_gave(partition);
+            }
             if let Some(due) = next_due {
                 worker.bells.of(partition).timer.set(due);
             }

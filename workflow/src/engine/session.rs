@@ -9,9 +9,10 @@
 //! Owns the session and its heart; it never ends by itself. Everything that writes for instances takes the session from
 //! the [`Slot`] and says so when the store calls it fenced.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     since: Instant,
     revoked: watch::Sender<bool>,
     heart_ended: Notify,
+    /// How many claims of each partition were answered with something.
+    claims: Mutex<BTreeMap<usize, u64>>,
 }
 
 impl Session {
@@ -41,6 +44,7 @@ impl Session {
             since: Instant::now(),
             revoked: watch::channel(false).0,
             heart_ended: Notify::new(),
+            claims: Mutex::default(),
         }
     }
 
@@ -51,6 +55,18 @@ impl Session {
     /// How long it has lived.
     pub(super) fn age(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    /// The number of its next claim of a partition: that of the one before, until one has given something. What a claim
+    /// gave that failed here is so given to the next.
+    pub(super) fn claim_number(&self, partition: usize) -> u64 {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.get(&partition).copied().unwrap_or(0) + 1
+    }
+
+    /// A claim of a partition was answered with something.
+    pub(super) fn claim_gave(&self, partition: usize) {
+        *self.claims.lock().unwrap_or_else(PoisonError::into_inner).entry(partition).or_insert(0) += 1;
     }
 
     /// The store says that it is fenced: nothing it writes is accepted any more.

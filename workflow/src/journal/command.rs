@@ -182,8 +182,10 @@ pub enum Action {
 /// See [`Command::Claim`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// Names this request: repeating it, as long as it is the session's newest, gives the same instances.
-    pub request: RequestId,
+    /// Which claim of its session (and partition) this is, from 1. It is raised when an answer gave something, and only
+    /// then: repeating a number gives again what it gave, and a late copy of an older one gives nothing, for nobody would
+    /// hear its answer.
+    pub number: u64,
     /// For which session.
     pub session: SessionId,
     /// At most how many.

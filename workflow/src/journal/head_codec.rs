@@ -133,7 +133,7 @@ impl Session {
             write_time(to, self.expires_at);
             to.flag(self.revoked);
             to.optional(self.claim.as_ref(), |to, claim| {
-                to.wide(claim.request.0);
+                to.number(claim.number);
                 to.list(&claim.given, |to, (id, v)| {
                     to.text(id.as_str());
                     to.number(*v);
@@ -156,7 +156,7 @@ impl Session {
                 revoked: from.flag()?,
                 claim: from.optional(|from| {
                     Ok(ClaimMemory {
-                        request: RequestId(from.wide()?),
+                        number: from.number()?,
                         given: from.list(|from| Ok((read_instance(from)?, from.number()?)))?,
                         notices: from.list(read_instance)?,
                     })

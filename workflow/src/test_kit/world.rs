@@ -63,6 +63,7 @@ pub(super) struct World {
     /// Time passes up to here, as the script said.
     advancing: Option<Timestamp>,
     requests: u128,
+    claims: u64,
     /// Suspended runs stay in memory; else each wake replays the journal.
     pub(super) sticky: bool,
     subject: InstanceId,
@@ -94,6 +95,7 @@ impl World {
             script: script.into_iter(),
             advancing: None,
             requests: 0,
+            claims: 0,
             sticky: true,
             subject: InstanceId::new("test").expect("the id of the tested instance is valid"),
             broken: None,
@@ -260,8 +262,8 @@ impl World {
             self.registrations.values().filter_map(|known| Some((WorkflowName::new(known.name).ok()?, known.version)));
         let queues = self.data.instances.values().map(|instance| instance.head.spec.queue.clone());
         let (known, queues): (Arc<[_]>, Arc<[_]>) = (known.collect(), queues.collect());
-        let request = self.request();
-        let claim = Claim { request, session: SESSION, limit: usize::MAX, queues, known };
+        self.claims += 1;
+        let claim = Claim { number: self.claims, session: SESSION, limit: usize::MAX, queues, known };
         let Reply::Claim(ClaimReply::Given { instances, notices, .. }) = self.apply(&Command::Claim(claim)) else {
             self.broken = Some("the store refused a claim".to_owned());
             return false;

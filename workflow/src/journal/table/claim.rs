@@ -36,7 +36,7 @@ pub fn take(id: &InstanceId, head: &Head, claim: &Claim, now: Timestamp) -> Tran
     }
 }
 
-/// A claim is repeated: its reply was lost. The instance is given again if the session still holds it as it was given,
+/// What an earlier claim gave is given again, because its reply was lost: if the session still holds it as it was given,
 /// at state version `v`.
 pub fn again(id: &InstanceId, head: Option<&Head>, claim: &Claim, v: u64, now: Timestamp) -> Transition<Taken> {
     match head {

@@ -9,7 +9,7 @@ use super::moves::{to_paused, to_ready, unmark};
 use super::{Effects, Transition};
 use crate::journal::command::PauseReason;
 use crate::journal::head::{Head, Place, Suspect};
-use crate::words::id::{InstanceId, RequestId, SessionId};
+use crate::words::id::{InstanceId, SessionId};
 use crate::words::limits::CRASHES_MAX;
 use crate::words::time::Timestamp;
 
@@ -32,7 +32,7 @@ pub struct Session {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClaimMemory {
     /// The claim.
-    pub request: RequestId,
+    pub number: u64,
     /// The instances, each with its state version then.
     pub given: Vec<(InstanceId, u64)>,
     /// The notices.
@@ -81,19 +81,38 @@ impl Session {
         }
     }
 
-    /// What the claim `request` gave before, if it is the newest that gave something.
+    /// What was given before, seen from a claim.
+    ///
+    /// A request may arrive twice, and late. What is given to a copy that nobody waits for is held by a session that
+    /// does not know of it, until the session asks again: its next claim has the same number, for the worker was given
+    /// nothing.
     #[must_use]
-    pub fn repeated(&self, request: RequestId) -> Option<&ClaimMemory> {
-        self.claim.as_ref().filter(|memory| memory.request == request)
+    pub fn earlier(&self, number: u64) -> Earlier<'_> {
+        match &self.claim {
+            Some(memory) if memory.number > number => Earlier::Late,
+            Some(memory) if memory.number == number => Earlier::Repeated(memory),
+            _ => Earlier::Nothing,
+        }
     }
 
-    /// A claim gave `given` and `notices`. One that gave nothing is not remembered: repeating it is another claim.
-    pub fn claimed(&mut self, request: RequestId, given: Vec<(InstanceId, u64)>, notices: Vec<InstanceId>) {
+    /// The claim `number` gave `given` and `notices`. One that gave nothing is not remembered.
+    pub fn claimed(&mut self, number: u64, given: Vec<(InstanceId, u64)>, notices: Vec<InstanceId>) {
         if !given.is_empty() || !notices.is_empty() {
-            self.claim = Some(ClaimMemory { request, given, notices });
+            self.claim = Some(ClaimMemory { number, given, notices });
         }
         self.lost.clear();
     }
+}
+
+/// What a session was given before a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Earlier<'a> {
+    /// Something by a newer claim: this one is a late copy, and gives nothing, not even notices.
+    Late,
+    /// This by a claim of the same number: it is given again, and nothing else but new notices.
+    Repeated(&'a ClaimMemory),
+    /// Nothing the worker does not know.
+    Nothing,
 }
 
 /// How a session ended.

@@ -7,6 +7,7 @@ use crate::journal::command::{Claim, ClaimReply, Claimed};
 use crate::journal::head::{Head, Place};
 use crate::journal::table::Transition;
 use crate::journal::table::claim::{SHELVED_MAX, Taken, again, noticed, take};
+use crate::journal::table::session::Earlier;
 use crate::store::Hint;
 use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::time::Timestamp;
@@ -16,23 +17,31 @@ impl Data {
         let Some(session) = self.sessions.get(&claim.session).filter(|session| session.alive()) else {
             return ClaimReply::Fenced;
         };
+        let earlier = match session.earlier(claim.number) {
+            Earlier::Late => {
+                return ClaimReply::Given {
+                    now,
+                    instances: Vec::new(),
+                    notices: Vec::new(),
+                    next_due: self.next_due(),
+                };
+            }
+            Earlier::Repeated(memory) => Some(memory.clone()),
+            Earlier::Nothing => None,
+        };
         let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
-        let remembered = session.repeated(claim.request).cloned();
-        let (instances, given) = match remembered {
+        let instances = match earlier {
             Some(memory) => {
                 notices.extend(memory.notices);
-                (self.give_again(claim, &memory.given, now, hints), memory.given)
+                self.give_again(claim, &memory.given, now, hints)
             }
-            None => {
-                let instances = self.give(claim, now, hints);
-                let given = instances.iter().map(|claimed| (claimed.id.clone(), claimed.v)).collect();
-                (instances, given)
-            }
+            None => self.give(claim, now, hints),
         };
         notices.extend(self.take_notices(claim.session));
+        let given = instances.iter().map(|claimed| (claimed.id.clone(), claimed.v)).collect();
         let notices: Vec<InstanceId> = notices.into_iter().collect();
         if let Some(session) = self.sessions.get_mut(&claim.session) {
-            session.claimed(claim.request, given, notices.clone());
+            session.claimed(claim.number, given, notices.clone());
         }
         ClaimReply::Given { now, instances, notices, next_due: self.next_due() }
     }

@@ -163,7 +163,7 @@ fn terminate() -> Action {
 
 fn claim(session: SessionId, known: &str) -> Claim {
     Claim {
-        request: RequestId(300),
+        number: 3,
         session,
         limit: 10,
         queues: Arc::new([QueueName::new("q").expect("valid")]),

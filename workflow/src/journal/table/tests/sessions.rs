@@ -5,7 +5,7 @@ use crate::journal::command::PauseReason;
 use crate::journal::head::State;
 use crate::journal::table::control::control;
 use crate::journal::table::own::own;
-use crate::journal::table::session::{Loss, Session, hand_over};
+use crate::journal::table::session::{Earlier, Loss, Session, hand_over};
 use crate::words::limits::CRASHES_MAX;
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -105,12 +105,13 @@ fn a_pause_that_its_owner_could_not_answer_takes_effect_when_the_session_is_lost
 }
 
 #[test]
-fn a_claim_that_gave_nothing_does_not_push_out_the_memory_of_one_that_did() {
+fn a_claim_is_remembered_until_a_newer_one_gives_something_and_older_copies_give_nothing() {
     let mut session = Session::open(None, LEASE, NOW).expect("new");
-    session.claimed(RequestId(1), vec![(id("i"), V)], Vec::new());
-    session.claimed(RequestId(2), Vec::new(), Vec::new());
-    assert_eq!(session.repeated(RequestId(1)).map(|memory| memory.given.len()), Some(1));
-    assert_eq!(session.repeated(RequestId(2)), None);
-    session.claimed(RequestId(3), Vec::new(), vec![id("i")]);
-    assert_eq!(session.repeated(RequestId(1)), None);
+    session.claimed(1, vec![(id("i"), V)], Vec::new());
+    session.claimed(2, Vec::new(), Vec::new());
+    assert!(matches!(session.earlier(1), Earlier::Repeated(memory) if memory.given.len() == 1));
+    assert_eq!(session.earlier(2), Earlier::Nothing);
+    session.claimed(2, Vec::new(), vec![id("i")]);
+    assert!(matches!(session.earlier(2), Earlier::Repeated(memory) if memory.notices.len() == 1));
+    assert_eq!(session.earlier(1), Earlier::Late);
 }

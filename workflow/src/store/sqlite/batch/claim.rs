@@ -8,7 +8,7 @@ use super::super::tables::{Shelf, Stored};
 use super::{Batch, with_messages};
 use crate::journal::command::{Claim, ClaimReply, Claimed};
 use crate::journal::table::claim::{SHELVED_MAX, Taken, again, noticed, take};
-use crate::journal::table::session::Session;
+use crate::journal::table::session::{Earlier, Session};
 use crate::words::id::InstanceId;
 
 /// Most candidates read at a time.
@@ -32,23 +32,28 @@ impl Batch<'_> {
         let Some(mut session) = self.session(claim.session)?.filter(Session::alive) else {
             return Ok(ClaimReply::Fenced);
         };
+        let earlier = match session.earlier(claim.number) {
+            Earlier::Late => {
+                let (instances, notices) = (Vec::new(), Vec::new());
+                return Ok(ClaimReply::Given { now: self.now, instances, notices, next_due: self.next_due()? });
+            }
+            Earlier::Repeated(memory) => Some(memory.clone()),
+            Earlier::Nothing => None,
+        };
         let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
-        let (instances, given) = match session.repeated(claim.request) {
+        let instances = match earlier {
             Some(memory) => {
-                notices.extend(memory.notices.iter().cloned());
-                (self.give_again(claim, &memory.given)?, memory.given.clone())
+                notices.extend(memory.notices);
+                self.give_again(claim, &memory.given)?
             }
-            None => {
-                let instances = self.give_new(claim)?;
-                let given = instances.iter().map(|claimed| (claimed.id.clone(), claimed.v)).collect();
-                (instances, given)
-            }
+            None => self.give_new(claim)?,
         };
         notices.extend(self.take_notices(claim)?);
+        let given: Vec<(InstanceId, u64)> = instances.iter().map(|claimed| (claimed.id.clone(), claimed.v)).collect();
         let notices: Vec<InstanceId> = notices.into_iter().collect();
         // A claim that gave nothing is not remembered, and then nothing has to be written.
         if !given.is_empty() || !notices.is_empty() {
-            session.claimed(claim.request, given, notices.clone());
+            session.claimed(claim.number, given, notices.clone());
             self.save_session(claim.session, session)?;
         }
         Ok(ClaimReply::Given { now: self.now, instances, notices, next_due: self.next_due()? })
@@ -62,7 +67,7 @@ impl Batch<'_> {
         Ok(giving.given)
     }
 
-    /// The same request again: its answer was lost.
+    /// What a claim gave whose answer was lost.
     fn give_again(&mut self, claim: &Claim, before: &[(InstanceId, u64)]) -> Result<Vec<Claimed>, Fault> {
         let mut instances = Vec::new();
         for (id, v) in before {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::support::{LEASE, START, bytes, clock, folder, id, namespace, queue, sound, spec, url, workflow};
+use super::support::{LEASE, NUMBERS, START, bytes, clock, folder, id, namespace, queue, sound, spec, url, workflow};
 use crate::journal::command::{
     Action, Claim, Command, Control, Create, Ending, InstanceSpec, Outgoing, Owner, OwnerWrite, Parent, ParentClose,
     PauseReason, Send, Then, Wait, Write,
@@ -155,7 +156,7 @@ impl Step {
             known.push((workflow("other"), 1));
         }
         Command::Claim(Claim {
-            request: self.request(),
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed) - u64::from(self.of(3)),
             session: self.session(),
             limit: usize::from(self.amount % 4),
             queues: queues.into(),

@@ -1,6 +1,7 @@
 //! What these tests are written with: stores, and commands with as little said as possible.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::journal::command::{
@@ -78,9 +79,12 @@ pub(super) fn open_session(session: SessionId) -> Command {
     Command::OpenSession { session, lease: LEASE }
 }
 
+/// The numbers of all claims of these tests.
+pub(super) static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
 pub(super) fn claim(session: SessionId, limit: usize) -> Command {
     Command::Claim(Claim {
-        request: RequestId::generate(),
+        number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         session,
         limit,
         queues: Arc::from([queue("default")]),
