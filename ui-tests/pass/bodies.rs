@@ -10,6 +10,10 @@ impl Api {
     async fn call(&self, id: &str) -> io::Result<u64> {
         Ok(id.len() as u64)
     }
+
+    fn itself(&self) -> &Self {
+        self
+    }
 }
 
 struct Fails(u32);
@@ -35,6 +39,8 @@ async fn forms(id: String, #[resource] api: &Api) -> u64 {
     let attempt = step!("context", |cx| async { Ok::<_, io::Error>(u64::from(cx.attempt())) }).await.unwrap_or(0);
     let keyed = step!("context block", |cx| { Ok(api.call(&cx.idempotency_key()).await?) }).await.unwrap_or(0);
     let lent = step!("context lent", |cx| api.call(cx.instance_id())).await.unwrap_or(0);
+    let temporary = step!("temporary", api.call(&format!("{id}{limit}"))).await.unwrap_or(0);
+    let chained = step!("chained", api.itself().call(id.to_owned().as_str())).await.unwrap_or(0);
     let all = step!(
         "all options",
         key = id,
@@ -60,7 +66,7 @@ async fn forms(id: String, #[resource] api: &Api) -> u64 {
     })
     .await
     .unwrap_or(0);
-    if all.is_ok() && built { call + block + future + copied + attempt + keyed + lent + grouped } else { 0 }
+    if all.is_ok() && built { call + block + future + copied + attempt + keyed + lent + grouped + temporary + chained } else { 0 }
 }
 
 #[workflow]

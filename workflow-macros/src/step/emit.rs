@@ -1,6 +1,7 @@
 //! What a marked `step!` or `group!` becomes: one call of the runtime, with the options as its builder's methods.
 
 use super::parse::{Call, Setting};
+use super::temporaries;
 use crate::name::Kind;
 use crate::runtime::Marker;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -55,6 +56,13 @@ fn step_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
         }
         // What moves into the future moves into the closure first; only references and copies can do so repeatedly.
         Expr::Async(ExprAsync { capture: Some(_), .. }) => quote_spanned!(span=> move |_| #body),
+        // What the future borrows from a temporary would be gone when the closure returns; in a block it lives as long.
+        _ if temporaries::may_be_borrowed(body) => {
+            let future = quote_spanned! {body.span()=>
+                async { ::core::future::IntoFuture::into_future(#body).await }
+            };
+            quote_spanned!(span=> |_| #future)
+        }
         _ => quote_spanned!(span=> |_| #body),
     }
 }

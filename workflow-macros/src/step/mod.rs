@@ -8,6 +8,7 @@ mod captured;
 mod emit;
 mod options;
 mod parse;
+mod temporaries;
 
 pub(crate) use body::check as check_body;
 pub(crate) use captured::check_assignments;
