@@ -80,10 +80,15 @@ impl RunTask {
         self.run.machine(|machine| machine.unreadable(message));
     }
 
-    /// Does everything that can be done at this time (the best estimate of the store's), up to the next thing that
-    /// needs the outside.
+    /// Does everything that can be done at this time (the store's), up to the next thing that needs the outside.
     pub(crate) fn advance(&mut self, now: Timestamp) -> Action {
-        self.poll_bodies(now);
+        self.advance_between(now, now)
+    }
+
+    /// As [`Self::advance`], where the store's time is only known to be between these two.
+    pub(crate) fn advance_between(&mut self, earliest: Timestamp, latest: Timestamp) -> Action {
+        self.poll_bodies(earliest);
+        self.run.machine(|machine| machine.tick_between(earliest, latest));
         let action = self.follow_machine();
         self.must_yield = self.run.signals.has_woken();
         action

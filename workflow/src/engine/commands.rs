@@ -283,6 +283,7 @@ impl Shared {
         if batch.len() == 0 {
             return Ok(());
         }
+        let asked = Instant::now();
         let outcome = match self.store.execute(partition, batch.commands()).await {
             Ok(replies) if replies.len() == batch.len() => Ok(replies),
             Ok(_) => Err(self.misfit()),
@@ -291,7 +292,7 @@ impl Shared {
         self.answering.store(outcome.is_ok(), Ordering::Relaxed);
         match outcome {
             Ok(replies) => {
-                self.hear(&replies);
+                self.hear(asked, &replies);
                 batch.answer(replies);
                 Ok(())
             }
@@ -308,7 +309,7 @@ impl Shared {
     }
 
     /// Sets the estimate of the store's time: at once, as it ages from the moment an answer came.
-    fn hear(&self, replies: &[Reply]) {
+    fn hear(&self, asked: Instant, replies: &[Reply]) {
         let said = replies.iter().rev().find_map(|reply| match reply {
             Reply::Own(OwnReply::Ok(granted) | OwnReply::Continue(granted)) => Some(granted.now),
             Reply::Claim(ClaimReply::Given { now, .. }) => Some(*now),
@@ -316,7 +317,7 @@ impl Shared {
             _ => None,
         });
         if let Some(said) = said {
-            self.time.heard(said);
+            self.time.heard(asked, said);
         }
     }
 

@@ -136,7 +136,8 @@ impl Drive {
                 let now = self.holding.told_at;
                 task.granted(Granted { v: self.holding.v, now, pause: true, messages: Vec::new() });
             }
-            match task.advance(self.worker.time.now()) {
+            let (earliest, latest) = self.worker.time.bounds();
+            match task.advance_between(earliest, latest) {
                 Action::Idle { until } => self.idle(&mut task, until).await?,
                 Action::Write(mut write) => {
                     if self.draining && matches!(write.then, Then::Suspend { paused: true, .. }) {

@@ -56,6 +56,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 pub use self::changes::{Changes, Watch};
 pub use self::commands::{Commands, StoreHealth};
@@ -155,7 +156,9 @@ impl Core {
             Mode::Client => start::Registry::default(),
             Mode::All | Mode::Worker => start::check(&config.workflows, &config.resources)?,
         };
-        let time = Arc::new(StoreTime::new(config.store.now().await.map_err(StartError::Store)?));
+        let asked = Instant::now();
+        let time = config.store.now().await.map_err(StartError::Store)?;
+        let time = Arc::new(StoreTime::new(asked, time));
         let supervisor = Supervisor::new(Handle::current());
         let commands = Arc::new(Commands::start(config.store.clone(), time.clone(), &supervisor));
         let changes = Changes::default();

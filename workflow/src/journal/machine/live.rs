@@ -107,6 +107,11 @@ impl Machine {
         self.last_time.max(self.tick)
     }
 
+    /// The time from which a duration that begins now is counted, so that its end is not early.
+    fn begin_time(&self) -> Timestamp {
+        self.last_time.max(self.latest)
+    }
+
     /// Keeps a record for the next write.
     pub(super) fn hold(&mut self, record: &Record) {
         let bytes = record.encode();
@@ -173,12 +178,12 @@ impl Machine {
                     }
                 }
                 Ask::Group { timeout, .. } => {
-                    self.begin_timer(id, timeout.map(|by| (self.record_time().after(by), true)))
+                    self.begin_timer(id, timeout.map(|by| (self.begin_time().after(by), true)))
                 }
                 Ask::Wait { timeout, .. } => {
-                    self.begin_timer(id, timeout.map(|by| (self.record_time().after(by), true)))
+                    self.begin_timer(id, timeout.map(|by| (self.begin_time().after(by), true)))
                 }
-                Ask::SleepFor(by) => self.begin_timer(id, Some((self.record_time().after(by), true))),
+                Ask::SleepFor(by) => self.begin_timer(id, Some((self.begin_time().after(by), true))),
                 Ask::SleepUntil(due) => self.begin_timer(id, Some((due, false))),
                 Ask::Child(_) => self.begin_child(id),
             }
@@ -339,7 +344,7 @@ impl Machine {
         let policy = self.op(id).policy().filter(|_| again);
         match policy.and_then(|policy| policy.delay_after(attempt, chance)) {
             Some(delay_ms) => {
-                let due = self.record_time().shifted(delay_ms);
+                let due = self.begin_time().shifted(delay_ms);
                 self.hold_entry(id, Entry::Attempt { number: attempt, failure, due });
                 self.retry_later(id, due);
                 None
@@ -405,7 +410,7 @@ impl Machine {
                 let number = self.op(id).attempt();
                 self.hold_entry(id, Entry::Resumed { number });
                 self.resume_group(id);
-                self.begin_timer(id, self.op(id).timeout().map(|by| (self.record_time().after(by), true)));
+                self.begin_timer(id, self.op(id).timeout().map(|by| (self.begin_time().after(by), true)));
                 return Some(Next::Run(vec![id]));
             }
             self.clear_retry(id);
@@ -435,7 +440,7 @@ impl Machine {
         let starting: Vec<OpId> = std::mem::take(&mut self.wanting).into_iter().collect();
         self.running += starting.len();
         for id in &starting {
-            let limit = self.op(*id).timeout().map(|by| self.tick.after(by));
+            let limit = self.op(*id).timeout().map(|by| self.latest.after(by));
             let op = self.op_mut(*id);
             op.phase = Phase::Running;
             op.limit_at = limit;

@@ -127,8 +127,10 @@ pub struct Machine {
     last_time: Timestamp,
     /// The time of the newest record that was delivered: what `now()` says.
     delivered_time: Timestamp,
-    /// The best estimate of the store's time, never later than it.
+    /// The best estimate of the store's time, never later than it: what is due by it is due.
     tick: Timestamp,
+    /// The store's time is not later than this: what begins now is due no earlier than counted from it.
+    latest: Timestamp,
     /// The store's time up to which every accepted message is known.
     checked_at: Timestamp,
     pause: bool,
@@ -173,6 +175,7 @@ impl Machine {
             last_time: info.started_at,
             delivered_time: info.started_at,
             tick: granted.now,
+            latest: granted.now,
             checked_at: granted.now,
             pause: false,
             shift_ms: 0,
@@ -206,6 +209,13 @@ impl Machine {
     /// Sets the best estimate of the store's time. It never goes back.
     pub fn tick(&mut self, now: Timestamp) {
         self.tick = self.tick.max(now);
+        self.latest = self.latest.max(self.tick);
+    }
+
+    /// Sets the bounds between which the store's time is now.
+    pub fn tick_between(&mut self, earliest: Timestamp, latest: Timestamp) {
+        self.tick = self.tick.max(earliest);
+        self.latest = self.tick.max(latest);
     }
 
     /// Which run this is.

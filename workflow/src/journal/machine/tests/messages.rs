@@ -19,6 +19,21 @@ fn a_sleep_is_recorded_when_it_begins_and_keeps_its_end() {
 }
 
 #[test]
+fn what_begins_at_a_time_known_within_bounds_is_never_early() {
+    let mut script = Script::begin();
+    script.machine.tick_between(at(1_200), at(1_207));
+    script.ask(Kind::Sleep, "", Ask::SleepFor(SECOND));
+    assert_eq!(script.suspend()[0].due, Some(at(2_207)), "counted from the latest time at which it can have begun");
+
+    let mut again = Script::over(script.journal);
+    let sleep = again.ask(Kind::Sleep, "", Ask::SleepFor(SECOND));
+    again.machine.tick_between(at(2_206), at(2_230));
+    assert_eq!(again.suspend()[0].due, Some(at(2_207)), "due only when it must have come");
+    again.machine.tick_between(at(2_207), at(2_231));
+    assert_eq!(again.next(), Next::Deliver(sleep));
+}
+
+#[test]
 fn a_pause_shifts_sleeps_but_not_moments() {
     let mut script = Script::begin();
     script.ask(Kind::Sleep, "", Ask::SleepFor(SECOND));
