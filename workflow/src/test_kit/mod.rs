@@ -4,6 +4,43 @@
 //! it drives the real workflow code through the real state machine and the real transition table, and gives a
 //! [`Report`]. When the run is over its journal is replayed, cut at every record (a long one at fewer places); code that
 //! does not do the same again is reported as [`TestError::Differs`].
+//!
+//! ```
+//! use std::io;
+//!
+//! use workflow::prelude::*;
+//!
+//! #[derive(serde::Serialize, serde::Deserialize, Event)]
+//! struct Paid { amount: u32 }
+//!
+//! struct Shop;
+//! impl Shop {
+//!     async fn intent(&self, _: &str) -> io::Result<String> { Err(io::Error::other("no network in a unit test")) }
+//!     async fn ship(&self, _: &str) -> io::Result<()> { Ok(()) }
+//! }
+//!
+//! #[workflow]
+//! async fn order(user: String, #[resource] shop: &Shop) -> workflow::Result<u32> {
+//!     let intent = step!("create payment intent", retries = 2, delay = 10s, shop.intent(&user)).await?;
+//!     let paid = wait_for::<Paid>("payment").key(&intent).timeout(10m).await?;
+//!     step!("ship", shop.ship(&user)).await?;
+//!     Ok(paid.amount)
+//! }
+//!
+//! let report = order::test("ada".to_owned())
+//!     .resource(Shop)
+//!     .fail("create payment intent", 1, "busy")
+//!     .step("create payment intent", Ok("pi_1"))
+//!     .event_keyed("pi_1", Paid { amount: 900 })
+//!     .run();
+//! assert_eq!(report.result, Ok(900));
+//! assert_eq!(report.names().collect::<Vec<_>>(), ["create payment intent", "ship"]);
+//! assert_eq!(report.step("create payment intent").map(|step| step.attempts), Some(2));
+//!
+//! // Nobody pays: ten minutes pass by themselves.
+//! let unpaid = order::test("ada".to_owned()).resource(Shop).step("create payment intent", Ok("pi_1")).run();
+//! assert!(unpaid.result.is_err());
+//! ```
 
 mod mocks;
 mod replay;
