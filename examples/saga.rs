@@ -30,7 +30,11 @@ async fn journey(to: String) -> workflow::Result<String> {
 
 async fn book(what: &str, to: &str) -> Result<String, String> {
     println!("booking a {what} to {to}");
-    if what == "car" && to == "Venice" { Err("there are no cars in Venice".to_owned()) } else { Ok(format!("{what} to {to}")) }
+    if what == "car" && to == "Venice" {
+        Err("there are no cars in Venice".to_owned())
+    } else {
+        Ok(format!("{what} to {to}"))
+    }
 }
 
 async fn cancel(booking: &str) -> Result<(), String> {

@@ -111,7 +111,9 @@ impl Follower {
                 Err(ResultError::Errored(error)) => {
                     Outcome::failed("errored", json!({ "error": error.class, "message": error.message }).to_string())
                 }
-                Err(ResultError::Terminated { reason }) => Outcome::failed("terminated", json!({ "reason": reason }).to_string()),
+                Err(ResultError::Terminated { reason }) => {
+                    Outcome::failed("terminated", json!({ "reason": reason }).to_string())
+                }
                 Err(ResultError::Store(error)) => {
                     say(format_args!("store     {error}; trying again"));
                     tokio::time::sleep(STORE_PAUSE).await;

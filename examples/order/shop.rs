@@ -133,8 +133,7 @@ impl Stripe {
         user: &User,
         charge: Charge,
     ) -> Result<Intent, ShopError> {
-        let request =
-            IntentRequest { idempotency_key: cx.idempotency_key(), email: user.email.clone(), charge };
+        let request = IntentRequest { idempotency_key: cx.idempotency_key(), email: user.email.clone(), charge };
         self.bench.work(&cx, self.ask(&request)).await
     }
 

@@ -33,7 +33,8 @@ fn of_one_process() {
 
 #[test]
 fn of_one_of_three_workers() {
-    let (stage, provider, mut chance) = (Stage::new(eight_orders()), free_address(), Chance::new("of_one_of_three_workers"));
+    let (stage, provider, mut chance) =
+        (Stage::new(eight_orders()), free_address(), Chance::new("of_one_of_three_workers"));
     let start = || worker(&stage, &provider, &["--step-time", "20ms"]);
     let mut workers: Vec<Program> = (0..3).map(|_| start()).collect();
     let mut client = client(&stage, &provider);

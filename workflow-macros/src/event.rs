@@ -49,10 +49,8 @@ fn options(input: &DeriveInput, errors: &mut Errors) -> Options {
 fn check_generics(input: &DeriveInput, errors: &mut Errors) -> bool {
     let generic = !input.generics.params.is_empty();
     if generic {
-        errors.push(
-            &input.generics,
-            "an event cannot be generic: it travels under one name and is decoded as one type",
-        );
+        errors
+            .push(&input.generics, "an event cannot be generic: it travels under one name and is decoded as one type");
     }
     !generic
 }

@@ -49,10 +49,14 @@ impl Runtime {
     /// At `span`, as an error about a path is shown at all of its tokens; the user's own path resolves as it did.
     fn root(&self, span: Span) -> TokenStream {
         match &self.root {
-            Some(path) => path.to_token_stream().into_iter().map(|mut token| {
-                token.set_span(token.span().located_at(span));
-                token
-            }).collect(),
+            Some(path) => path
+                .to_token_stream()
+                .into_iter()
+                .map(|mut token| {
+                    token.set_span(token.span().located_at(span));
+                    token
+                })
+                .collect(),
             None => quote_spanned!(span=> ::workflow),
         }
     }

@@ -33,13 +33,16 @@ impl Reason {
             Self::Clock => ("reads the clock, so a replay could take another path", "use `workflow::now().await`"),
             Self::Random => ("draws at random, so a replay could take another path", "use `workflow::random().await`"),
             Self::Uuid => ("makes another id in each replay", "use `workflow::uuid().await`"),
-            Self::Environment => {
-                ("reads the environment, which differs from worker to worker", "pass it in as an input or a `#[resource]`")
-            }
+            Self::Environment => (
+                "reads the environment, which differs from worker to worker",
+                "pass it in as an input or a `#[resource]`",
+            ),
             Self::Files => ("uses the file system, again in each replay", "move it into a `step!`"),
             Self::Network => ("uses the network, again in each replay", "move it into a `step!`"),
             Self::Process => ("acts on a process, again in each replay", "move it into a `step!`"),
-            Self::Timer => ("waits in memory and is lost in a crash", "use `workflow::sleep(..).await` or `workflow::timeout(..)`"),
+            Self::Timer => {
+                ("waits in memory and is lost in a crash", "use `workflow::sleep(..).await` or `workflow::timeout(..)`")
+            }
             Self::Thread => ("works behind the workflow's back, again in each replay", "move it into a `step!`"),
             Self::Spawn => (
                 "starts work that is not recorded and that a replay starts again",
@@ -247,7 +250,10 @@ impl Walker<'_> {
         }
         self.errors.push_losing_body(syn::Error::new_spanned(
             path,
-            format!("`{}` waits in memory and cannot wait for a durable operation\nuse `workflow::timeout(..)`", written(&path.path)),
+            format!(
+                "`{}` waits in memory and cannot wait for a durable operation\nuse `workflow::timeout(..)`",
+                written(&path.path)
+            ),
         ));
         true
     }
@@ -257,7 +263,9 @@ impl Walker<'_> {
         let words = self.aliases.resolve(&mac.path);
         let foreign = match &words[..] {
             [name] => name.starts_with("select").then_some(name),
-            [library, .., name] if ["tokio", "futures", "futures_util", "futures_lite", "smol"].contains(&library.as_str()) => {
+            [library, .., name]
+                if ["tokio", "futures", "futures_util", "futures_lite", "smol"].contains(&library.as_str()) =>
+            {
                 Some(name)
             }
             _ => None,
@@ -266,10 +274,7 @@ impl Walker<'_> {
         let Some((_, ours)) = known else { return false };
         self.errors.push_losing_body(syn::Error::new_spanned(
             &mac.path,
-            format!(
-                "`{}!` polls in an order that a replay cannot repeat\nuse `workflow::{ours}!`",
-                written(&mac.path)
-            ),
+            format!("`{}!` polls in an order that a replay cannot repeat\nuse `workflow::{ours}!`", written(&mac.path)),
         ));
         true
     }

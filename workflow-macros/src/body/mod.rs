@@ -18,8 +18,8 @@ use crate::runtime::{Marker, Runtime, context};
 use quote::{quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprForLoop, ExprLit, ExprMacro, ExprPath, Item,
-    ItemUse, Lit, Local, Macro, Stmt, spanned::Spanned,
+    Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprForLoop, ExprLit, ExprMacro,
+    ExprPath, Item, ItemUse, Lit, Local, Macro, Stmt, spanned::Spanned,
 };
 
 /// The attribute that says: this statement may do what is refused elsewhere.
@@ -28,8 +28,15 @@ const ALLOW: &str = "allow_nondeterminism";
 /// Rewrites the body in place and reports its mistakes.
 pub(crate) fn walk(block: &mut Block, runtime: &Runtime, errors: &mut Errors) {
     let aliases = denied::Aliases::of(block);
-    let mut walker =
-        Walker { runtime, errors, scopes: Scopes::new(), aliases, allowed: false, order_is_forgotten: false, hands_over: false };
+    let mut walker = Walker {
+        runtime,
+        errors,
+        scopes: Scopes::new(),
+        aliases,
+        allowed: false,
+        order_is_forgotten: false,
+        hands_over: false,
+    };
     walker.visit_block_mut(block);
     bring_fallback(block, runtime);
 }
@@ -89,7 +96,9 @@ impl Walker<'_> {
         let probe = self.runtime.private("Probe", span);
         let durable = self.runtime.private("durable", await_token.span());
         let context = context();
-        Expr::Verbatim(quote_spanned!(span=> #(#attrs)* #probe(#durable(#base)).drive(&#context) #dot_token #await_token))
+        Expr::Verbatim(
+            quote_spanned!(span=> #(#attrs)* #probe(#durable(#base)).drive(&#context) #dot_token #await_token),
+        )
     }
 
     /// The awaited expression: when it is itself a call of something refused, the `.await` is refused already.
@@ -132,10 +141,8 @@ impl Walker<'_> {
 
     fn rewrite_closure(&mut self, mut closure: ExprClosure) -> Expr {
         if let Some(asyncness) = closure.asyncness.take() {
-            self.errors.push(
-                asyncness,
-                "an async closure cannot hold durable operations: write `|x| async move { .. }`",
-            );
+            self.errors
+                .push(asyncness, "an async closure cannot hold durable operations: write `|x| async move { .. }`");
             let body = &closure.body;
             closure.body = Box::new(syn::parse_quote_spanned!(body.span()=> async move { #body }));
         }

@@ -135,7 +135,8 @@ impl Walker<'_> {
     /// Checks the name of `wait_for("name")` and `wait_for_type("name", ..)`.
     pub(super) fn name_wait(&mut self, call: &mut ExprCall) {
         let Expr::Path(path) = &*call.func else { return };
-        let is_wait = path.path.segments.last().is_some_and(|last| last.ident == "wait_for" || last.ident == "wait_for_type");
+        let is_wait =
+            path.path.segments.last().is_some_and(|last| last.ident == "wait_for" || last.ident == "wait_for_type");
         if !is_wait || !ours(&path.path, self.runtime) {
             return;
         }
@@ -160,7 +161,8 @@ impl Walker<'_> {
     pub(super) fn durations_of_call(&mut self, call: &mut ExprCall) {
         let Expr::Path(path) = &*call.func else { return };
         let timed = path.path.segments.last().is_some_and(|last| TIMED_CALLS.iter().any(|name| last.ident == name));
-        if timed && ours(&path.path, self.runtime)
+        if timed
+            && ours(&path.path, self.runtime)
             && let Some(first) = call.args.first_mut()
         {
             rewrite_duration(first, self.errors);
@@ -182,7 +184,8 @@ impl Walker<'_> {
     /// `.timeout("30s")`, `.delay("1 second")`.
     pub(super) fn durations_of_method(&mut self, call: &mut ExprMethodCall) {
         let timed = TIMED_METHODS.iter().any(|name| call.method == name);
-        if timed && call.args.len() == 1
+        if timed
+            && call.args.len() == 1
             && let Some(first) = call.args.first_mut()
         {
             rewrite_duration(first, self.errors);

@@ -135,7 +135,9 @@ pub(super) fn matters(tokens: &TokenStream) -> bool {
     for tree in tokens.clone() {
         match &tree {
             TokenTree::Punct(punct) if punct.as_char() == '!' && bang_awaited => return true,
-            TokenTree::Ident(ident) if ident == "await" || ident == "async" || CALLS.iter().any(|call| ident == call) => {
+            TokenTree::Ident(ident)
+                if ident == "await" || ident == "async" || CALLS.iter().any(|call| ident == call) =>
+            {
                 return true;
             }
             TokenTree::Literal(literal) if is_duration(literal) => return true,

@@ -12,8 +12,8 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
-    Block, Expr, ExprAwait, ExprCall, ExprClosure, ExprForLoop, ExprIf, ExprLit, ExprLoop, ExprMatch, ExprMethodCall, ExprReturn,
-    ExprWhile, Item, Lit, Macro, Token,
+    Block, Expr, ExprAwait, ExprCall, ExprClosure, ExprForLoop, ExprIf, ExprLit, ExprLoop, ExprMatch, ExprMethodCall,
+    ExprReturn, ExprWhile, Item, Lit, Macro, Token,
 };
 
 /// Labels of conditions and the like are cut at this many characters.
@@ -117,7 +117,8 @@ impl Collector<'_> {
         let race = Race::of_macro(mac, &mut errors);
         drop(errors.into_tokens());
         let Some(race) = race else { return };
-        let ways = race.arms.iter().map(|arm| (self.operation_apart(&arm.operation), self.of_expr(&arm.then))).collect();
+        let ways =
+            race.arms.iter().map(|arm| (self.operation_apart(&arm.operation), self.of_expr(&arm.then))).collect();
         self.found.push(Node::Race { ways });
     }
 
@@ -160,12 +161,16 @@ impl Collector<'_> {
         let Some(last) = path.path.segments.last() else { return false };
         let name = last.ident.to_string();
         let (shape, label) = match name.as_str() {
-            "sleep" | "sleep_until" => (Shape::Sleep, format!("{name} {}", call.args.first().map(text).unwrap_or_default())),
+            "sleep" | "sleep_until" => {
+                (Shape::Sleep, format!("{name} {}", call.args.first().map(text).unwrap_or_default()))
+            }
             "timeout" if call.args.len() == 2 => {
                 self.operation(&call.args[1]);
                 return true;
             }
-            "wait_for" | "wait_for_type" => (Shape::Wait, format!("wait for {}", call.args.first().map(name_of).unwrap_or_default())),
+            "wait_for" | "wait_for_type" => {
+                (Shape::Wait, format!("wait for {}", call.args.first().map(name_of).unwrap_or_default()))
+            }
             _ => return false,
         };
         self.found.push(Node::Operation { shape, label });

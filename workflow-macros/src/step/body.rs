@@ -21,7 +21,8 @@ pub(crate) fn check(call: &mut Call, errors: &mut Errors) {
 fn check_nested(call: &Call, errors: &mut Errors) {
     if let Some((word, place)) = durable_macro(call.body.to_token_stream()) {
         let message = if word == "race" {
-            "a step's body holds no durable operation: race before the step, or make the outer step a `group!`".to_owned()
+            "a step's body holds no durable operation: race before the step, or make the outer step a `group!`"
+                .to_owned()
         } else {
             format!(
                 "a {word} inside a step is not recorded\nmake the outer step a `group!(\"{}\", {{ .. }})`, which takes the \

@@ -112,7 +112,26 @@ mod tests {
 
     #[test]
     fn outer_variables_are_refused_and_own_ones_are_not() {
-        assert_eq!(found(parse_quote!({ n = 1; total.sum += 2; Ok(()) })).len(), 2);
-        assert_eq!(found(parse_quote!({ let mut n = 0; n += 1; for x in y { n = x } Ok(n) })).len(), 0);
+        assert_eq!(
+            found(parse_quote!({
+                n = 1;
+                total.sum += 2;
+                Ok(())
+            }))
+            .len(),
+            2
+        );
+        assert_eq!(
+            found(parse_quote!({
+                let mut n = 0;
+                n += 1;
+                for x in y {
+                    n = x
+                }
+                Ok(n)
+            }))
+            .len(),
+            0
+        );
     }
 }

@@ -85,9 +85,7 @@ fn check_jitter(value: Expr) -> syn::Result<Expr> {
         _ => return Ok(value),
     };
     match number {
-        Some(fraction) if (0.0..=1.0).contains(&fraction) => {
-            Ok(parse_quote_spanned!(value.span()=> #fraction))
-        }
+        Some(fraction) if (0.0..=1.0).contains(&fraction) => Ok(parse_quote_spanned!(value.span()=> #fraction)),
         _ => Err(syn::Error::new(span, "`jitter` is a fraction of the delay, from 0.0 to 1.0")),
     }
 }

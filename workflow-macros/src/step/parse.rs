@@ -153,10 +153,8 @@ fn take_body(kind: Kind, name: &LitStr, named: bool, mut bodies: Vec<Expr>, erro
             Kind::Group => "{ durable operations; Ok(..) }",
             _ => "client.call()",
         };
-        let missing = format!(
-            "{word} `{0}` has no body: add what it runs, `{word}!(\"{0}\", {example})`",
-            name.value()
-        );
+        let missing =
+            format!("{word} `{0}` has no body: add what it runs, `{word}!(\"{0}\", {example})`", name.value());
         // Without a name the only part was taken for it, and that was said.
         if named {
             errors.push_losing_body(syn::Error::new_spanned(name, missing));

@@ -25,7 +25,9 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
             Ok(times)
         }
     };
-    check(workflow::expand(quote!(version = 2, queue = "slow"), item), &expect![[r#"
+    check(
+        workflow::expand(quote!(version = 2, queue = "slow"), item),
+        &expect![[r#"
         /// Greets.
         #[allow(
             dead_code,
@@ -179,7 +181,8 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                 ::workflow::__private::Registered(& __REGISTRATION)
             }
         };
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -189,7 +192,9 @@ fn a_part_is_a_boxed_operation() {
             helper(order).await
         }
     };
-    check(part::expand(quote!(crate = crate::flow), item), &expect![[r##"
+    check(
+        part::expand(quote!(crate = crate::flow), item),
+        &expect![[r##"
         #[allow(
             clippy::elidable_lifetime_names,
             clippy::multiple_bound_locations,
@@ -235,13 +240,17 @@ fn a_part_is_a_boxed_operation() {
                 },
             )
         }
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
 fn a_step_is_one_call() {
-    let tokens = quote!(@(__wf_cx) "reserve", key = item.sku, retries = 3, delay = 2s, backoff = linear, shop.reserve(item));
-    check_expr(&step::expand(Kind::Step, tokens), &expect![[r#"
+    let tokens =
+        quote!(@(__wf_cx) "reserve", key = item.sku, retries = 3, delay = 2s, backoff = linear, shop.reserve(item));
+    check_expr(
+        &step::expand(Kind::Step, tokens),
+        &expect![[r#"
         const _: () = {
             ::workflow::__private::step(
                     "reserve",
@@ -257,13 +266,16 @@ fn a_step_is_one_call() {
                 .delay(::core::time::Duration::from_millis(2000u64))
                 .backoff(::workflow::__private::Backoff::Linear)
         };
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_block_has_boxed_errors() {
     let tokens = quote!(@(__wf_cx, flow) "pay", |cx| { bank.pay(cx.idempotency_key()).await?; Ok(()) });
-    check_expr(&step::expand(Kind::Step, tokens), &expect![[r#"
+    check_expr(
+        &step::expand(Kind::Step, tokens),
+        &expect![[r#"
         const _: () = {
             flow::__private::step(
                 "pay",
@@ -290,13 +302,16 @@ fn a_block_has_boxed_errors() {
                 ),
             )
         };
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_group_has_a_context_of_its_own() {
     let tokens = quote!(@(__wf_cx) "pay", timeout = 1m, { hold().await?; Ok(()) });
-    check_expr(&step::expand(Kind::Group, tokens), &expect![[r#"
+    check_expr(
+        &step::expand(Kind::Group, tokens),
+        &expect![[r#"
         const _: () = {
             ::workflow::__private::group(
                     "pay",
@@ -327,7 +342,8 @@ fn a_group_has_a_context_of_its_own() {
                 )
                 .timeout(::core::time::Duration::from_millis(60000u64))
         };
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -337,7 +353,9 @@ fn a_race_is_a_match_over_the_winner() {
             race! { n = one() => n, _ = sleep("2 seconds") => return 2 }.await
         }
     };
-    check(part::expand(quote!(), item), &expect![[r##"
+    check(
+        part::expand(quote!(), item),
+        &expect![[r##"
         #[allow(
             clippy::elidable_lifetime_names,
             clippy::multiple_bound_locations,
@@ -374,7 +392,8 @@ fn a_race_is_a_match_over_the_winner() {
                 },
             )
         }
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
@@ -384,7 +403,9 @@ fn move_blocks_and_closures_take_a_context_along() {
             join_all(ids.into_iter().map(move |id| async move { get(id).await })).await;
         }
     };
-    check(part::expand(quote!(), item), &expect![[r##"
+    check(
+        part::expand(quote!(), item),
+        &expect![[r##"
         #[allow(
             clippy::elidable_lifetime_names,
             clippy::multiple_bound_locations,
@@ -440,16 +461,25 @@ fn move_blocks_and_closures_take_a_context_along() {
                 },
             )
         }
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
 fn an_event_has_a_type() {
-    check(event::derive(quote!(#[event(name = "stripe.payment")] struct Paid { amount: u64 })), &expect![[r#"
+    check(
+        event::derive(quote!(
+            #[event(name = "stripe.payment")]
+            struct Paid {
+                amount: u64,
+            }
+        )),
+        &expect![[r#"
         const _: () = {
             impl ::workflow::Event for Paid {
                 const TYPE: &'static str = "stripe.payment";
             }
         };
-    "#]]);
+    "#]],
+    );
 }

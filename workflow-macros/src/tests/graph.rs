@@ -28,7 +28,9 @@ fn a_whole_workflow() {
         sleep(24h).await;
         Ok(Receipt::paid(intent))
     });
-    check(&block, &expect![[r#"
+    check(
+        &block,
+        &expect![[r#"
         flowchart TD
           n0(("start"))
           n1["fetch user"]
@@ -61,7 +63,8 @@ fn a_whole_workflow() {
           n12 --> n13
           n14(("end"))
           n13 --> n14
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -83,7 +86,9 @@ fn groups_races_and_helpers() {
         join_all(paid.items.iter().map(|item| step!("ship", key = item.id, ship(item)))).await;
         Ok(())
     });
-    check(&block, &expect![[r#"
+    check(
+        &block,
+        &expect![[r#"
         flowchart TD
           n0(("start"))
           subgraph g1["pay<br/>retries 2"]
@@ -116,7 +121,8 @@ fn groups_races_and_helpers() {
           n12 --> n11
           n13(("end"))
           n11 -->|"done"| n13
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -128,10 +134,13 @@ fn what_holds_no_operation_is_not_drawn() {
         let now = now().await;
         order.total()
     });
-    check(&block, &expect![[r#"
+    check(
+        &block,
+        &expect![[r#"
         flowchart TD
           n0(("start"))
           n1(("end"))
           n0 --> n1
-    "#]]);
+    "#]],
+    );
 }

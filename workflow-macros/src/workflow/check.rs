@@ -109,10 +109,7 @@ fn check_resource(parameter: &Parameter, errors: &mut Errors) {
             }
         }
         other => {
-            errors.push(
-                other,
-                "a resource is shared by all instances of a worker: take it by reference, `&..`",
-            );
+            errors.push(other, "a resource is shared by all instances of a worker: take it by reference, `&..`");
         }
     }
     if parameter.name().is_none() {

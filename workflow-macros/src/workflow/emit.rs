@@ -135,7 +135,8 @@ fn methods(model: &Model) -> TokenStream {
 
 /// The fn as written, under its own name so that messages speak of it, and out of the way of a call of the workflow.
 fn body(model: &Model) -> TokenStream {
-    let attributes = model.attributes.iter().filter(|attribute| !named(attribute, &["doc", "cfg", "deprecated", "must_use"]));
+    let attributes =
+        model.attributes.iter().filter(|attribute| !named(attribute, &["doc", "cfg", "deprecated", "must_use"]));
     let ident = model.ident();
     let context_type = model.runtime.private("Ctx", Span::call_site());
     let context = context();
