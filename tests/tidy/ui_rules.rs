@@ -13,7 +13,7 @@ fn every_failing_program_has_its_message_and_every_message_its_program() {
     assert_eq!(programs, messages);
 }
 
-/// Where the macros word what they say; the file of each rule holds its text.
+/// Where the macros word what they say; the file of each rule holds its text. (What `graph/` words is shown in graphs.)
 const WORDS: &str = "workflow-macros/src/";
 
 /// Every rule the macros check has a program that breaks it: each text they can say is in some message.
@@ -25,7 +25,9 @@ fn every_text_of_the_macros_is_in_a_message() {
         .collect();
     let silent: Vec<String> = source::libraries()
         .iter()
-        .filter(|source| source.path.starts_with(WORDS) && !source.path.contains("/tests/"))
+        .filter(|source| {
+            source.path.starts_with(WORDS) && !source.path.contains("/tests/") && !source.path.contains("/graph/")
+        })
         .flat_map(Source::literals)
         .filter(is_said_to_users)
         .filter(|literal| !said.iter().any(|message| message.contains(&longest_fixed_part(&literal.text))))

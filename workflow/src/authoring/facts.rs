@@ -82,8 +82,9 @@ pub struct Changed(&'static str);
 /// Whether this run takes the new branch of a change in its code: `if changed("new-tax").await { … } else { … }`.
 ///
 /// # Durability
-/// Runs that had passed this place before the change was made stay on the old branch; all others take the new one, and
-/// that is recorded when they first ask.
+/// Runs whose journal went past this place before the change was made stay on the old branch; all others take the new
+/// one, and that is recorded when they first ask. (A run that had reached this place and recorded nothing after it takes
+/// the new one too: nothing it did differs.)
 pub const fn changed(id: &'static str) -> Changed {
     Changed(id)
 }
