@@ -180,6 +180,7 @@ impl Drive {
             created_at: self.created_at,
             run: self.holding.run,
             records: self.holding.records,
+            bytes: self.holding.bytes,
             v: self.holding.v,
         };
         Over::Suspended(Box::new(task), point)
@@ -215,7 +216,8 @@ impl Drive {
     /// The run, from memory if it stands where it was left there, else from its journal.
     async fn task(&mut self, claimed: Claimed) -> Result<RunTask, Over> {
         match self.worker.sticky.take(&claimed) {
-            Some(Ok(task)) => {
+            Some(Ok((task, bytes))) => {
+                self.holding.bytes = bytes;
                 task.reclaimed(claimed.shift_ms, claimed.granted);
                 return Ok(task);
             }
@@ -232,6 +234,7 @@ impl Drive {
             Ok(loaded) => loaded,
             Err(message) => return Err(self.park(PauseReason::Unreadable { message }).await),
         };
+        self.holding.bytes = bytes;
         let start = RunStart {
             info: RunInfo {
                 namespace: self.worker.namespace.clone(),

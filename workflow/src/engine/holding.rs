@@ -74,6 +74,8 @@ pub(super) struct Holding {
     pub(super) run: u32,
     pub(super) v: u64,
     pub(super) records: u32,
+    /// The bytes of its journal, once that is known.
+    pub(super) bytes: u64,
     /// Position of the newest message the store has told of.
     pub(super) seen: u64,
     pub(super) pause: bool,
@@ -92,6 +94,7 @@ impl Holding {
             run: claimed.run,
             v: claimed.v,
             records: claimed.records,
+            bytes: 0,
             seen: claimed.arrivals,
             pause: claimed.granted.pause,
             told_at: claimed.granted.now,
@@ -147,6 +150,7 @@ impl Holding {
         self.pause = granted.pause;
         self.told_at = granted.now;
         self.records += u32::try_from(write.records.len()).expect("the store accepted no more than a journal holds");
+        self.bytes += write.records.iter().map(|record| record.as_bytes().len() as u64).sum::<u64>();
         self.seen = granted.messages.iter().map(|message| message.seq).fold(self.seen, u64::max);
         let told_parent = self.has_parent && matches!(write.then, Then::Finish(_));
         if told_parent || !write.outgoing.is_empty() {

@@ -1,6 +1,6 @@
 //! Suspended runs that stay in memory, so that a wake goes on where it stopped instead of replaying the journal.
 //!
-//! A bounded cache: the least recently suspended goes first. What is in it is only memory; the truth is in the store,
+//! A bounded cache, in count and bytes: the least recently suspended goes first. What is in it is only memory; the truth is in the store,
 //! and an entry is used only when the store's journal is exactly as long as the one the entry has seen.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,6 +11,9 @@ use super::supervise::lock;
 use crate::journal::command::Claimed;
 use crate::words::id::InstanceId;
 use crate::words::time::Timestamp;
+
+/// Most bytes of journals whose runs are kept: what a run holds in memory grows with its journal.
+const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The point of a run at which it was suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(crate) struct Point {
     pub(crate) run: u32,
     /// The length of its journal.
     pub(crate) records: u32,
+    /// Its bytes.
+    pub(crate) bytes: u64,
     /// The state version the suspend was answered with.
     pub(crate) v: u64,
 }
@@ -48,6 +53,7 @@ pub(crate) struct Sticky<T> {
 }
 
 struct Kept<T> {
+    bytes: u64,
     entries: HashMap<InstanceId, Entry<T>>,
     by_age: BTreeMap<u64, InstanceId>,
     next: u64,
@@ -62,34 +68,39 @@ struct Entry<T> {
 impl<T> Sticky<T> {
     /// A cache of at most this many runs.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, kept: Mutex::new(Kept { entries: HashMap::new(), by_age: BTreeMap::new(), next: 0 }) }
+        Self {
+            capacity,
+            kept: Mutex::new(Kept { bytes: 0, entries: HashMap::new(), by_age: BTreeMap::new(), next: 0 }),
+        }
     }
 
     /// Keeps a run. Returned is what must go for it (or it itself): dropping that runs users' code, which is for the
     /// caller to do, outside the cache's lock.
     #[must_use = "dropping a run is to be done on purpose"]
-    pub(crate) fn keep(&self, id: InstanceId, point: Point, run: T) -> Option<T> {
-        if self.capacity == 0 {
-            return Some(run);
+    pub(crate) fn keep(&self, id: InstanceId, point: Point, run: T) -> Vec<T> {
+        if self.capacity == 0 || point.bytes > BYTES_MAX {
+            return vec![run];
         }
         let mut kept = lock(&self.kept);
-        let replaced = kept.remove(&id);
+        let mut gone: Vec<T> = kept.remove(&id).map(|entry| entry.run).into_iter().collect();
         let age = kept.next;
         kept.next += 1;
+        kept.bytes += point.bytes;
         kept.by_age.insert(age, id.clone());
         kept.entries.insert(id, Entry { age, point, run });
-        if kept.entries.len() <= self.capacity {
-            return replaced.map(|entry| entry.run);
+        while kept.entries.len() > self.capacity || kept.bytes > BYTES_MAX {
+            let Some(oldest) = kept.by_age.first_key_value().map(|(_, oldest)| oldest.clone()) else { break };
+            gone.extend(kept.remove(&oldest).map(|entry| entry.run));
         }
-        let (_, oldest) = kept.by_age.pop_first()?;
-        kept.entries.remove(&oldest).map(|entry| entry.run)
+        gone
     }
 
-    /// Takes what is kept of an instance that is claimed now: `Ok` when it can go on, `Err` when it is out of date.
+    /// Takes what is kept of an instance that is claimed now: `Ok`, with the bytes of its journal, when it can go on;
+    /// `Err` when it is out of date.
     #[must_use = "dropping a run is to be done on purpose"]
-    pub(crate) fn take(&self, claimed: &Claimed) -> Option<Result<T, T>> {
-        let entry = lock(&self.kept).remove(&claimed.id)?;
-        Some(if entry.point.is_of(claimed) { Ok(entry.run) } else { Err(entry.run) })
+    pub(crate) fn take(&self, claimed: &Claimed) -> Option<Result<(T, u64), T>> {
+        let Entry { point, run, .. } = lock(&self.kept).remove(&claimed.id)?;
+        Some(if point.is_of(claimed) { Ok((run, point.bytes)) } else { Err(run) })
     }
 
     /// Takes everything out.
@@ -97,6 +108,7 @@ impl<T> Sticky<T> {
     pub(crate) fn clear(&self) -> Vec<T> {
         let mut kept = lock(&self.kept);
         kept.by_age.clear();
+        kept.bytes = 0;
         kept.entries.drain().map(|(_, entry)| entry.run).collect()
     }
 
@@ -110,6 +122,7 @@ impl<T> Kept<T> {
     fn remove(&mut self, id: &InstanceId) -> Option<Entry<T>> {
         let entry = self.entries.remove(id)?;
         self.by_age.remove(&entry.age);
+        self.bytes -= entry.point.bytes;
         Some(entry)
     }
 }
@@ -125,12 +138,15 @@ mod tests {
     use super::*;
     use crate::engine::tests::claimed;
 
+    const NONE: [i32; 0] = [];
+
     fn point(claimed: &Claimed) -> Point {
         Point {
             seed: claimed.spec.seed,
             created_at: claimed.created_at,
             run: claimed.run,
             records: claimed.records,
+            bytes: 100,
             v: claimed.v,
         }
     }
@@ -146,10 +162,10 @@ mod tests {
         let woken = |change: fn(&mut Claimed)| {
             let mut woken = claimed("a", 1, 7);
             change(&mut woken);
-            assert!(sticky.keep(id("a"), point(&suspended), ()).is_none());
+            assert!(sticky.keep(id("a"), point(&suspended), ()).is_empty());
             sticky.take(&woken).expect("it was kept")
         };
-        assert_eq!(woken(|_| {}), Ok(()));
+        assert_eq!(woken(|_| {}), Ok(((), 100)));
         assert_eq!(woken(|woken| woken.records += 1), Err(()));
         assert_eq!(woken(|woken| woken.run = 2), Err(()));
         assert_eq!(woken(|woken| woken.v = 5), Err(()));
@@ -161,14 +177,26 @@ mod tests {
     fn the_least_recently_suspended_goes_first() {
         let sticky = Sticky::new(2);
         let at = point(&claimed("a", 1, 5));
-        assert_eq!(sticky.keep(id("a"), at, 1), None);
-        assert_eq!(sticky.keep(id("b"), at, 2), None);
-        assert_eq!(sticky.keep(id("a"), at, 3), Some(1));
-        assert_eq!(sticky.keep(id("c"), at, 4), Some(2));
+        assert_eq!(sticky.keep(id("a"), at, 1), NONE);
+        assert_eq!(sticky.keep(id("b"), at, 2), NONE);
+        assert_eq!(sticky.keep(id("a"), at, 3), [1]);
+        assert_eq!(sticky.keep(id("c"), at, 4), [2]);
         assert_eq!(sticky.len(), 2);
         let mut rest = sticky.clear();
         rest.sort_unstable();
         assert_eq!(rest, [3, 4]);
-        assert_eq!(Sticky::new(0).keep(id("a"), at, 1), Some(1));
+        assert_eq!(Sticky::new(0).keep(id("a"), at, 1), [1]);
+    }
+
+    #[test]
+    fn large_runs_make_room_for_each_other() {
+        let sticky = Sticky::new(10);
+        let at = |bytes: u64| Point { bytes, ..point(&claimed("a", 1, 5)) };
+        assert_eq!(sticky.keep(id("a"), at(BYTES_MAX / 2), 1), NONE);
+        assert_eq!(sticky.keep(id("b"), at(BYTES_MAX / 2), 2), NONE);
+        assert_eq!(sticky.keep(id("c"), at(BYTES_MAX), 3), [1, 2]);
+        assert_eq!(sticky.keep(id("d"), at(BYTES_MAX + 1), 4), [4]);
+        assert_eq!(sticky.take(&claimed("c", 1, 7)), Some(Ok((3, BYTES_MAX))));
+        assert_eq!(sticky.keep(id("a"), at(BYTES_MAX), 5), NONE, "what was taken makes room");
     }
 }

@@ -56,14 +56,14 @@ impl Supervisor {
     /// Runs `make()` until it returns `Ok`, again and again.
     pub(crate) fn watch<F, L>(&self, name: impl Into<String>, make: F)
     where
-        F: Fn() -> L + Send + 'static,
+        F: Fn() -> L + Send + Sync + 'static,
         L: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let name = name.into();
         let health = LoopHealth { name, running: true, restarts: 0, last_error: None };
         let health = Arc::new(Mutex::new(health));
         let runtime = self.runtime.clone();
-        let task = self.runtime.spawn(run(runtime, health.clone(), make)).abort_handle();
+        let task = self.runtime.spawn(run(runtime, health.clone(), Arc::new(make))).abort_handle();
         self.loops().push(Supervised { health, task });
     }
 
@@ -91,16 +91,17 @@ impl fmt::Debug for Supervisor {
     }
 }
 
-async fn run<F, L>(runtime: Handle, health: Arc<Mutex<LoopHealth>>, make: F)
+async fn run<F, L>(runtime: Handle, health: Arc<Mutex<LoopHealth>>, make: Arc<F>)
 where
-    F: Fn() -> L + Send + 'static,
+    F: Fn() -> L + Send + Sync + 'static,
     L: Future<Output = Result<(), StoreError>> + Send + 'static,
 {
     let mut backoff = Backoff::new(RESTART_FIRST, RESTART_LONGEST);
     loop {
         let started = Instant::now();
         // A task of its own, so that a panic is an answer and not the end of the supervision.
-        let mut attempt = AbortOnDrop(runtime.spawn(make()));
+        let make = make.clone();
+        let mut attempt = AbortOnDrop(runtime.spawn(async move { make().await }));
         let message = match (&mut attempt.0).await {
             Ok(Ok(())) => {
                 lock(&health).running = false;
@@ -174,22 +175,23 @@ mod tests {
         let count = Arc::new(AtomicU32::new(0));
         supervisor.watch("fragile", move || {
             let (runs, run) = (runs.clone(), count.fetch_add(1, Ordering::Relaxed));
+            runs.send(run).expect("the test listens");
+            assert!(run != 0, "before there is a future");
             async move {
-                runs.send(run).expect("the test listens");
                 match run {
-                    0 => panic!("the first"),
-                    1 => Err(damaged("the second")),
+                    1 => panic!("in the future"),
+                    2 => Err(damaged("as an error")),
                     _ => std::future::pending().await,
                 }
             }
         });
-        for run in 0..3 {
+        for run in 0..4 {
             assert_eq!(seen.recv().await, Some(run));
         }
         let health = supervisor.health();
-        assert_eq!(health[0].restarts, 2);
+        assert_eq!(health[0].restarts, 3);
         assert!(health[0].running);
-        assert!(health[0].last_error.as_ref().is_some_and(|error| error.contains("the second")), "{health:?}");
+        assert!(health[0].last_error.as_ref().is_some_and(|error| error.contains("as an error")), "{health:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -150,7 +150,7 @@ impl Worker {
         self: &Arc<Self>,
         supervisor: &Supervisor,
         name: &str,
-        make: impl Fn(Arc<Self>) -> Looping + Send + 'static,
+        make: impl Fn(Arc<Self>) -> Looping + Send + Sync + 'static,
     ) {
         // Not owned, so that a worker whose engine was dropped is not kept alive by its own loops.
         let worker = Arc::downgrade(self);
