@@ -86,11 +86,10 @@ impl Floor {
 impl Admitted {
     /// The body ended; its place is free when the store has it.
     pub(crate) fn ended(self, success: bool) {
-        let crashes = success && self.floor.crash_after.as_deref() == Some(&self.body.step);
-        if crashes {
-            // From here on, before the result can be recorded, no other body comes in.
-            self.floor.crashing.store(true, Ordering::SeqCst);
-        }
+        let is_the_step = success && self.floor.crash_after.as_deref() == Some(&self.body.step);
+        // From here on, before the result can be recorded, no other body comes in. Of several that end at once the
+        // first brings the crash about; the others are waited for.
+        let crashes = is_the_step && !self.floor.crashing.swap(true, Ordering::SeqCst);
         tokio::spawn(async move {
             let recorded = tokio::time::timeout(LOOK_FOR, self.body.recorded(&self.floor.engine)).await;
             if crashes && recorded.is_ok() {

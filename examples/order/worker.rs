@@ -20,9 +20,12 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Runs orders until a signal comes; then the exit code is 0.
 ///
 /// # Errors
-/// When the command line is no good: then it would never run anything.
+/// When the command line names what can never be used.
 pub(crate) async fn run(options: &Options, signals: &mut Signals) -> Result<ExitCode, AnyError> {
-    let provider = options.provider.clone().ok_or("a worker needs --provider <host:port>, the same as its client")?;
+    let provider = options.provider.clone().unwrap_or_else(|| {
+        say("worker    without --provider its orders get no further than the payment: name the client's");
+        String::new()
+    });
     let slot = EngineSlot::default();
     let bench = Workbench::new(options, slot.clone())?.telling();
     let shop = Shop::new(provider, Arc::new(bench));
