@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use workflow::{Event as _, Handle, ResultError, Status, WaitTarget};
+use workflow::{Event as _, Handle, PauseReason, ResultError, Status, WaitTarget};
 
 use crate::console::say;
 use crate::model::{Order, Receipt};
@@ -76,6 +76,7 @@ impl Follower {
             match tokio::time::timeout(OFFER_EVERY, changes.next()).await {
                 Ok(Some(status)) => {
                     self.tell(&status);
+                    self.release_from_quarantine(&status).await;
                     open_intent = intent_waited_for(&status);
                 }
                 Ok(None) => return,
@@ -93,6 +94,18 @@ impl Follower {
         say(format_args!("order     {}  {}{reason}  {}", self.order.id, status.state, waits.join(", "))
             .to_string()
             .trim_end());
+    }
+
+    /// An order whose worker was killed three times in a row while it had nothing else is set aside for a person to look
+    /// at. Here it is known who killed them, so it goes on.
+    async fn release_from_quarantine(&self, status: &Status<Receipt>) {
+        let reason = status.paused.as_ref().map(|paused| &paused.reason);
+        if matches!(reason, Some(PauseReason::Quarantined { .. })) {
+            match self.handle.resume().await {
+                Ok(_) => say(format_args!("order     {}  released from quarantine", self.order.id)),
+                Err(error) => say(format_args!("order     {}  stays in quarantine: {error}", self.order.id)),
+            }
+        }
     }
 
     /// Tells the provider of an open intent. One that it knows changes nothing; one that does not hear it hears it later.

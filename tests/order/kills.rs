@@ -6,6 +6,9 @@ use crate::orders::Order;
 use crate::program::Program;
 use crate::stage::Stage;
 
+/// Long enough for the orders to take some seconds in one process, so that there is something to kill.
+const STEP_TIME: [&str; 2] = ["--step-time", "50ms"];
+
 fn eight_orders() -> Vec<Order> {
     (0..8)
         .map(|n| if n == 5 { Order::unpaid("k5") } else { Order::paid(format!("k{n}"), &["MUG", "TEA", "PEN"]) })
@@ -15,12 +18,11 @@ fn eight_orders() -> Vec<Order> {
 #[test]
 fn of_one_process() {
     let (stage, mut chance) = (Stage::new(eight_orders()), Chance::new("of_one_process"));
-    let arguments = ["--step-time", "20ms"];
     let mut kills = 0;
     let ended = loop {
-        let mut program = stage.start(&arguments);
-        // Long enough for a start to come to work although it first waits for the lease of the one before.
-        if kills == 8 || program.ends_within(chance.millis(0..3_000)).is_some() {
+        let mut program = stage.start(&STEP_TIME);
+        // Up to long enough to get on, although a start first waits for the lease of the one before.
+        if kills == 8 || program.ends_within(chance.millis(0..2_500)).is_some() {
             break program.finish();
         }
         program.kill();
@@ -28,6 +30,7 @@ fn of_one_process() {
     };
     stage.check_success(ended);
     let extra = stage.check_executions();
+    assert!(kills > 0, "nothing was killed");
     assert!(extra <= kills, "{extra} executions too many after {kills} kills");
 }
 
@@ -35,7 +38,7 @@ fn of_one_process() {
 fn of_one_of_three_workers() {
     let (stage, provider, mut chance) =
         (Stage::new(eight_orders()), free_address(), Chance::new("of_one_of_three_workers"));
-    let start = || worker(&stage, &provider, &["--step-time", "20ms"]);
+    let start = || worker(&stage, &provider, &STEP_TIME);
     let mut workers: Vec<Program> = (0..3).map(|_| start()).collect();
     let mut client = client(&stage, &provider);
     let mut kills = 0;
@@ -54,7 +57,7 @@ fn of_one_of_three_workers() {
 #[test]
 fn of_the_client_which_forgets_every_payment() {
     let (stage, provider, mut chance) = (Stage::new(eight_orders()), free_address(), Chance::new("of_the_client"));
-    let worker = worker(&stage, &provider, &["--step-time", "20ms"]);
+    let worker = worker(&stage, &provider, &STEP_TIME);
     for _ in 0..5 {
         let mut client = client(&stage, &provider);
         if client.ends_within(chance.millis(0..700)).is_none() {
@@ -64,5 +67,24 @@ fn of_the_client_which_forgets_every_payment() {
     stage.check_success(client(&stage, &provider).finish());
     // Nobody who runs step bodies was killed.
     stage.check_each_ran_once();
+    end(worker);
+}
+
+#[test]
+fn of_worker_after_worker_in_the_same_step() {
+    let (stage, provider) = (Stage::new(vec![Order::paid("stubborn-1", &["MUG"])]), free_address());
+    let client = client(&stage, &provider);
+    let kills = 5;
+    for _ in 0..kills {
+        let mut victim = worker(&stage, &provider, &["--step-time", "60s"]);
+        victim.says(|line| line.contains("fetch user"));
+        victim.kill();
+    }
+    let worker = worker(&stage, &provider, &[]);
+    let ended = client.finish();
+    let released = ended.stderr.iter().any(|line| line.contains("released from quarantine"));
+    assert!(released, "such an order is set aside, but must not stay there:\n{}", ended.stderr.join("\n"));
+    stage.check_success(ended);
+    assert_eq!(stage.check_executions(), kills, "each kill interrupted a body");
     end(worker);
 }

@@ -28,6 +28,8 @@ pub(crate) fn client(stage: &Stage, provider: &str) -> Program {
 
 /// Tells a worker to end, which it must do well and in time.
 pub(crate) fn end(mut worker: Program) {
+    // One that has only just been started does not hear signals yet.
+    worker.says(|line| line.starts_with("worker "));
     worker.signal("TERM");
     let ended = worker.finish_within(END_LIMIT).expect("a worker ends within 15 s of SIGTERM");
     assert_eq!(ended.code(), 0, "{}", ended.stderr.join("\n"));
