@@ -1,6 +1,7 @@
 //! `kill -9` at random moments: nothing is lost, and no more is repeated than there were kills.
 
-use crate::chance::Chance;
+use support::chance::Chance;
+
 use crate::modes::{client, end, free_address, worker};
 use crate::orders::Order;
 use crate::program::Program;

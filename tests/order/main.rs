@@ -3,7 +3,6 @@
 
 mod bad_input;
 mod binary;
-mod chance;
 mod crash_after;
 mod effects;
 mod kills;

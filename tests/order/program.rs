@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -144,7 +144,10 @@ impl Ended {
     }
 }
 
-/// The lines of a stream, as they come.
+/// Why a lock can be had.
+const UNBROKEN: &str = "nobody panics while holding the lines";
+
+/// The lines of a stream, as they come, and whether it has ended.
 #[derive(Default)]
 struct Log {
     lines: Mutex<(Vec<String>, bool)>,
@@ -156,22 +159,26 @@ impl Log {
         let log = Arc::clone(log);
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines() {
-                log.lines.lock().unwrap().0.push(line.expect("the example writes UTF-8"));
+                log.locked().0.push(line.expect("the example writes UTF-8"));
                 log.changed.notify_all();
             }
-            log.lines.lock().unwrap().1 = true;
+            log.locked().1 = true;
             log.changed.notify_all();
         })
     }
 
+    fn locked(&self) -> MutexGuard<'_, (Vec<String>, bool)> {
+        self.lines.lock().expect(UNBROKEN)
+    }
+
     fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap().0.clone()
+        self.locked().0.clone()
     }
 
     /// The first line that satisfies `wanted`; nothing when the stream ends or the limit passes without one.
     fn wait(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let deadline = Instant::now() + LIMIT;
-        let mut lines = self.lines.lock().unwrap();
+        let mut lines = self.locked();
         loop {
             if let Some(line) = lines.0.iter().find(|line| wanted(line)) {
                 return Some(line.clone());
@@ -180,7 +187,7 @@ impl Log {
             if lines.1 {
                 return None;
             }
-            lines = self.changed.wait_timeout(lines, left).unwrap().0;
+            lines = self.changed.wait_timeout(lines, left).expect(UNBROKEN).0;
         }
     }
 }
