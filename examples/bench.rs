@@ -2,6 +2,7 @@
 //!
 //! Machines differ and are noisy; CPU per workflow is the steady figure, rates are not. Every run checks every result
 //! and fails if one is wrong.
+#![expect(clippy::print_stdout, reason = "the figures are the program's output")]
 
 use std::time::{Duration, Instant};
 

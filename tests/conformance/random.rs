@@ -203,11 +203,10 @@ impl Pair {
                     self.claimed(claim.session, claimed);
                 }
             }
-            (Command::Create(Create { local: Some(session), .. }), Reply::Create(CreateReply::Created { claimed })) => {
-                if let Some(claimed) = claimed {
-                    self.claimed(*session, claimed);
-                }
-            }
+            (
+                Command::Create(Create { local: Some(session), .. }),
+                Reply::Create(CreateReply::Created { claimed: Some(claimed) }),
+            ) => self.claimed(*session, claimed),
             (Command::Own(request), Reply::Own(OwnReply::Ok(granted) | OwnReply::Continue(granted))) => {
                 let known = self.owners.iter_mut().find(|known| known.owner == request.owner);
                 if let Some(known) = known {

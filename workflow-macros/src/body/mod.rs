@@ -284,6 +284,6 @@ fn attributes_of_expr(expr: &mut Expr) -> Option<&mut Vec<Attribute>> {
 /// Takes the attribute away, as rustc does not know it.
 fn strip_allow(attributes: &mut Vec<Attribute>) -> bool {
     let before = attributes.len();
-    attributes.retain(|attribute| !attribute.path().segments.last().is_some_and(|segment| segment.ident == ALLOW));
+    attributes.retain(|attribute| attribute.path().segments.last().is_none_or(|segment| segment.ident != ALLOW));
     attributes.len() < before
 }

@@ -70,7 +70,7 @@ fn check_closure(call: &mut Call, errors: &mut Errors) {
     }
     if closure.inputs.len() != 1 {
         errors.push_losing_body(syn::Error::new_spanned(
-            &closure.inputs_begin,
+            closure.inputs_begin,
             "a step's closure takes one argument, the step's context: `|cx| ..`, or leave the closure out",
         ));
     }

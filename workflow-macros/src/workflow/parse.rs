@@ -34,7 +34,7 @@ pub(super) fn model(options: TokenStream, function: ItemFn, errors: &mut Errors)
         }
     }
     let ident = &signature.ident;
-    let own_name = || LitStr::new(&ident.to_string().trim_start_matches("r#").to_owned(), ident.span());
+    let own_name = || LitStr::new(ident.to_string().trim_start_matches("r#"), ident.span());
     let name = name.unwrap_or_else(own_name);
     let parameters = signature.inputs.iter_mut().filter_map(|input| parameter(input, errors)).collect();
     Model {
