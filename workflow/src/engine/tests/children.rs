@@ -84,3 +84,22 @@ async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() 
         .await;
     assert_eq!(stage.head(child.as_str()).expect("kept").state(), State::Waiting);
 }
+
+#[tokio::test]
+async fn a_replayed_run_has_seen_the_ends_its_records_do_not_number() {
+    let stage = Stage::new();
+    let first = stage.engine(Mode::All, LONG_LEASE).await;
+    first.ready().await;
+    first.create("family", "p").await;
+    stage.body().await.end(1);
+    stage.until("p", "waits for its event", |head| head.arrivals == 1 && head.state() == State::Waiting).await;
+    first.core.shutdown(Duration::ZERO).await;
+    // Woken with no message: what it consumed before it was loaded must not count as unseen.
+    let second = stage.engine(Mode::All, LONG_LEASE).await;
+    second.control("p", Action::Pause).await;
+    second.control("p", Action::Resume).await;
+    eventually("it was loaded", || second.journals_read() == 1).await;
+    stage.until_state("p", State::Waiting).await;
+    second.send("p", 20).await;
+    assert_eq!(stage.output("p").await, 21);
+}

@@ -33,6 +33,8 @@ pub(super) struct Faulty {
     pub(super) damaged: Mutex<Option<InstanceId>>,
     /// Journals are read as bytes that are none.
     pub(super) garbled: AtomicBool,
+    /// Reading a journal panics.
+    pub(super) journal_panics: AtomicBool,
     /// Batches with a create wait for ever while this is set.
     creates_held: std::sync::Arc<AtomicBool>,
     /// How often a journal was read.
@@ -51,6 +53,7 @@ impl Faulty {
             heart_stopped: std::sync::Arc::default(),
             damaged: Mutex::default(),
             garbled: AtomicBool::new(false),
+            journal_panics: AtomicBool::new(false),
             creates_held: std::sync::Arc::default(),
             journals_read: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
@@ -138,6 +141,7 @@ impl Store for Faulty {
     fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {
         Box::pin(async move {
             self.journals_read.fetch_add(1, Ordering::SeqCst);
+            assert!(!self.journal_panics.load(Ordering::SeqCst), "the store's code panics");
             let journal = self.inner.journal(id, run, from).await?;
             if !self.garbled.load(Ordering::SeqCst) {
                 return Ok(journal);

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::stage::{LONG_LEASE, ONE, Stage, eventually, soon};
 use crate::engine::Mode;
-use crate::journal::command::PauseReason;
+use crate::journal::command::{Action, PauseReason};
 use crate::journal::head::{Place, State};
+use crate::journal::machine::LIMIT_EXCEEDED;
+use crate::words::limits::JOURNAL_BYTES_MAX;
 
 #[tokio::test]
 async fn a_created_instance_starts_here_in_the_same_write() {
@@ -199,4 +201,43 @@ async fn a_journal_that_cannot_be_read_parks_its_run() {
     let Place::Paused { reason: PauseReason::Unreadable { message }, .. } = head.place else { panic!("{head:?}") };
     assert!(message.contains("record 0"), "{message}");
     eventually("its slot is free", || second.driving() == 0).await;
+}
+
+#[tokio::test]
+async fn a_panic_of_the_engine_parks_the_run_it_drove() {
+    let stage = Stage::new();
+    let first = stage.engine(Mode::All, LONG_LEASE).await;
+    first.ready().await;
+    first.create("waits", "a").await;
+    stage.until_state("a", State::Waiting).await;
+    first.send("a", 1).await;
+    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
+    first.core.shutdown(Duration::ZERO).await;
+    let second = stage.engine(Mode::All, LONG_LEASE).await;
+    second.way.journal_panics.store(true, Ordering::SeqCst);
+    second.send("a", 2).await;
+    let head = stage.until_state("a", State::Paused).await;
+    let Place::Paused { reason: PauseReason::Panic { message }, .. } = head.place else { panic!("{head:?}") };
+    assert!(message.contains("the store's code panics"), "{message}");
+    assert_eq!(second.core.health().worker.expect("a worker").drive_panics, 1);
+    second.way.journal_panics.store(false, Ordering::SeqCst);
+    second.control("a", Action::Resume).await;
+    assert_eq!(stage.output("a").await, 12);
+}
+
+#[tokio::test]
+async fn a_run_whose_journal_is_full_ends_with_an_error_that_says_so() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, LONG_LEASE).await;
+    engine.ready().await;
+    engine.create("two", "a").await;
+    let body = stage.body().await;
+    let mut data = stage.store.dump();
+    data.instances.values_mut().for_each(|instance| instance.head.journal_bytes = JOURNAL_BYTES_MAX);
+    stage.store.restore(data);
+    body.end(1);
+    let failure = stage.failure("a").await;
+    assert_eq!(failure.class, LIMIT_EXCEEDED);
+    assert!(failure.fatal);
+    stage.no_body().await;
 }

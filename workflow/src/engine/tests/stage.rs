@@ -259,7 +259,7 @@ pub(super) fn create(workflow: &str, instance: &str) -> Create {
 }
 
 /// Every workflow of the stage.
-pub(super) const WORKFLOWS: [&Registration; 6] = [&ONE, &TWO, &PAIR, &WAITS, &SLEEPS, &PARENT];
+pub(super) const WORKFLOWS: [&Registration; 7] = [&ONE, &TWO, &PAIR, &WAITS, &SLEEPS, &PARENT, &FAMILY];
 
 /// One step.
 pub(super) static ONE: Registration = workflow("one", |start| {
@@ -310,6 +310,16 @@ pub(super) static SLEEPS: Registration = workflow("sleeps", |start| {
 pub(super) static PARENT: Registration = workflow("parent", |start| {
     let cx = start.cx;
     Ok(Box::pin(async move { ended(child::<One>(EncodedInputs::new()).run(cx).await) }))
+});
+
+/// A child of one step, and then a wait.
+pub(super) static FAMILY: Registration = workflow("family", |start| {
+    let cx = start.cx;
+    Ok(Box::pin(async move {
+        let value = child::<One>(EncodedInputs::new()).run(cx.clone()).await;
+        let event = wait_for_type::<u32>("number", "number").run(cx).await;
+        ended(value.map(|value| value + event))
+    }))
 });
 
 /// [`ONE`] as a child.
