@@ -11,6 +11,7 @@ on_every_store!(
     a_pause_lengthens_a_timeout_by_as_long_as_it_lasts,
     a_timer_that_is_due_while_no_worker_runs_fires_when_one_does,
     many_sleeps_wake_each_at_its_time,
+    a_sleep_after_a_body_that_held_the_thread_is_as_long_as_asked_for,
     a_timeout_around_an_operation_gives_up_and_leaves_nothing,
     a_timeout_that_is_not_needed_changes_nothing,
 );
@@ -140,6 +141,32 @@ async fn many_sleeps_wake_each_at_its_time(stage: Stage) -> TestResult {
             "woken early: {slept:?} of {millis}"
         );
     }
+    Ok(())
+}
+
+/// A body as it should not be written, and is.
+#[expect(clippy::disallowed_methods, reason = "it holds the thread on purpose")]
+fn hold_the_thread() {
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+#[workflow]
+async fn blocks_then_sleeps(#[resource] witness: &Witness) -> workflow::Result<()> {
+    step!("before", async {
+        hold_the_thread();
+        witness.ok("before", ()).await
+    })
+    .await?;
+    sleep(200ms).await;
+    step!("after", witness.ok("after", ())).await?;
+    Ok(())
+}
+
+async fn a_sleep_after_a_body_that_held_the_thread_is_as_long_as_asked_for(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<blocks_then_sleeps>().start().await?;
+    blocks_then_sleeps::create(&engine).await?.result().await?;
+    let slept = stage.witness.times("after")[0] - stage.witness.times("before")[0];
+    assert!(slept >= Duration::from_millis(200), "woken early: {slept:?}");
     Ok(())
 }
 

@@ -82,14 +82,13 @@ impl RunTask {
 
     /// Does everything that can be done at this time (the store's), up to the next thing that needs the outside.
     pub(crate) fn advance(&mut self, now: Timestamp) -> Action {
-        self.advance_between(now, now)
+        self.advance_by(|| (now, now))
     }
 
-    /// As [`Self::advance`], where the store's time is only known to be between these two.
-    pub(crate) fn advance_between(&mut self, earliest: Timestamp, latest: Timestamp) -> Action {
-        self.poll_bodies(earliest);
-        self.run.machine(|machine| machine.tick_between(earliest, latest));
-        let action = self.follow_machine();
+    /// As [`Self::advance`], by a clock that goes on meanwhile and tells between which two times the store's is.
+    pub(crate) fn advance_by(&mut self, clock: impl Fn() -> (Timestamp, Timestamp)) -> Action {
+        self.poll_bodies(clock().0);
+        let action = self.follow_machine(&clock);
         self.must_yield = self.run.signals.has_woken();
         action
     }
@@ -110,12 +109,18 @@ impl RunTask {
         self.run.machine(|machine| machine.seen())
     }
 
-    fn follow_machine(&mut self) -> Action {
+    fn follow_machine(&mut self, clock: &dyn Fn() -> (Timestamp, Timestamp)) -> Action {
         loop {
             if self.run.signals.take_foreign() && self.root.is_some() {
                 self.run.machine(Machine::foreign_wake);
             }
-            match self.run.machine(Machine::next) {
+            // Anew after each poll: a body may have held the thread, and what begins now begins after it.
+            let (earliest, latest) = clock();
+            let next = self.run.machine(|machine| {
+                machine.tick_between(earliest, latest);
+                machine.next()
+            });
+            match next {
                 Next::Deliver(op) | Next::Cancel(op) => self.run.wake(op),
                 Next::Run(ops) => ops.into_iter().for_each(|op| self.run.wake(op)),
                 Next::Write(write) => return Action::Write(write),

@@ -136,8 +136,7 @@ impl Drive {
                 let now = self.holding.told_at;
                 task.granted(Granted { v: self.holding.v, now, pause: true, messages: Vec::new() });
             }
-            let (earliest, latest) = self.worker.time.bounds();
-            match task.advance_between(earliest, latest) {
+            match task.advance_by(|| self.worker.time.bounds()) {
                 Action::Idle { until } => self.idle(&mut task, until).await?,
                 Action::Write(mut write) => {
                     if self.draining && matches!(write.then, Then::Suspend { paused: true, .. }) {
