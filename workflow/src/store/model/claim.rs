@@ -7,7 +7,7 @@ use crate::journal::command::{Claim, ClaimReply, Claimed};
 use crate::journal::head::{Head, Place};
 use crate::journal::table::Transition;
 use crate::journal::table::claim::{SHELVED_MAX, Taken, again, noticed, take};
-use crate::journal::table::session::Earlier;
+use crate::journal::table::session::{ClaimMemory, Earlier};
 use crate::store::Hint;
 use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::time::Timestamp;
@@ -17,31 +17,21 @@ impl Data {
         let Some(session) = self.sessions.get(&claim.session).filter(|session| session.alive()) else {
             return ClaimReply::Fenced;
         };
-        let earlier = match session.earlier(claim.number) {
-            Earlier::Late => {
-                return ClaimReply::Given {
-                    now,
-                    instances: Vec::new(),
-                    notices: Vec::new(),
-                    next_due: self.next_due(),
-                };
+        let (instances, notices) = match session.earlier(claim.number) {
+            Earlier::Late => (Vec::new(), Vec::new()),
+            Earlier::Repeated(memory) => {
+                let memory = memory.clone();
+                self.give_again(claim, memory, now, hints)
             }
-            Earlier::Repeated(memory) => Some(memory.clone()),
-            Earlier::Nothing => None,
-        };
-        let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
-        let instances = match earlier {
-            Some(memory) => {
-                notices.extend(memory.notices);
-                self.give_again(claim, &memory.given, now, hints)
+            Earlier::Nothing => {
+                let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
+                let instances = self.give(claim, now, hints);
+                notices.extend(self.take_notices(claim.session));
+                (instances, notices.into_iter().collect())
             }
-            None => self.give(claim, now, hints),
         };
-        notices.extend(self.take_notices(claim.session));
-        let given = instances.iter().map(|claimed| (claimed.id.clone(), claimed.v)).collect();
-        let notices: Vec<InstanceId> = notices.into_iter().collect();
         if let Some(session) = self.sessions.get_mut(&claim.session) {
-            session.claimed(claim.number, given, notices.clone());
+            session.claimed(claim.number, &instances, &notices);
         }
         ClaimReply::Given { now, instances, notices, next_due: self.next_due() }
     }
@@ -64,16 +54,20 @@ impl Data {
     fn give_again(
         &mut self,
         claim: &Claim,
-        before: &[(InstanceId, u64)],
+        memory: ClaimMemory,
         now: Timestamp,
         hints: &mut Vec<Hint>,
-    ) -> Vec<Claimed> {
-        let mut given = Vec::new();
-        for (id, v) in before {
-            let transition = again(id, self.head(id), claim, *v, now);
-            given.extend(self.hand(id, transition, now, hints));
+    ) -> (Vec<Claimed>, Vec<InstanceId>) {
+        let mut instances = Vec::new();
+        let mut notices: BTreeSet<InstanceId> = memory.notices.into_iter().collect();
+        for (id, v) in memory.given {
+            let transition = again(&id, self.head(&id), claim, v, now);
+            match self.hand(&id, transition, now, hints) {
+                Some(claimed) => instances.push(claimed),
+                None => drop(notices.insert(id)),
+            }
         }
-        given
+        (instances, notices.into_iter().collect())
     }
 
     fn hand(

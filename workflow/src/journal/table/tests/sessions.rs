@@ -107,11 +107,15 @@ fn a_pause_that_its_owner_could_not_answer_takes_effect_when_the_session_is_lost
 #[test]
 fn a_claim_is_remembered_until_a_newer_one_gives_something_and_older_copies_give_nothing() {
     let mut session = Session::open(None, LEASE, NOW).expect("new");
-    session.claimed(1, vec![(id("i"), V)], Vec::new());
-    session.claimed(2, Vec::new(), Vec::new());
-    assert!(matches!(session.earlier(1), Earlier::Repeated(memory) if memory.given.len() == 1));
+    session.lose(&id("lost"));
+    session.claimed(1, &[], &[]);
+    assert_eq!(session.lost, [id("lost")], "it was not told of it");
+    session.claimed(1, &[], &[id("i"), id("lost")]);
+    assert_eq!(session.lost, []);
+    session.claimed(2, &[], &[]);
+    assert!(matches!(session.earlier(1), Earlier::Repeated(memory) if memory.notices.len() == 2));
     assert_eq!(session.earlier(2), Earlier::Nothing);
-    session.claimed(2, Vec::new(), vec![id("i")]);
+    session.claimed(2, &[], &[id("i")]);
     assert!(matches!(session.earlier(2), Earlier::Repeated(memory) if memory.notices.len() == 1));
     assert_eq!(session.earlier(1), Earlier::Late);
 }

@@ -8,7 +8,7 @@ use super::super::tables::{Shelf, Stored};
 use super::{Batch, with_messages};
 use crate::journal::command::{Claim, ClaimReply, Claimed};
 use crate::journal::table::claim::{SHELVED_MAX, Taken, again, noticed, take};
-use crate::journal::table::session::{Earlier, Session};
+use crate::journal::table::session::{ClaimMemory, Earlier, Session};
 use crate::words::id::InstanceId;
 
 /// Most candidates read at a time.
@@ -32,30 +32,23 @@ impl Batch<'_> {
         let Some(mut session) = self.session(claim.session)?.filter(Session::alive) else {
             return Ok(ClaimReply::Fenced);
         };
-        let earlier = match session.earlier(claim.number) {
-            Earlier::Late => {
-                let (instances, notices) = (Vec::new(), Vec::new());
-                return Ok(ClaimReply::Given { now: self.now, instances, notices, next_due: self.next_due()? });
+        let (instances, notices) = match session.earlier(claim.number) {
+            Earlier::Late => (Vec::new(), Vec::new()),
+            // Nothing changes, so nothing has to be written.
+            Earlier::Repeated(memory) => self.give_again(claim, memory)?,
+            Earlier::Nothing => {
+                let instances = self.give_new(claim)?;
+                let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
+                notices.extend(self.take_notices(claim)?);
+                let notices: Vec<InstanceId> = notices.into_iter().collect();
+                // A claim that gave nothing is not remembered, and then nothing has to be written.
+                if !instances.is_empty() || !notices.is_empty() {
+                    session.claimed(claim.number, &instances, &notices);
+                    self.save_session(claim.session, session)?;
+                }
+                (instances, notices)
             }
-            Earlier::Repeated(memory) => Some(memory.clone()),
-            Earlier::Nothing => None,
         };
-        let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
-        let instances = match earlier {
-            Some(memory) => {
-                notices.extend(memory.notices);
-                self.give_again(claim, &memory.given)?
-            }
-            None => self.give_new(claim)?,
-        };
-        notices.extend(self.take_notices(claim)?);
-        let given: Vec<(InstanceId, u64)> = instances.iter().map(|claimed| (claimed.id.clone(), claimed.v)).collect();
-        let notices: Vec<InstanceId> = notices.into_iter().collect();
-        // A claim that gave nothing is not remembered, and then nothing has to be written.
-        if !given.is_empty() || !notices.is_empty() {
-            session.claimed(claim.number, given, notices.clone());
-            self.save_session(claim.session, session)?;
-        }
         Ok(ClaimReply::Given { now: self.now, instances, notices, next_due: self.next_due()? })
     }
 
@@ -67,17 +60,19 @@ impl Batch<'_> {
         Ok(giving.given)
     }
 
-    /// What a claim gave whose answer was lost.
-    fn give_again(&mut self, claim: &Claim, before: &[(InstanceId, u64)]) -> Result<Vec<Claimed>, Fault> {
+    /// What a claim gave whose answer was lost; a notice for what cannot be given again.
+    fn give_again(&mut self, claim: &Claim, memory: &ClaimMemory) -> Result<(Vec<Claimed>, Vec<InstanceId>), Fault> {
         let mut instances = Vec::new();
-        for (id, v) in before {
-            let Some(stored) = self.take_candidate(id)? else { continue };
-            let transition = again(id, Some(&stored.head), claim, *v, self.now);
-            if let (Taken::Given(claimed), messages) = self.settle(id, Some(stored), transition)? {
-                instances.push(with_messages(*claimed, messages));
+        let mut notices: BTreeSet<InstanceId> = memory.notices.iter().cloned().collect();
+        for (id, v) in &memory.given {
+            let stored = self.take_candidate(id)?;
+            let transition = again(id, stored.as_ref().map(|stored| &stored.head), claim, *v, self.now);
+            match self.settle(id, stored, transition)? {
+                (Taken::Given(claimed), messages) => instances.push(with_messages(*claimed, messages)),
+                _ => drop(notices.insert(id.clone())),
             }
         }
-        Ok(instances)
+        Ok((instances, notices.into_iter().collect()))
     }
 
     fn give_inbox(&mut self, giving: &mut Giving<'_>) -> Result<(), Fault> {

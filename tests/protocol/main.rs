@@ -1,0 +1,13 @@
+//! The store's protocol, explored: every interleaving of clients, operators, two workers and a sweeper over the real
+//! transition table, with lost replies, late and repeated requests, crashes and a clock, within stated budgets.
+//!
+//! Each world finds no violation; each guard of the table, switched off, makes one appear: so the properties can see.
+
+mod controls;
+mod guards;
+mod model;
+mod program;
+mod rules;
+mod settle;
+mod state;
+mod worlds;
