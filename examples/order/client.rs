@@ -60,6 +60,7 @@ struct Client {
 impl Client {
     async fn see_through(&self, options: &Options, orders: Vec<Order>) -> Result<ExitCode, AnyError> {
         let handles = self.create(options, &orders).await?;
+        say(format_args!("orders    {} created or found; the payment provider is {}", handles.len(), self.provider));
         // Each beside the others: results come in any order and are printed in that of the input.
         let followed: Vec<_> = handles
             .into_iter()

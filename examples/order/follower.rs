@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use workflow::{Event as _, Handle, PauseReason, ResultError, Status, WaitTarget};
+use workflow::{Event as _, Handle, PauseReason, ResultError, State, Status, WaitTarget};
 
 use crate::console::say;
 use crate::model::{Order, Receipt};
@@ -88,7 +88,11 @@ impl Follower {
         }
     }
 
+    /// Says where the order stands; not each time it is picked up and put down.
     fn tell(&self, status: &Status<Receipt>) {
+        if matches!(status.state, State::Queued | State::Running) {
+            return;
+        }
         let reason = status.paused.as_ref().map(|paused| format!(": {:?}", paused.reason)).unwrap_or_default();
         let waits: Vec<_> = status.waits.iter().map(|wait| wait.operation.as_str()).collect();
         say(format_args!("order     {}  {}{reason}  {}", self.order.id, status.state, waits.join(", "))

@@ -111,7 +111,7 @@ fn a_worker_that_lost_its_lease_goes_on_with_a_new_session() {
 fn a_second_client_stands_by_for_the_first_ones_provider() {
     let (stage, provider) = (Stage::new(orders::three()), free_address());
     let mut first = client(&stage, &provider);
-    first.says(|line| line.starts_with("order ") || line.starts_with("created"));
+    first.says(|line| line.starts_with("orders "));
     let second = client(&stage, &provider);
     second.says(|line| line.contains("standing by"));
     first.kill();

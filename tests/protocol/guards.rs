@@ -55,10 +55,13 @@ pub(crate) enum Guard {
     Unsent,
 }
 
+/// Puts back what was forged for one command.
+type Restore = Box<dyn FnOnce(&mut Data)>;
+
 /// Carries `command` out with the guards `off` switched off.
 pub(crate) fn apply(data: &mut Data, off: &[Guard], command: &Command, now: Timestamp) -> Reply {
     let mut forged = command.clone();
-    let mut after: Vec<Box<dyn FnOnce(&mut Data)>> = Vec::new();
+    let mut after: Vec<Restore> = Vec::new();
     for guard in off {
         if let Some(restore) = forge(data, *guard, &mut forged, now) {
             after.push(restore);
@@ -76,7 +79,7 @@ fn head<'a>(data: &'a mut Data, id: &InstanceId) -> Option<&'a mut Head> {
 }
 
 /// Forges what `guard` looks at; what has to be put back afterwards is returned.
-fn forge(data: &mut Data, guard: Guard, command: &mut Command, now: Timestamp) -> Option<Box<dyn FnOnce(&mut Data)>> {
+fn forge(data: &mut Data, guard: Guard, command: &mut Command, now: Timestamp) -> Option<Restore> {
     match (guard, command) {
         (Guard::SessionAlive, Command::Own(request)) => return revive(data, request.owner.session),
         (Guard::Version, Command::Own(request)) => {
@@ -167,7 +170,7 @@ fn forge(data: &mut Data, guard: Guard, command: &mut Command, now: Timestamp) -
 }
 
 /// Makes a session alive, until it is put back as it was.
-fn revive(data: &mut Data, session: SessionId) -> Option<Box<dyn FnOnce(&mut Data)>> {
+fn revive(data: &mut Data, session: SessionId) -> Option<Restore> {
     let before = data.sessions.get(&session).cloned();
     if before.as_ref().is_some_and(Session::alive) {
         return None;

@@ -28,6 +28,24 @@ async fn a_session_that_is_lost_stops_its_bodies_and_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_fenced_heart_stops_bodies_when_nothing_else_gets_through() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    engine.create("one", "a").await;
+    let body = stage.body().await;
+    engine.way.cut.send_replace(true);
+    let mut data = stage.store.dump();
+    data.sessions.values_mut().for_each(|session| session.revoked = true);
+    stage.store.restore(data);
+    body.dropped().await;
+    eventually("it knows", || engine.lost_sessions() == 1 && engine.driving() == 0).await;
+    engine.way.cut.send_replace(false);
+    stage.body().await.end(2);
+    assert_eq!(stage.output("a").await, 2);
+}
+
+#[tokio::test]
 async fn a_zombie_writes_nothing() {
     let stage = Stage::new();
     let zombie = stage.engine(Mode::All, SHORT_LEASE).await;
