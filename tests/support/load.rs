@@ -7,7 +7,7 @@ use workflow::prelude::*;
 
 use crate::effects::Effects;
 
-/// The resource of [`parcel`]: writes down each execution of a body, then takes its time.
+/// The resource of [`struct@parcel`]: writes down each execution of a body, then takes its time.
 #[derive(Debug)]
 pub struct Hands {
     /// Where executions are written down.

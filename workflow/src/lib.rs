@@ -4,7 +4,7 @@
 //! is recorded once. After a crash the function goes on where it was, on any worker. The compiler refuses what would
 //! break a replay, at the place where it is written.
 //!
-//! ```
+//! ```standalone_crate
 //! use serde::{Deserialize, Serialize};
 //! use workflow::prelude::*;
 //! # use std::time::Duration;

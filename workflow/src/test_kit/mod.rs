@@ -5,7 +5,7 @@
 //! [`Report`]. When the run is over its journal is replayed, cut at every record (a long one at fewer places); code that
 //! does not do the same again is reported as [`TestError::Differs`].
 //!
-//! ```
+//! ```standalone_crate
 //! use std::io;
 //!
 //! use workflow::prelude::*;
