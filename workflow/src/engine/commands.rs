@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::estimate::StoreTime;
-use super::lane::{Answer, Batch, Lane};
+use super::lane::{Answer, Batch, Lane, Sending};
 use super::supervise::{Supervisor, lock};
 use crate::journal::command::{Claim, ClaimReply, Command, Create, CreateReply, OwnReply, OwnerWrite, Reply};
 use crate::store::{Store, StoreError};
@@ -101,8 +101,12 @@ impl Commands {
 
     /// As [`Self::send`], to the partition named: for commands that are not about one instance.
     pub(crate) async fn send_to(&self, partition: usize, command: Command) -> Result<Reply, StoreError> {
+        self.answer_to(partition, command, Sending::default()).await
+    }
+
+    async fn answer_to(&self, partition: usize, command: Command, sending: Sending) -> Result<Reply, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.submit(partition, command, Answer::Caller(answer), None).await;
+        self.submit(partition, command, Answer::Caller(answer), sending).await;
         answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
     }
 
@@ -122,12 +126,8 @@ impl Commands {
         command: Command,
         limit: Duration,
     ) -> Result<Reply, StoreError> {
-        let (answer, answered) = oneshot::channel();
         let deadline = Instant::now() + limit;
-        let answered = async {
-            self.submit(partition, command, Answer::Caller(answer), Some(deadline)).await;
-            answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
-        };
+        let answered = self.answer_to(partition, command, Sending { deadline: Some(deadline), again: false });
         tokio::time::timeout_at(deadline, answered).await.unwrap_or_else(|_| {
             let message = lock(&self.shared.last_error).clone();
             Err(self.shared.unavailable(message.unwrap_or_else(|| format!("no answer within {limit:?}"))))
@@ -138,7 +138,7 @@ impl Commands {
     pub(crate) async fn begin(&self, command: Command) -> oneshot::Receiver<Result<Reply, StoreError>> {
         let (answer, answered) = oneshot::channel();
         let partition = self.partition_of(&command);
-        self.submit(partition, command, Answer::Caller(answer), None).await;
+        self.submit(partition, command, Answer::Caller(answer), Sending::default()).await;
         answered
     }
 
@@ -161,12 +161,14 @@ impl Commands {
                 }),
             });
         };
-        self.submit(partition, command, Answer::Call(Box::new(answer)), None).await;
+        self.submit(partition, command, Answer::Call(Box::new(answer)), Sending::default()).await;
     }
 
-    /// Carries out an owner's write.
-    pub(crate) async fn own(&self, write: OwnerWrite) -> Result<OwnReply, StoreError> {
-        match self.send(Command::Own(write)).await? {
+    /// Carries out an owner's write. `again`: its request was sent before, and how it ended is not known.
+    pub(crate) async fn own(&self, write: OwnerWrite, again: bool) -> Result<OwnReply, StoreError> {
+        let command = Command::Own(write);
+        let partition = self.partition_of(&command);
+        match self.answer_to(partition, command, Sending { deadline: None, again }).await? {
             Reply::Own(reply) => Ok(reply),
             _ => Err(self.shared.misfit()),
         }
@@ -204,9 +206,9 @@ impl Commands {
         self.shared.misfit()
     }
 
-    async fn submit(&self, partition: usize, command: Command, answer: Answer, deadline: Option<Instant>) {
+    async fn submit(&self, partition: usize, command: Command, answer: Answer, sending: Sending) {
         let lane = &self.shared.lanes[partition];
-        lane.push(command, answer, deadline).await;
+        lane.push(command, answer, sending).await;
     }
 
     fn partition_of(&self, command: &Command) -> usize {
@@ -283,6 +285,7 @@ impl Shared {
         if batch.len() == 0 {
             return Ok(());
         }
+        let first = batch.set_out();
         let asked = Instant::now();
         let outcome = match self.store.execute(partition, batch.commands()).await {
             Ok(replies) if replies.len() == batch.len() => Ok(replies),
@@ -292,7 +295,7 @@ impl Shared {
         self.answering.store(outcome.is_ok(), Ordering::Relaxed);
         match outcome {
             Ok(replies) => {
-                self.hear(asked, &replies);
+                self.hear(asked, replies.iter().zip(first).filter_map(|(reply, first)| first.then_some(reply)));
                 batch.answer(replies);
                 Ok(())
             }
@@ -308,9 +311,10 @@ impl Shared {
         }
     }
 
-    /// Sets the estimate of the store's time: at once, as it ages from the moment an answer came.
-    fn hear(&self, asked: Instant, replies: &[Reply]) {
-        let said = replies.iter().rev().find_map(|reply| match reply {
+    /// Sets the estimate of the store's time: at once, as it ages from the moment an answer came. Only from answers to
+    /// what was sent for the first time: a repeat may be answered with the first outcome, which tells the time of then.
+    fn hear<'a>(&self, asked: Instant, replies: impl DoubleEndedIterator<Item = &'a Reply>) {
+        let said = replies.rev().find_map(|reply| match reply {
             Reply::Own(OwnReply::Ok(granted) | OwnReply::Continue(granted)) => Some(granted.now),
             Reply::Claim(ClaimReply::Given { now, .. }) => Some(*now),
             Reply::Create(CreateReply::Created { claimed: Some(claimed) }) => Some(claimed.granted.now),

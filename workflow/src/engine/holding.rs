@@ -108,13 +108,15 @@ impl Holding {
         write.seen = write.seen.max(self.seen);
         let request = RequestId::generate();
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
+        let mut again = false;
         loop {
             let own = OwnerWrite { request, owner: self.owner(), write: write.clone() };
             let worker = self.worker.clone();
-            match self.beside(task.as_deref_mut(), worker.commands.own(own)).await? {
+            match self.beside(task.as_deref_mut(), worker.commands.own(own, again)).await? {
                 Ok(reply) => return self.take(&write, reply),
                 Err(error) => {
                     tracing::warn!(instance = %self.id, %error, "a write was not answered; asking again");
+                    again = true;
                     self.beside(task.as_deref_mut(), tokio::time::sleep(backoff.next())).await?;
                 }
             }

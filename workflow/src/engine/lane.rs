@@ -31,6 +31,15 @@ pub(super) enum Answer {
     Call(Box<dyn FnOnce(Result<Reply, StoreError>) + Send>),
 }
 
+/// How a command is sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sending {
+    /// Not sent again after this.
+    pub(super) deadline: Option<Instant>,
+    /// The store may have answered its request before.
+    pub(super) again: bool,
+}
+
 /// One command on its way.
 pub(super) struct Item {
     command: Command,
@@ -38,6 +47,8 @@ pub(super) struct Item {
     answer: Answer,
     /// Not sent again after this.
     deadline: Option<Instant>,
+    /// It, or another command with its request id, was sent before: its answer may be one that the store gave then.
+    sent: bool,
     /// How many workers panicked while they sent it.
     panics: u8,
     _room: OwnedSemaphorePermit,
@@ -56,10 +67,11 @@ impl Lane {
     }
 
     /// Queues a command; waits while the lane is full.
-    pub(super) async fn push(&self, command: Command, answer: Answer, deadline: Option<Instant>) {
+    pub(super) async fn push(&self, command: Command, answer: Answer, sending: Sending) {
+        let Sending { deadline, again } = sending;
         let room = self.room.clone().acquire_owned().await.expect("the lane's semaphore is never closed");
         let bytes = bytes_of(&command);
-        lock(&self.queue).push_back(Item { command, bytes, answer, deadline, panics: 0, _room: room });
+        lock(&self.queue).push_back(Item { command, bytes, answer, deadline, sent: again, panics: 0, _room: room });
         self.filled.notify_one();
     }
 
@@ -125,6 +137,12 @@ impl<'a> Batch<'a> {
     /// A copy to send; the originals stay for the next try.
     pub(super) fn commands(&self) -> Vec<Command> {
         self.items.iter().map(|item| item.command.clone()).collect()
+    }
+
+    /// Notes that all are sent now. For each, in order, whether it is the first time: only then the answer was made
+    /// after this moment.
+    pub(super) fn set_out(&mut self) -> Vec<bool> {
+        self.items.iter_mut().map(|item| !std::mem::replace(&mut item.sent, true)).collect()
     }
 
     /// Answers every command, in order.

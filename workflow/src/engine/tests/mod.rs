@@ -8,6 +8,7 @@ mod flow;
 mod recovery;
 mod shutdown;
 mod stage;
+mod time;
 
 use std::sync::Arc;
 use std::time::Duration;
