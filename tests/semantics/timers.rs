@@ -12,6 +12,7 @@ on_every_store!(
     a_timer_that_is_due_while_no_worker_runs_fires_when_one_does,
     many_sleeps_wake_each_at_its_time,
     a_sleep_after_a_body_that_held_the_thread_is_as_long_as_asked_for,
+    a_body_that_held_the_thread_past_a_deadline_loses_to_it,
     a_timeout_around_an_operation_gives_up_and_leaves_nothing,
     a_timeout_that_is_not_needed_changes_nothing,
 );
@@ -167,6 +168,22 @@ async fn a_sleep_after_a_body_that_held_the_thread_is_as_long_as_asked_for(stage
     blocks_then_sleeps::create(&engine).await?.result().await?;
     let slept = stage.witness.times("after")[0] - stage.witness.times("before")[0];
     assert!(slept >= Duration::from_millis(200), "woken early: {slept:?}");
+    Ok(())
+}
+
+#[workflow]
+async fn blocks_in_a_race() -> workflow::Result<bool> {
+    let slow = step!("slow", async {
+        hold_the_thread();
+        Ok::<_, std::convert::Infallible>(())
+    });
+    Ok(timeout(50ms, slow).await.is_ok())
+}
+
+async fn a_body_that_held_the_thread_past_a_deadline_loses_to_it(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<blocks_in_a_race>().start().await?;
+    let in_time = blocks_in_a_race::create(&engine).await?.result().await?;
+    assert!(!in_time);
     Ok(())
 }
 

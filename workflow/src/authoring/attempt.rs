@@ -51,7 +51,7 @@ impl<'a> Attempts<'a> {
         if let Poll::Ready(ended) = body.poll() {
             let attempt = body.attempt;
             self.body = None;
-            self.operation.cx.run().machine(|machine| machine.body_ended(op, attempt, ended));
+            self.operation.cx.run().body_ended(op, attempt, ended);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::journal::path::Path;
 use crate::words::failure::FailureData;
 use crate::words::id::InstanceId;
 use crate::words::payload::Payload;
+use crate::words::time::{Clock, ManualClock, Timestamp};
 
 /// What the contexts of a run share with its driver.
 pub(crate) struct Run {
@@ -19,6 +20,7 @@ pub(crate) struct Run {
     pub(super) info: RunInfo,
     /// What answers instead of bodies, in tests.
     pub(super) stand_in: Option<Arc<dyn StandIn>>,
+    clock: Arc<dyn StoreClock>,
 }
 
 struct Core {
@@ -27,6 +29,19 @@ struct Core {
     tasks: Vec<Option<Waker>>,
     /// The future is being dropped: its operations are not dropped by the code.
     closed: bool,
+}
+
+/// What the driver of a run knows of the store's time.
+pub(crate) trait StoreClock: Send + Sync {
+    /// The store's time is now between these two.
+    fn bounds(&self) -> (Timestamp, Timestamp);
+}
+
+/// Virtual time is known exactly.
+impl StoreClock for ManualClock {
+    fn bounds(&self) -> (Timestamp, Timestamp) {
+        (self.now(), self.now())
+    }
 }
 
 /// Answers instead of step bodies, in tests.
@@ -56,10 +71,10 @@ pub(crate) enum Answer {
 }
 
 impl Run {
-    pub(super) fn new(machine: Machine, stand_in: Option<Arc<dyn StandIn>>) -> Arc<Self> {
+    pub(super) fn new(machine: Machine, stand_in: Option<Arc<dyn StandIn>>, clock: Arc<dyn StoreClock>) -> Arc<Self> {
         let info = machine.info().clone();
         let core = Mutex::new(Core { machine, tasks: Vec::new(), closed: false });
-        Arc::new(Self { core, signals: Arc::default(), info, stand_in })
+        Arc::new(Self { core, signals: Arc::default(), info, stand_in, clock })
     }
 
     fn core(&self) -> MutexGuard<'_, Core> {
@@ -70,6 +85,19 @@ impl Run {
     /// Calls the machine.
     pub(super) fn machine<T>(&self, call: impl FnOnce(&mut Machine) -> T) -> T {
         call(&mut self.core().machine)
+    }
+
+    /// Tells the machine the store's time.
+    pub(super) fn tick(&self) {
+        let (earliest, latest) = self.clock.bounds();
+        self.machine(|machine| machine.tick_between(earliest, latest));
+    }
+
+    /// The body of an attempt has ended just now. It may have held the thread for long, so the time is read anew: what
+    /// was due while it ran comes first.
+    pub(super) fn body_ended(&self, op: OpId, attempt: u32, ended: Result<Payload, FailureData>) {
+        self.tick();
+        self.machine(|machine| machine.body_ended(op, attempt, ended));
     }
 
     /// Where an operation stands. While it is pending, `task` is woken when there is something to do for it.

@@ -1,7 +1,7 @@
 //! One run being driven: its future, polled exactly when its state machine says so.
 //!
-//! Owns the workflow's future and every body in it, and knows no store, clock or executor: whoever drives it (the
-//! engine, the test kit) passes the time in, carries writes out, and waits. Dropping it drops every body at once.
+//! Owns the workflow's future and every body in it, and knows no store or executor: whoever drives it (the engine, the
+//! test kit) tells what is known of the store's time, carries writes out, and waits. Dropping it drops every body at once.
 
 use std::any::Any;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::attempt::panic_message;
 use super::context::Ctx;
-use super::run::{Run, StandIn};
+use super::run::{Run, StandIn, StoreClock};
 use super::signals::RootWake;
 use crate::definition::{Ended, InputError, Inputs, Registration, Resources, RunFuture, Start};
 use crate::journal::command::{Granted, Then, Write};
@@ -51,9 +51,10 @@ impl RunTask {
         registration: &Registration,
         resources: Resources,
         stand_in: Option<Arc<dyn StandIn>>,
+        clock: Arc<dyn StoreClock>,
     ) -> Self {
         let input = start.info.spec.input.clone();
-        let run = Run::new(Machine::new(start, records), stand_in);
+        let run = Run::new(Machine::new(start, records), stand_in, clock);
         let root_waker = Waker::from(Arc::new(RootWake(run.signals.clone())));
         let cx = Ctx::root(run.clone());
         let begin = || {
@@ -80,22 +81,16 @@ impl RunTask {
         self.run.machine(|machine| machine.unreadable(message));
     }
 
-    /// Does everything that can be done at this time (the store's), up to the next thing that needs the outside.
-    pub(crate) fn advance(&mut self, now: Timestamp) -> Action {
-        self.advance_by(|| (now, now))
-    }
-
-    /// As [`Self::advance`], by a clock that goes on meanwhile and tells between which two times the store's is.
-    pub(crate) fn advance_by(&mut self, clock: impl Fn() -> (Timestamp, Timestamp)) -> Action {
-        self.poll_bodies(clock().0);
-        let action = self.follow_machine(&clock);
+    /// Does everything that can be done now, up to the next thing that needs the outside.
+    pub(crate) fn advance(&mut self) -> Action {
+        self.poll_bodies();
+        let action = self.follow_machine();
         self.must_yield = self.run.signals.has_woken();
         action
     }
 
     /// Polls the bodies that were woken, and nothing else: they go on while a write is on its way.
-    pub(crate) fn poll_bodies(&mut self, now: Timestamp) {
-        self.run.machine(|machine| machine.tick(now));
+    pub(crate) fn poll_bodies(&mut self) {
         let woken = self.run.signals.take_woken();
         if !woken.is_empty() {
             woken.into_iter().for_each(|op| self.run.wake(op));
@@ -109,18 +104,14 @@ impl RunTask {
         self.run.machine(|machine| machine.seen())
     }
 
-    fn follow_machine(&mut self, clock: &dyn Fn() -> (Timestamp, Timestamp)) -> Action {
+    fn follow_machine(&mut self) -> Action {
         loop {
             if self.run.signals.take_foreign() && self.root.is_some() {
                 self.run.machine(Machine::foreign_wake);
             }
             // Anew after each poll: a body may have held the thread, and what begins now begins after it.
-            let (earliest, latest) = clock();
-            let next = self.run.machine(|machine| {
-                machine.tick_between(earliest, latest);
-                machine.next()
-            });
-            match next {
+            self.run.tick();
+            match self.run.machine(Machine::next) {
                 Next::Deliver(op) | Next::Cancel(op) => self.run.wake(op),
                 Next::Run(ops) => ops.into_iter().for_each(|op| self.run.wake(op)),
                 Next::Write(write) => return Action::Write(write),
@@ -227,5 +218,94 @@ impl Drop for RunTask {
 impl fmt::Debug for RunTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunTask").field("info", self.info()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::authoring::durable::Durable;
+    use crate::authoring::step::step;
+    use crate::authoring::timeout::timeout;
+    use crate::definition::ResourceKey;
+    use crate::journal::command::{Ending, InstanceSpec};
+    use crate::words::id::{InstanceId, Namespace, QueueName, WorkflowName};
+    use crate::words::location::Location;
+    use crate::words::payload::Payload;
+    use crate::words::time::{Clock, ManualClock};
+
+    const AT: Location = Location::new("task.rs", 1, 1);
+
+    /// The clock that bodies pass while they hold the thread.
+    struct Shared(Arc<ManualClock>);
+
+    /// A body that holds the thread for 300 ms, in a race with a limit of 100. It returns whether the body was in time.
+    static HOLDS: Registration = Registration {
+        name: "holds",
+        version: 1,
+        queue: "default",
+        graph: "",
+        at: AT,
+        resources: || vec![ResourceKey::of::<Shared>()],
+        start: |start| {
+            let (shared, cx) = (start.resources.get::<Shared>()?, start.cx);
+            Ok(Box::pin(async move {
+                let body = step("slow", AT, |_| async {
+                    shared.0.advance(Duration::from_millis(300));
+                    Ok::<_, String>(1)
+                });
+                let in_time = timeout(Duration::from_millis(100), body).run(cx).await.is_ok();
+                Ended(Ending { result: Ok(Payload::encode(&in_time).expect("encodes")) })
+            }))
+        },
+    };
+
+    fn begin(clock: &Arc<ManualClock>) -> RunTask {
+        let spec = InstanceSpec {
+            workflow: WorkflowName::new(HOLDS.name).expect("valid"),
+            version: 1,
+            queue: QueueName::new("default").expect("valid"),
+            priority: 0,
+            input: Payload::from_bytes(*b"{}"),
+            seed: 7,
+            start_at: None,
+            keep_complete: Duration::ZERO,
+            keep_failed: Duration::ZERO,
+            parent: None,
+        };
+        let info = RunInfo {
+            namespace: Namespace::new("test").expect("valid"),
+            id: InstanceId::new("i").expect("valid"),
+            run: 1,
+            spec: Arc::new(spec),
+            created_at: clock.now(),
+            started_at: clock.now(),
+        };
+        let granted = granted(clock);
+        let start = RunStart { info, shift_ms: 0, journal_bytes: 0, granted, short_delay: Duration::ZERO };
+        let mut resources = Resources::default();
+        resources.insert(Shared(clock.clone()));
+        RunTask::new(start, Vec::new(), &HOLDS, resources, None, clock.clone())
+    }
+
+    fn granted(clock: &ManualClock) -> Granted {
+        Granted { v: 1, now: clock.now(), pause: false, messages: Vec::new() }
+    }
+
+    #[test]
+    fn a_body_that_held_the_thread_past_a_deadline_loses_to_it() {
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(1_000)));
+        let mut task = begin(&clock);
+        let ending = loop {
+            match task.advance() {
+                Action::Write(Write { then: Then::Finish(ending), .. }) => break ending,
+                Action::Write(_) => task.granted(granted(&clock)),
+                Action::Idle { until } => panic!("nothing is waited for, until {until:?}"),
+            }
+        };
+        let in_time: bool = ending.result.expect("it returned").decode().expect("a bool");
+        assert!(!in_time);
     }
 }

@@ -136,7 +136,7 @@ impl Drive {
                 let now = self.holding.told_at;
                 task.granted(Granted { v: self.holding.v, now, pause: true, messages: Vec::new() });
             }
-            match task.advance_by(|| self.worker.time.bounds()) {
+            match task.advance() {
                 Action::Idle { until } => self.idle(&mut task, until).await?,
                 Action::Write(mut write) => {
                     if self.draining && matches!(write.then, Then::Suspend { paused: true, .. }) {
@@ -248,7 +248,10 @@ impl Drive {
             granted: claimed.granted,
             short_delay: SHORT_DELAY_MAX.min(self.worker.lease / 10),
         };
-        Ok(RunTask::new(start, records, registration, self.worker.resources.clone(), None))
+        Ok({
+            let (resources, clock) = (self.worker.resources.clone(), self.worker.time.clone());
+            RunTask::new(start, records, registration, resources, None, clock)
+        })
     }
 
     /// The run's records; `Err` when they cannot be read, in words.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::supervise::lock;
+use crate::authoring::run::StoreClock;
 use crate::words::time::Timestamp;
 
 /// What is known of the store's clock. It said a time between the question and the answer; since then as much time has
@@ -41,18 +42,19 @@ impl StoreTime {
         lock(&self.newest).earliest()
     }
 
-    /// The store's time is between these two.
-    pub(crate) fn bounds(&self) -> (Timestamp, Timestamp) {
-        let newest = *lock(&self.newest);
-        // The store says whole milliseconds, rounded down.
-        let latest = newest.said.shifted(1).after(newest.asked.elapsed());
-        (newest.earliest(), latest)
-    }
-
     /// How long until the estimate reaches `time`.
     pub(crate) fn until(&self, time: Timestamp) -> Duration {
         let Answer { said, received, .. } = *lock(&self.newest);
         time.until(said).saturating_sub(received.elapsed())
+    }
+}
+
+impl StoreClock for StoreTime {
+    fn bounds(&self) -> (Timestamp, Timestamp) {
+        let newest = *lock(&self.newest);
+        // The store says whole milliseconds, rounded down.
+        let latest = newest.said.shifted(1).after(newest.asked.elapsed());
+        (newest.earliest(), latest)
     }
 }
 

@@ -182,7 +182,7 @@ impl Holding {
                 // Twice: once for what is woken, and once to be told of what will be.
                 for _ in 0..2 {
                     if task.poll_woken(cx).is_ready() {
-                        task.poll_bodies(self.worker.time.now());
+                        task.poll_bodies();
                     }
                 }
             }

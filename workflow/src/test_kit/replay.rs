@@ -7,6 +7,7 @@ use crate::authoring::run::{Answer, Attempt, StandIn};
 use crate::authoring::task::{Action, RunTask};
 use crate::journal::command::{Ending, PauseReason, Then};
 use crate::journal::record::Record;
+use crate::words::time::ManualClock;
 
 /// About how many records are replayed in all the cuts of one journal. A journal of up to 400 records is cut at every
 /// record; a longer one at fewer places, evenly, and at its end.
@@ -45,8 +46,9 @@ pub(super) fn check(world: &World, records: &[Record], end: Option<&Ending>) -> 
 fn differs(world: &World, records: &[Record], whole: Option<&Ending>, end: Option<&Ending>) -> Option<String> {
     let at = records.last().map(|record| record.time).or(world.head().map(|head| head.started_at))?;
     let (start, registration, resources) = world.replay(world.subject(), at)?;
-    let mut task = RunTask::new(start, records.to_vec(), registration, resources, Some(Arc::new(Silent)));
-    let then = match task.advance(at) {
+    let clock = Arc::new(ManualClock::starting_at(at));
+    let mut task = RunTask::new(start, records.to_vec(), registration, resources, Some(Arc::new(Silent)), clock);
+    let then = match task.advance() {
         Action::Write(write) => Some(write.then),
         Action::Idle { .. } => None,
     };

@@ -21,7 +21,7 @@ use crate::journal::record::Record;
 use crate::store::model::Data;
 use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
 use crate::words::payload::Payload;
-use crate::words::time::Timestamp;
+use crate::words::time::{Clock, ManualClock, Timestamp};
 
 /// When every test begins: 2030-01-01T00:00:00Z.
 pub(super) const BEGINNING: Timestamp = Timestamp::from_millis(1_893_456_000_000);
@@ -54,7 +54,7 @@ impl Item {
 /// See the module.
 pub(super) struct World {
     data: Data,
-    now: Timestamp,
+    clock: Arc<ManualClock>,
     tasks: BTreeMap<InstanceId, Task>,
     registrations: BTreeMap<(String, u32), &'static Registration>,
     resources: Resources,
@@ -87,7 +87,7 @@ impl World {
         let registrations = Registration::all().map(|known| ((known.name.to_owned(), known.version), known));
         let mut world = Self {
             data: Data::default(),
-            now: BEGINNING,
+            clock: Arc::new(ManualClock::starting_at(BEGINNING)),
             tasks: BTreeMap::new(),
             registrations: registrations.collect(),
             resources,
@@ -174,7 +174,7 @@ impl World {
     /// Drives one run to its next write; `None` when it waits, or is not in memory any more.
     pub(super) fn advance(&mut self, id: &InstanceId) -> Option<Write> {
         let task = self.tasks.get_mut(id).filter(|task| !task.suspended)?;
-        match task.run.advance(self.now) {
+        match task.run.advance() {
             Action::Write(write) => Some(write),
             Action::Idle { until } => {
                 task.until = until;
@@ -297,7 +297,14 @@ impl World {
         let info = RunInfo { namespace: namespace(), id: id.clone(), run, spec, created_at, started_at };
         let journal_bytes = self.data.instances.get(&id).map_or(0, |instance| instance.head.journal_bytes);
         let start = RunStart { info, shift_ms, journal_bytes, granted, short_delay: SHORT_DELAY };
-        let run = RunTask::new(start, records, registration, self.resources.clone(), self.stand_in.clone());
+        let run = RunTask::new(
+            start,
+            records,
+            registration,
+            self.resources.clone(),
+            self.stand_in.clone(),
+            self.clock.clone(),
+        );
         self.tasks.insert(id, Task { run, owner, until: None, suspended: false, arrivals });
     }
 
@@ -318,18 +325,18 @@ impl World {
         let due = self.next_due();
         if let Some(end) = self.advancing {
             match due.filter(|due| *due <= end) {
-                Some(due) => self.now = self.now.max(due),
+                Some(due) => self.clock.advance_to(due),
                 None => {
-                    self.now = self.now.max(end);
+                    self.clock.advance_to(end);
                     self.advancing = None;
                 }
             }
             return true;
         }
         match (self.script.next(), due) {
-            (Some(Item::Advance(by)), _) => self.advancing = Some(self.now.after(by)),
+            (Some(Item::Advance(by)), _) => self.advancing = Some(self.clock.now().after(by)),
             (Some(Item::Event(message)), _) => self.send(self.subject.clone(), message),
-            (None, Some(due)) => self.now = self.now.max(due),
+            (None, Some(due)) => self.clock.advance_to(due),
             (None, None) => return false,
         }
         true
@@ -347,7 +354,7 @@ impl World {
     }
 
     fn apply(&mut self, command: &Command) -> Reply {
-        self.data.apply(command, self.now, &mut Vec::new())
+        self.data.apply(command, self.clock.now(), &mut Vec::new())
     }
 
     fn request(&mut self) -> RequestId {

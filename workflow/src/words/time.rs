@@ -123,6 +123,11 @@ impl ManualClock {
     pub fn advance(&self, by: Duration) {
         self.now.fetch_add(millis_rounded_up(by), Ordering::AcqRel);
     }
+
+    /// Moves the clock on to `time`, unless it has passed.
+    pub fn advance_to(&self, time: Timestamp) {
+        self.now.fetch_max(time.as_millis(), Ordering::AcqRel);
+    }
 }
 
 impl Clock for ManualClock {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::faults::Faulty;
 use super::stage::{LONG_LEASE, create};
+use crate::authoring::run::StoreClock;
 use crate::engine::commands::Commands;
 use crate::engine::estimate::StoreTime;
 use crate::engine::holding::nothing;

@@ -255,9 +255,11 @@ impl Machine {
             let horizon = if self.mailbox.is_awaited() { self.checked_at } else { self.tick };
             let message = self.mailbox.first().map(|(at, op)| (at, Source::Message, op));
             let body = self.ended_bodies.peek().map(|ended| (ended.time, Source::Body, ended.op));
-            let timer = self.timers.first().filter(|(due, _)| *due <= horizon);
+            let timer = self.timers.first().filter(|(due, _)| *due <= self.tick);
             let timer = timer.map(|(due, op)| (*due, Source::Timer, *op));
             let next = match [message, body, timer].into_iter().flatten().min()? {
+                // Nothing that came after the timer may pass it while the store is asked what came before.
+                (due, Source::Timer, _) if due > horizon => return body.map(|_| self.write(Then::Hold)),
                 (_, Source::Message, op) => self.complete_wait(op),
                 (_, Source::Body, op) => self.complete_body(op),
                 (_, Source::Timer, op) => self.complete_timer(op),

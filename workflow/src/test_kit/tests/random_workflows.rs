@@ -32,6 +32,7 @@ use crate::test_kit::replay::Silent;
 use crate::test_kit::world::{BEGINNING, Item, World};
 use crate::words::id::InstanceId;
 use crate::words::payload::Payload;
+use crate::words::time::ManualClock;
 
 /// One operation of a random workflow. Times are in half seconds, so that some delays are short ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -350,8 +351,9 @@ fn check(world: &World, shared: &Shared) -> Result<(), TestCaseError> {
         let mut before = 0;
         for cut in 0..=records.len() {
             let (start, registration, resources) = world.replay(&id, BEGINNING).expect("the instance exists");
-            let mut task =
-                RunTask::new(start, records[..cut].to_vec(), registration, resources, Some(Arc::new(Silent)));
+            let (silent, clock) = (Arc::new(Silent), Arc::new(ManualClock::starting_at(BEGINNING)));
+            let cut_off = records[..cut].to_vec();
+            let mut task = RunTask::new(start, cut_off, registration, resources, Some(silent), clock);
             if let Some(Write { then: Then::Park(reason), .. }) = task.replay() {
                 return Err(TestCaseError::fail(format!("{id} parked at {cut} of {}: {reason:?}", records.len())));
             }

@@ -88,6 +88,37 @@ fn a_deadline_fires_only_when_every_earlier_message_is_known() {
 }
 
 #[test]
+fn a_body_that_ended_after_a_deadline_does_not_pass_it_while_the_store_is_asked() {
+    let mut script = Script::begin();
+    let wait = script.wait("payment", "paid", Some(SECOND));
+    let body = script.step("long");
+    assert_eq!(script.next_after_writes(), Next::Run(vec![body]));
+    script.machine.tick(at(2_500));
+    script.machine.body_ended(body, 1, Ok(json("1")));
+    assert_eq!(script.write().then, Then::Hold);
+    script.acknowledge(2_500);
+    assert_eq!(script.next(), Next::Deliver(wait));
+    assert_eq!(script.machine.poll(wait), OpPoll::Ready(Outcome::TimedOut));
+    assert_eq!(script.next(), Next::Deliver(body));
+}
+
+#[test]
+fn a_body_that_ended_before_a_deadline_comes_first() {
+    let mut script = Script::begin();
+    let wait = script.wait("payment", "paid", Some(SECOND));
+    let body = script.step("long");
+    assert_eq!(script.next_after_writes(), Next::Run(vec![body]));
+    script.machine.tick(at(2_000));
+    script.machine.body_ended(body, 1, Ok(json("1")));
+    script.machine.tick(at(2_500));
+    assert_eq!(script.next(), Next::Deliver(body));
+    // The store refuses it, as the deadline has passed.
+    script.suspend();
+    script.acknowledge(2_500);
+    assert_eq!(script.next(), Next::Deliver(wait));
+}
+
+#[test]
 fn events_of_one_channel_meet_waits_in_order_and_once() {
     let mut script = Script::begin();
     script.machine.granted(granted(1_000, vec![message(1, 500, "e", "1"), message(2, 501, "e", "2")]));
