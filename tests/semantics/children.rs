@@ -10,6 +10,7 @@ on_every_store!(
     an_abandoned_child_outlives_its_parent,
     children_run_side_by_side,
     a_restarted_parent_does_not_take_the_end_of_an_old_child,
+    a_parent_created_anew_has_a_child_of_its_own,
 );
 
 #[workflow]
@@ -175,5 +176,23 @@ async fn a_restarted_parent_does_not_take_the_end_of_an_old_child(stage: Stage) 
     let new = tells_its_run::get(&engine, &new_id).await?;
     new.send(Go { number: 9 }).await?;
     assert_eq!(parent.result().await?, 9);
+    Ok(())
+}
+
+#[workflow]
+async fn has_a_child_and_ends(#[resource] witness: &Witness) -> workflow::Result<u64> {
+    Ok(doubles(21, witness).await?)
+}
+
+/// The old child is still kept when the new parent calls for one at the same place.
+async fn a_parent_created_anew_has_a_child_of_its_own(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<(has_a_child_and_ends, doubles)>().start().await?;
+    let brief = Duration::from_millis(200);
+    for _ in 0..2 {
+        let parent = has_a_child_and_ends::create(&engine).id("parent").retention(brief, brief).await?;
+        assert_eq!(parent.result().await?, 42);
+        wait::until("the parent is gone", async || has_a_child_and_ends::get(&engine, "parent").await.err()).await;
+    }
+    assert_eq!(stage.witness.count("double"), 2);
     Ok(())
 }

@@ -24,7 +24,8 @@ use crate::words::location::Location;
 /// `Result<W::Output, ChildError<W::Error>>`.
 ///
 /// # Durability
-/// The child is created once, whatever crashes: its id follows from the parent's run and this call's place in it.
+/// The child is created once, whatever crashes: its id follows from the parent (this creation of it), its run and this
+/// call's place in it.
 #[must_use = "a child workflow is not created until it is awaited, joined or raced, inside another workflow"]
 pub struct Child<W> {
     inputs: EncodedInputs,

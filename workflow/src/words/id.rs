@@ -126,11 +126,13 @@ impl InstanceId {
         Self(Arc::from(std::str::from_utf8(&text).expect("the alphabet is ASCII")))
     }
 
-    /// The id of a child: stable for a parent's run, path and how often that path ended before.
+    /// The id of a child: stable for a parent's run, path and how often that path ended before. The parent's `seed` is
+    /// part of it, so that a parent created anew under the id of a deleted one does not meet its children.
     #[must_use]
-    pub fn of_child(parent: &Self, run: u32, path: &str, turn: u32) -> Self {
+    pub fn of_child(parent: &Self, seed: u128, run: u32, path: &str, turn: u32) -> Self {
+        let (seed, run, turn) = (seed.to_be_bytes(), run.to_be_bytes(), turn.to_be_bytes());
         let mut hash = blake3::Hasher::new();
-        for part in [parent.as_str().as_bytes(), &run.to_be_bytes(), path.as_bytes(), &turn.to_be_bytes()] {
+        for part in [parent.as_str().as_bytes(), &seed, &run, path.as_bytes(), &turn] {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -212,14 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn a_childs_id_names_its_run_path_and_turn() {
+    fn a_childs_id_names_the_creation_run_path_and_turn() {
         let parent = InstanceId::new("p").expect("valid");
-        let base = InstanceId::of_child(&parent, 1, "c:x", 0);
-        assert_eq!(base, InstanceId::of_child(&parent, 1, "c:x", 0));
-        assert_ne!(base, InstanceId::of_child(&parent, 2, "c:x", 0));
-        assert_ne!(base, InstanceId::of_child(&parent, 1, "c:y", 0));
-        assert_ne!(base, InstanceId::of_child(&parent, 1, "c:x", 1));
+        let base = InstanceId::of_child(&parent, 7, 1, "c:x", 0);
+        assert_eq!(base, InstanceId::of_child(&parent, 7, 1, "c:x", 0));
+        assert_ne!(base, InstanceId::of_child(&parent, 8, 1, "c:x", 0));
+        assert_ne!(base, InstanceId::of_child(&parent, 7, 2, "c:x", 0));
+        assert_ne!(base, InstanceId::of_child(&parent, 7, 1, "c:y", 0));
+        assert_ne!(base, InstanceId::of_child(&parent, 7, 1, "c:x", 1));
         let long = InstanceId::new("x".repeat(200)).expect("valid");
-        assert!(InstanceId::new(InstanceId::of_child(&long, 1, "c:x", 0).as_str()).is_ok());
+        assert!(InstanceId::new(InstanceId::of_child(&long, 7, 1, "c:x", 0).as_str()).is_ok());
     }
 }

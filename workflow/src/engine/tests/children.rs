@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::stage::{LONG_LEASE, SHORT_LEASE, Stage, eventually, soon};
+use super::stage::{LONG_LEASE, SHORT_LEASE, Stage, create, eventually, soon};
 use crate::engine::Mode;
 use crate::journal::command::Action;
 use crate::journal::head::State;
@@ -65,10 +65,11 @@ async fn a_child_is_closed_when_its_parent_is_terminated() {
 
 #[tokio::test]
 async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() {
+    let create = create("parent", "p");
     let learning = Stage::new();
     let engine = learning.engine(Mode::All, LONG_LEASE).await;
     engine.ready().await;
-    engine.create("parent", "p").await;
+    soon(engine.core.create(create.clone())).await.expect("created");
     let _body = learning.body().await;
     let child = child_of(&learning, "p").expect("created");
 
@@ -77,7 +78,8 @@ async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() 
     engine.ready().await;
     engine.create("waits", child.as_str()).await;
     stage.until_state(child.as_str(), State::Waiting).await;
-    engine.create("parent", "p").await;
+    // With the seed it had there, its child has the same id here.
+    soon(engine.core.create(create)).await.expect("created");
     let failure = stage.failure("p").await;
     assert!(failure.message.contains(child.as_str()), "{failure:?}");
     eventually("everything is acknowledged", || stage.store.dump().instances.values().all(|i| i.outbox.is_empty()))

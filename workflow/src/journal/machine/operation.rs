@@ -283,7 +283,8 @@ impl Machine {
         if let Ask::Child(_) = op.ask {
             // A child that failed in an earlier attempt of its group is followed by another, with an id of its own.
             op.turn = self.children.get(&op.path).copied().unwrap_or(0);
-            op.child = Some(InstanceId::of_child(&self.info.id, self.info.run, op.path.as_str(), op.turn));
+            let (parent, seed, run) = (&self.info.id, self.info.spec.seed, self.info.run);
+            op.child = Some(InstanceId::of_child(parent, seed, run, op.path.as_str(), op.turn));
         }
         if let Some(outcome) = self.kept.get(&op.path) {
             // An enclosing group is tried again, and this had succeeded.

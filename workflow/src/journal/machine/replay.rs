@@ -9,9 +9,11 @@ use super::operation::Phase;
 use super::{Ask, Machine, Next, OpId};
 use crate::journal::command::PauseReason;
 use crate::journal::divergence::{Divergence, Side};
+use crate::journal::message::Channel;
 use crate::journal::path::{Kind, Path};
 use crate::journal::record::{Entry, Outcome, Record};
 use crate::words::failure::{FailureData, FailureKind};
+use crate::words::id::InstanceId;
 use crate::words::time::Timestamp;
 
 /// The records that remain, and what must be known of them ahead.
@@ -171,7 +173,8 @@ impl Machine {
                 self.leave_asked(id);
                 Some(None)
             }
-            Entry::Started { child } if self.op(id).child.as_ref() == Some(child) => {
+            Entry::Started { child } if matches!(self.op(id).ask, Ask::Child(_)) => {
+                self.recall_child(id, child);
                 self.op_mut(id).started = true;
                 self.child_started(record.path.clone());
                 self.leave_asked(id);
@@ -240,6 +243,14 @@ impl Machine {
             }
             Entry::Started { .. } => self.child_started(record.path.clone()),
             _ => {}
+        }
+    }
+
+    /// The child that was created is the one that is waited for, however ids are made today.
+    fn recall_child(&mut self, id: OpId, child: &InstanceId) {
+        if let Some(made) = self.op_mut(id).child.replace(child.clone()).filter(|made| made != child) {
+            self.mailbox.leave(&Channel::child(&made), id);
+            self.mailbox.wait(&Channel::child(child), id);
         }
     }
 

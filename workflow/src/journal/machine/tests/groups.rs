@@ -93,17 +93,61 @@ fn a_new_attempt_of_a_group_finds_finished_children_and_runs_failed_ones_again()
     }
 }
 
+fn child() -> Ask {
+    Ask::Child(ChildSpec {
+        workflow: WorkflowName::new("c").unwrap(),
+        version: 1,
+        queue: QueueName::new("default").unwrap(),
+        input: json("{}"),
+        on_close: ParentClose::Terminate,
+    })
+}
+
+fn end_of(child: &InstanceId) -> Message {
+    let message = NewMessage {
+        channel: Channel::child(child),
+        event_id: Arc::from("end"),
+        payload: ChildEnd::Complete(json("5")).encode(),
+    };
+    Message { seq: 1, at: at(1_500), message }
+}
+
+#[test]
+fn a_parent_created_anew_has_children_of_its_own() {
+    let child_of = |seed: u128| {
+        let mut start = start(granted(1_000, vec![]));
+        start.info.spec = Arc::new(InstanceSpec { seed, ..InstanceSpec::clone(&spec()) });
+        let mut script = Script { machine: Machine::new(start, vec![]), journal: vec![] };
+        script.ask(Kind::Child, "c", child());
+        let write = script.write();
+        let [Outgoing::CreateChild { id, .. }] = write.outgoing.as_slice() else { panic!("{write:?}") };
+        id.clone()
+    };
+    assert_eq!(child_of(7), child_of(7));
+    assert_ne!(child_of(7), child_of(8));
+}
+
+#[test]
+fn a_recorded_child_is_waited_for_under_the_id_it_was_created_with() {
+    let earlier = InstanceId::new("i~made-otherwise").unwrap();
+    let path = Path::root().join(Kind::Child, "c", None, 0);
+    let started = Record { time: at(1_000), path, entry: Entry::Started { child: earlier.clone() } };
+    for told_before in [true, false] {
+        let known = if told_before { vec![end_of(&earlier)] } else { vec![] };
+        let machine = Machine::new(start(granted(2_000, known)), vec![started.clone()]);
+        let mut script = Script { machine, journal: vec![started.clone()] };
+        let op = script.ask(Kind::Child, "c", child());
+        if !told_before {
+            assert_eq!(script.suspend()[0].channel, Some(Channel::child(&earlier)));
+            script.machine.granted(granted(2_000, vec![end_of(&earlier)]));
+        }
+        assert_eq!(script.next(), Next::Deliver(op));
+        assert_eq!(script.machine.poll(op), OpPoll::Ready(Outcome::Child(ChildEnd::Complete(json("5")))));
+    }
+}
+
 #[test]
 fn a_child_is_created_with_the_record_that_says_so_and_ends_through_the_mailbox() {
-    let child = || {
-        Ask::Child(ChildSpec {
-            workflow: WorkflowName::new("c").unwrap(),
-            version: 1,
-            queue: QueueName::new("default").unwrap(),
-            input: json("{}"),
-            on_close: ParentClose::Terminate,
-        })
-    };
     let mut script = Script::begin();
     script.ask(Kind::Child, "c", child());
     let write = script.write();
@@ -115,12 +159,7 @@ fn a_child_is_created_with_the_record_that_says_so_and_ends_through_the_mailbox(
     let op = again.ask(Kind::Child, "c", child());
     let write = again.write();
     assert!(write.outgoing.is_empty(), "it is not created twice");
-    let end = NewMessage {
-        channel: Channel::child(id),
-        event_id: Arc::from("end"),
-        payload: ChildEnd::Complete(json("5")).encode(),
-    };
-    again.machine.granted(granted(2_000, vec![Message { seq: 1, at: at(1_500), message: end }]));
+    again.machine.granted(granted(2_000, vec![end_of(id)]));
     assert_eq!(again.next(), Next::Deliver(op));
     assert_eq!(again.machine.poll(op), OpPoll::Ready(Outcome::Child(ChildEnd::Complete(json("5")))));
 
