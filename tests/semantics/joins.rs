@@ -4,6 +4,7 @@ use support::prelude::*;
 
 on_every_store!(
     a_join_of_a_hundred_steps_gives_every_result_in_order,
+    a_step_takes_the_variables_of_its_closure_along_to_every_attempt,
     a_join_of_different_things_waits_for_all,
     a_try_join_stops_at_the_first_error_and_drops_the_rest,
     bodies_of_a_join_run_at_the_same_time,
@@ -30,6 +31,29 @@ async fn a_join_of_a_hundred_steps_gives_every_result_in_order(stage: Stage) -> 
     instance.send(Go { number: 1 }).await?;
     assert_eq!(instance.result().await?, 328_350);
     assert_eq!(stage.witness.count("square"), 100);
+    Ok(())
+}
+
+#[workflow]
+async fn each_twice(numbers: Vec<u64>, #[resource] witness: &Witness) -> workflow::Result<Vec<u64>> {
+    let (extra, text) = (10, String::from("flaky"));
+    let steps = numbers.into_iter().map(|number| {
+        let more = number + extra;
+        step!("flaky", key = number, retries = 1, witness.flaky(&format!("{text} {number}"), 1, more))
+    });
+    let groups = (0..2_u64).map(|number| {
+        group!("pair", key = number, { Ok(step!("in a pair", witness.ok(&format!("pair {number}"), number)).await?) })
+    });
+    let (mut all, pairs) = join!(try_join_all(steps), try_join_all(groups)).await;
+    all.iter_mut().for_each(|sums| sums.extend(pairs.iter().flatten()));
+    Ok(all?)
+}
+
+async fn a_step_takes_the_variables_of_its_closure_along_to_every_attempt(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<each_twice>().start().await?;
+    assert_eq!(each_twice::create(&engine, vec![1, 2]).await?.result().await?, [11, 12, 0, 1]);
+    let ran = ["flaky 1", "flaky 2", "pair 0", "pair 1"].map(|what| stage.witness.count(what));
+    assert_eq!(ran, [2, 2, 1, 1]);
     Ok(())
 }
 

@@ -55,6 +55,12 @@ pub fn part(options: TokenStream, item: TokenStream) -> TokenStream {
 /// is given the attempt and an idempotency key. It may run again, so it can neither move captured values out nor assign
 /// outer variables.
 ///
+/// A body borrows what it uses. A step that is made in a closure and leaves it takes copies of the closure's own
+/// variables along: `join_all(ids.into_iter().map(|id| step!("mail", key = id, mail(id, &text))))`. What is no `Copy`
+/// belongs into an async block: `|name| async move { step!("mail", key = name, mail(&name)).await }`. A step that is
+/// kept beyond the pass of a loop that made it says itself that it takes all it uses along, with a body that is
+/// `async move { .. }`.
+///
 /// Options: `key`, `retries`, `delay`, `backoff = constant|linear|exponential`, `max_delay`, `jitter`, `timeout`,
 /// `unless`.
 #[proc_macro]
@@ -65,7 +71,7 @@ pub fn step(tokens: TokenStream) -> TokenStream {
 /// A step made of durable operations: `group!("name", option = value, .., { block })`.
 ///
 /// Names inside of it are its own. Its block ends in `Ok(..)` and its result is recorded; it takes the options of a step
-/// but `unless`.
+/// but `unless`. What it borrows, and what it takes along of a closure, is as for a step.
 #[proc_macro]
 pub fn group(tokens: TokenStream) -> TokenStream {
     step::expand(Kind::Group, tokens.into()).into()

@@ -6,6 +6,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
 use syn::{Token, parenthesized, spanned::Spanned};
 
 /// The runtime crate, as generated code reaches it.
@@ -74,26 +75,35 @@ pub(crate) fn context() -> Ident {
     Ident::new("__wf_cx", Span::mixed_site())
 }
 
-/// What the attribute puts in front of the tokens of `step!`, `group!` and `race!`: `@(context)` or `@(context, root)`.
+/// What the attribute puts in front of the tokens of `step!`, `group!` and `race!`: `@(context)`, `@(context, root)`,
+/// and where variables are taken along `@(context; n, m)`.
 ///
 /// It tells a marked use from a stray one, and carries what a macro expanded later could not name by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Marker {
     pub(crate) runtime: Runtime,
     pub(crate) context: Ident,
+    /// The variables of a closure around it that the step or group takes along.
+    pub(crate) owned: Vec<Ident>,
 }
 
 impl Marker {
     pub(crate) fn new(runtime: &Runtime) -> Self {
-        Self { runtime: runtime.clone(), context: context() }
+        Self { runtime: runtime.clone(), context: context(), owned: Vec::new() }
+    }
+
+    /// The same for a step or group that takes variables along.
+    pub(crate) fn owning(self, owned: Vec<Ident>) -> Self {
+        Self { owned, ..self }
     }
 }
 
 impl ToTokens for Marker {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let root = self.runtime.root.iter();
-        let context = &self.context;
-        tokens.extend(quote!(@(#context #(, #root)*)));
+        let Self { context, owned, .. } = self;
+        let owned = (!owned.is_empty()).then(|| quote!(; #(#owned),*));
+        tokens.extend(quote!(@(#context #(, #root)* #owned)));
     }
 }
 
@@ -105,6 +115,9 @@ impl Parse for Marker {
         let context = content.parse()?;
         let comma: Option<Token![,]> = content.parse()?;
         let root = comma.map(|_| content.call(syn::Path::parse_mod_style)).transpose()?;
-        Ok(Self { runtime: Runtime::new(root), context })
+        let semicolon: Option<Token![;]> = content.parse()?;
+        let owned = semicolon.map(|_| Punctuated::<Ident, Token![,]>::parse_terminated(&content)).transpose()?;
+        let owned = owned.into_iter().flatten().collect();
+        Ok(Self { runtime: Runtime::new(root), context, owned })
     }
 }

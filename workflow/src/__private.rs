@@ -5,9 +5,9 @@ pub use crate::authoring::context::Ctx;
 pub use crate::authoring::durable::{Assumed, Block, Durable, Fallback, Probe, Recordable, durable};
 pub use crate::authoring::event::{Event, EventPayload};
 pub use crate::authoring::group::{Group, group};
-pub use crate::authoring::handover::{entered, scoped};
 pub use crate::authoring::join::{join, try_join};
 pub use crate::authoring::ordered::{AnyOrder, Ordered, Unordered};
+pub use crate::authoring::owned::{Kept, Owned, TakenAlong, holding, owned};
 pub use crate::authoring::part::{Part, part};
 pub use crate::authoring::race::{
     Race, Raced2, Raced3, Raced4, Raced5, Raced6, Raced7, Raced8, Raced9, Raced10, Raced11, Raced12, Raced13, Raced14,

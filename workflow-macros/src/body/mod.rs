@@ -4,6 +4,7 @@
 //! turns literals such as `30s` into durations, and reports what would otherwise be accepted and run wrongly. Bodies of
 //! steps and nested items are left as they are. `workflow` and `part` call [`walk`] and emit what it leaves.
 
+mod closures;
 mod denied;
 mod operations;
 mod order;
@@ -18,8 +19,8 @@ use crate::runtime::{Marker, Runtime, context};
 use quote::{quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprForLoop, ExprLit, ExprMacro,
-    ExprPath, Item, ItemUse, Lit, Local, Macro, Stmt, spanned::Spanned,
+    Arm, Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprForLoop, ExprIf, ExprLit,
+    ExprMacro, ExprPath, ExprWhile, Item, ItemUse, Lit, Local, Macro, PatIdent, Stmt, spanned::Spanned,
 };
 
 /// The attribute that says: this statement may do what is refused elsewhere.
@@ -36,6 +37,7 @@ pub(crate) fn walk(block: &mut Block, runtime: &Runtime, errors: &mut Errors) {
         allowed: false,
         order_is_forgotten: false,
         hands_over: false,
+        owned: closures::Owned::default(),
     };
     walker.visit_block_mut(block);
     bring_fallback(block, runtime);
@@ -65,6 +67,8 @@ struct Walker<'a> {
     order_is_forgotten: bool,
     /// Whether what was just walked names the context.
     hands_over: bool,
+    /// What a step that is made here takes along.
+    owned: closures::Owned,
 }
 
 impl Walker<'_> {
@@ -127,7 +131,7 @@ impl Walker<'_> {
 
     /// An async block is durable as long as what it awaits is.
     fn rewrite_async(&mut self, mut block: ExprAsync) -> Expr {
-        let named = self.noting_context(|walker| walker.visit_block_mut(&mut block.block));
+        let named = self.noting_context(|walker| walker.in_future(|walker| walker.visit_block_mut(&mut block.block)));
         let wrapper = self.runtime.private("Block", block.async_token.span());
         let async_block = Expr::Async(block);
         match &async_block {
@@ -146,7 +150,12 @@ impl Walker<'_> {
             let body = &closure.body;
             closure.body = Box::new(syn::parse_quote_spanned!(body.span()=> async move { #body }));
         }
-        let named = self.noting_context(|walker| walker.visit_expr_mut(&mut closure.body));
+        let named = self.noting_context(|walker| {
+            walker.in_closure(|walker| {
+                closure.inputs.iter_mut().for_each(|pattern| walker.visit_pat_mut(pattern));
+                walker.visit_expr_mut(&mut closure.body);
+            });
+        });
         let moves = closure.capture.is_some();
         let closure = Expr::Closure(closure);
         if moves && named { own_context(&closure) } else { closure }
@@ -190,7 +199,39 @@ impl VisitMut for Walker<'_> {
 
     fn visit_expr_for_loop_mut(&mut self, repeated: &mut ExprForLoop) {
         self.walk_head(&mut repeated.expr);
-        self.visit_block_mut(&mut repeated.body);
+        self.in_scope(|walker| {
+            walker.visit_pat_mut(&mut repeated.pat);
+            walker.visit_block_mut(&mut repeated.body);
+        });
+    }
+
+    fn visit_expr_if_mut(&mut self, expr: &mut ExprIf) {
+        self.in_scope(|walker| visit_mut::visit_expr_if_mut(walker, expr));
+    }
+
+    fn visit_expr_while_mut(&mut self, expr: &mut ExprWhile) {
+        self.in_scope(|walker| visit_mut::visit_expr_while_mut(walker, expr));
+    }
+
+    fn visit_arm_mut(&mut self, arm: &mut Arm) {
+        self.in_scope(|walker| visit_mut::visit_arm_mut(walker, arm));
+    }
+
+    fn visit_block_mut(&mut self, block: &mut Block) {
+        self.in_scope(|walker| visit_mut::visit_block_mut(walker, block));
+    }
+
+    /// What a `let` binds is in scope after its value.
+    fn visit_local_mut(&mut self, local: &mut Local) {
+        if let Some(init) = &mut local.init {
+            self.visit_local_init_mut(init);
+        }
+        self.visit_pat_mut(&mut local.pat);
+    }
+
+    fn visit_pat_ident_mut(&mut self, pattern: &mut PatIdent) {
+        self.owned.bind(pattern);
+        visit_mut::visit_pat_ident_mut(self, pattern);
     }
 
     fn visit_expr_path_mut(&mut self, path: &mut ExprPath) {

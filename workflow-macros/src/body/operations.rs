@@ -85,6 +85,7 @@ impl Walker<'_> {
         if call.is_named {
             self.scopes.declare(kind, &call.name, self.errors);
         }
+        let marker = self.marker().owning(self.owned.used_in(&call.body));
         for setting in &mut call.options {
             self.visit_expr_mut(&mut setting.value);
         }
@@ -92,7 +93,6 @@ impl Walker<'_> {
             Kind::Group => self.walk_group(&mut call),
             _ => step::check_body(&mut call, self.errors),
         }
-        let marker = self.marker();
         mac.tokens = quote!(#marker #call);
     }
 
@@ -100,11 +100,11 @@ impl Walker<'_> {
         step::check_assignments(call.kind, &mut call.body, self.errors);
         let before = self.hands_over;
         self.scopes.enter();
-        match &mut call.body {
-            Expr::Block(body) => self.visit_block_mut(&mut body.block),
-            Expr::Async(body) => self.visit_block_mut(&mut body.block),
+        self.in_future(|walker| match &mut call.body {
+            Expr::Block(body) => walker.visit_block_mut(&mut body.block),
+            Expr::Async(body) => walker.visit_block_mut(&mut body.block),
             _ => unreachable!("a group's body was checked to be a block"),
-        }
+        });
         self.scopes.leave();
         // The body names its own scope's context, not the one outside.
         self.hands_over = before;

@@ -49,13 +49,17 @@ fn option(Setting { key, value }: &Setting, marker: &Marker) -> TokenStream {
 fn step_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
     match body {
         Expr::Closure(closure) => contextual(closure, marker, span),
+        // What moves into the future moves into the closure first; only references and copies can do so repeatedly.
+        Expr::Async(ExprAsync { capture: Some(_), .. }) => quote_spanned!(span=> move |_| #body),
+        _ if !marker.owned.is_empty() => {
+            let (future, place) = future_of(body, marker);
+            Entering { kind: "StepContext", pattern: quote!(_), moves: None, future, span, place }.tokens(marker)
+        }
         Expr::Block(block) if is_plain(body) => {
             let future = boxed_errors(&block.block, marker);
             let future = quote_spanned!(whole(&block.block)=> async { #future });
             quote_spanned!(span=> |_| #future)
         }
-        // What moves into the future moves into the closure first; only references and copies can do so repeatedly.
-        Expr::Async(ExprAsync { capture: Some(_), .. }) => quote_spanned!(span=> move |_| #body),
         // What the future borrows from a temporary would be gone when the closure returns; in a block it lives as long.
         _ if temporaries::may_be_borrowed(body) => {
             let future = quote_spanned! {body.span()=>
@@ -74,16 +78,21 @@ fn contextual(closure: &ExprClosure, marker: &Marker, span: Span) -> TokenStream
         Expr::Async(ExprAsync { capture: Some(capture), .. }) => Some(*capture),
         _ => closure.capture,
     };
-    let (future, place) = match body {
-        Expr::Block(block) if is_plain(body) => (boxed_errors(&block.block, marker), whole(&block.block)),
-        _ => (quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await), body.span()),
-    };
+    let (future, place) = future_of(body, marker);
     let pattern = match closure.inputs.first() {
         Some(Pat::Type(typed)) => (*typed.pat).clone(),
         Some(pattern) => pattern.clone(),
         None => Pat::Wild(syn::PatWild { attrs: Vec::new(), underscore_token: <Token![_]>::default() }),
     };
     Entering { kind: "StepContext", pattern: quote!(#pattern), moves, future, span, place }.tokens(marker)
+}
+
+/// What a body does inside of an async block, and the place of it.
+fn future_of(body: &Expr, marker: &Marker) -> (TokenStream, Span) {
+    match body {
+        Expr::Block(block) if is_plain(body) => (boxed_errors(&block.block, marker), whole(&block.block)),
+        _ => (quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await), body.span()),
+    }
 }
 
 /// A group's body: the scope's context takes the place of the function's.
@@ -98,10 +107,10 @@ fn group_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
     Entering { kind: "Ctx", pattern, moves, future, span, place: whole(block) }.tokens(marker)
 }
 
-/// A closure that hands its argument to its future without the future borrowing from the closure.
+/// A closure whose future takes the argument along, and borrows everything else.
 ///
 /// `|cx| async { .. cx .. }` would borrow a local of the closure, `async move` would move every captured variable, and an
-/// async closure names no variable when it refuses one.
+/// async closure names no variable when it refuses one. A value that is moved out of itself is captured by value.
 struct Entering {
     /// The argument's type.
     kind: &'static str,
@@ -118,16 +127,32 @@ impl Entering {
     fn tokens(&self, marker: &Marker) -> TokenStream {
         let Self { kind, pattern, moves, future, span, place } = self;
         let kind = marker.runtime.private(kind, Span::mixed_site());
-        let scoped = marker.runtime.private("scoped", *span);
-        let entered = marker.runtime.private("entered", Span::mixed_site());
         let handed = Ident::new("handed", Span::mixed_site());
         let future = quote_spanned! {*place=>
-            async #moves {
-                let #pattern: #kind = #entered();
+            let #pattern = ::core::convert::identity::<#kind>(#handed);
+            #future
+        };
+        let owned = &marker.owned;
+        if owned.is_empty() || moves.is_some() {
+            let future = quote_spanned!(*place=> async #moves { #future });
+            return quote_spanned!(*span=> #moves |#handed: #kind| #future);
+        }
+        let site = Span::mixed_site();
+        let (holding, kept_type) = (marker.runtime.private("holding", *span), marker.runtime.private("Kept", site));
+        let kept = Ident::new("kept", site);
+        let checked = owned.iter().map(|name| {
+            let owned = marker.runtime.private("owned", name.span());
+            quote_spanned!(name.span()=> #owned(#name))
+        });
+        let future = quote_spanned! {*place=>
+            async {
+                // A body that has a variable of this name itself needs none.
+                #[allow(unused_variables)]
+                let (#(#kept_type { value: #owned, .. },)*) = ::core::convert::identity(#kept);
                 #future
             }
         };
-        quote_spanned!(*span=> #moves |#handed: #kind| #scoped(#handed, #future))
+        quote_spanned!(*span=> #holding((#(#checked,)*), |#handed: #kind, #kept| #future))
     }
 }
 

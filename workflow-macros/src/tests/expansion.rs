@@ -276,18 +276,16 @@ fn a_block_has_boxed_errors() {
     check_expr(
         &step::expand(Kind::Step, tokens),
         &expect![[r#"
-        const _: () = {
-            flow::__private::step(
-                "pay",
-                flow::__private::Location::new(
-                    ::core::file!(),
-                    ::core::line!(),
-                    ::core::column!(),
-                ),
-                |handed: flow::__private::StepContext| flow::__private::scoped(
-                    handed,
-                    async {
-                        let cx: flow::__private::StepContext = flow::__private::entered();
+            const _: () = {
+                flow::__private::step(
+                    "pay",
+                    flow::__private::Location::new(
+                        ::core::file!(),
+                        ::core::line!(),
+                        ::core::column!(),
+                    ),
+                    |handed: flow::__private::StepContext| async {
+                        let cx = ::core::convert::identity::<flow::__private::StepContext>(handed);
                         if let ::core::option::Option::Some(result) = ::core::option::Option::None::<
                             ::core::result::Result<_, flow::__private::BlockError>,
                         > {
@@ -299,8 +297,42 @@ fn a_block_has_boxed_errors() {
                         };
                         #[allow(unreachable_code)] result
                     },
-                ),
-            )
+                )
+            };
+        "#]],
+    );
+}
+
+#[test]
+fn a_step_made_in_a_closure_takes_its_variables_along() {
+    let tokens = quote!(@(__wf_cx; id, sku) "reserve", key = id, shop.reserve(id, &sku));
+    check_expr(
+        &step::expand(Kind::Step, tokens),
+        &expect![[r#"
+        const _: () = {
+            ::workflow::__private::step(
+                    "reserve",
+                    ::workflow::__private::Location::new(
+                        ::core::file!(),
+                        ::core::line!(),
+                        ::core::column!(),
+                    ),
+                    ::workflow::__private::holding(
+                        (::workflow::__private::owned(id), ::workflow::__private::owned(sku)),
+                        |handed: ::workflow::__private::StepContext, kept| async {
+                            #[allow(unused_variables)]
+                            let (
+                                ::workflow::__private::Kept { value: id, .. },
+                                ::workflow::__private::Kept { value: sku, .. },
+                            ) = ::core::convert::identity(kept);
+                            let _ = ::core::convert::identity::<
+                                ::workflow::__private::StepContext,
+                            >(handed);
+                            ::core::future::IntoFuture::into_future(shop.reserve(id, &sku)).await
+                        },
+                    ),
+                )
+                .key(&id)
         };
     "#]],
     );
@@ -312,18 +344,18 @@ fn a_group_has_a_context_of_its_own() {
     check_expr(
         &step::expand(Kind::Group, tokens),
         &expect![[r#"
-        const _: () = {
-            ::workflow::__private::group(
-                    "pay",
-                    ::workflow::__private::Location::new(
-                        ::core::file!(),
-                        ::core::line!(),
-                        ::core::column!(),
-                    ),
-                    |handed: ::workflow::__private::Ctx| ::workflow::__private::scoped(
-                        handed,
-                        async {
-                            let __wf_cx: ::workflow::__private::Ctx = ::workflow::__private::entered();
+            const _: () = {
+                ::workflow::__private::group(
+                        "pay",
+                        ::workflow::__private::Location::new(
+                            ::core::file!(),
+                            ::core::line!(),
+                            ::core::column!(),
+                        ),
+                        |handed: ::workflow::__private::Ctx| async {
+                            let __wf_cx = ::core::convert::identity::<
+                                ::workflow::__private::Ctx,
+                            >(handed);
                             if let ::core::option::Option::Some(result) = ::core::option::Option::None::<
                                 ::core::result::Result<_, ::workflow::__private::BlockError>,
                             > {
@@ -338,11 +370,10 @@ fn a_group_has_a_context_of_its_own() {
                             };
                             #[allow(unreachable_code)] result
                         },
-                    ),
-                )
-                .timeout(::core::time::Duration::from_millis(60000u64))
-        };
-    "#]],
+                    )
+                    .timeout(::core::time::Duration::from_millis(60000u64))
+            };
+        "#]],
     );
 }
 

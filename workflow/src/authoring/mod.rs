@@ -11,7 +11,7 @@
 //! - [`part`], [`join`], [`race`], [`timeout`], [`branches`]: structure without records of its own;
 //! - [`ordered`]: iteration whose order differs from run to run, refused by type;
 //! - [`facts`], [`random`]: deterministic facts and randomness;
-//! - [`event`]: what can be sent and waited for; [`handover`]: how a body gets its context;
+//! - [`event`]: what can be sent and waited for; [`owned`]: what a step made in a closure takes along;
 //! - [`run`], [`signals`], [`task`]: the run as its driver sees it.
 
 pub(crate) mod attempt;
@@ -22,11 +22,11 @@ pub(crate) mod durable;
 pub(crate) mod event;
 pub(crate) mod facts;
 pub(crate) mod group;
-pub(crate) mod handover;
 pub(crate) mod join;
 pub(crate) mod operation;
 pub(crate) mod options;
 pub(crate) mod ordered;
+pub(crate) mod owned;
 pub(crate) mod part;
 pub(crate) mod race;
 pub(crate) mod random;

@@ -100,12 +100,10 @@ macro_rules! group {
         $crate::__private::group(
             $name,
             $crate::__private::Location::new(file!(), line!(), column!()),
-            |$cx: $crate::__private::Ctx| {
-                $crate::__private::scoped($cx, async {
-                    let $cx: $crate::__private::Ctx = $crate::__private::entered();
-                    let result: Result<_, $crate::error::BlockError> = async { $block }.await;
-                    result
-                })
+            |$cx: $crate::__private::Ctx| async {
+                let $cx = std::convert::identity::<$crate::__private::Ctx>($cx);
+                let result: Result<_, $crate::error::BlockError> = async { $block }.await;
+                result
             },
         )
     };

@@ -1,0 +1,115 @@
+//! Which variables a step takes along: those of the closure it is made in.
+//!
+//! `items.iter().map(|n| step!("x", key = n, f(n)))` gives the step away, so it cannot borrow `n`; what it needs of the
+//! closure's own variables is copied into it. It borrows all others, and in an async block or a group it may borrow even
+//! the closure's, as it ends before they do.
+
+use super::Walker;
+use proc_macro2::{TokenStream, TokenTree};
+use syn::visit::Visit;
+use syn::{Expr, ExprPath, Ident, Item, Lit, Macro, PatIdent};
+
+/// The variables in scope that belong to a closure which is not async, itself not inside of something that is.
+#[derive(Debug, Default)]
+pub(super) struct Owned {
+    inside: bool,
+    names: Vec<Ident>,
+}
+
+impl Owned {
+    /// A pattern binds this name.
+    pub(super) fn bind(&mut self, pattern: &PatIdent) {
+        // A name in capitals is a constant.
+        let is_variable = pattern.ident.to_string().starts_with(|c: char| c.is_lowercase() || c == '_');
+        if self.inside && is_variable {
+            self.names.push(pattern.ident.clone());
+        }
+    }
+
+    /// Those that this body uses.
+    pub(super) fn used_in(&self, body: &Expr) -> Vec<Ident> {
+        let mut uses = Uses { names: &self.names, found: Vec::new() };
+        if !self.names.is_empty() {
+            uses.visit_expr(body);
+        }
+        uses.found
+    }
+}
+
+impl Walker<'_> {
+    /// Walks a scope: what is bound in it is not in scope after it.
+    pub(super) fn in_scope<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.owned.names.len();
+        let result = walk(self);
+        self.owned.names.truncate(before);
+        result
+    }
+
+    /// Walks a closure that is not async.
+    pub(super) fn in_closure(&mut self, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.owned.inside, true);
+        self.in_scope(walk);
+        self.owned.inside = before;
+    }
+
+    /// Walks what owns the variables around it, or outlived by them.
+    pub(super) fn in_future(&mut self, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::take(&mut self.owned);
+        walk(self);
+        self.owned = before;
+    }
+}
+
+/// Finds the uses of some names.
+struct Uses<'a> {
+    names: &'a [Ident],
+    found: Vec<Ident>,
+}
+
+impl Uses<'_> {
+    fn note(&mut self, ident: &Ident) {
+        if self.names.contains(ident) && !self.found.contains(ident) {
+            self.found.push(ident.clone());
+        }
+    }
+
+    /// In tokens a name after a dot is a field or method; a text may be a format that captures names.
+    fn note_tokens(&mut self, tokens: TokenStream) {
+        let mut after_dot = false;
+        for tree in tokens {
+            let dots = after_dot;
+            after_dot = matches!(&tree, TokenTree::Punct(punct) if punct.as_char() == '.' && !dots);
+            match tree {
+                TokenTree::Ident(ident) if !dots => self.note(&ident),
+                TokenTree::Group(group) => self.note_tokens(group.stream()),
+                TokenTree::Literal(literal) => self.note_captured(literal),
+                _ => {}
+            }
+        }
+    }
+
+    fn note_captured(&mut self, literal: proc_macro2::Literal) {
+        let span = literal.span();
+        let Lit::Str(text) = Lit::new(literal) else { return };
+        for part in text.value().split('{').skip(1) {
+            let name = part.split(['}', ':']).next().unwrap_or_default();
+            if let Some(known) = self.names.iter().find(|known| *known == name).cloned() {
+                self.note(&Ident::new(&known.to_string(), span));
+            }
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Uses<'_> {
+    fn visit_expr_path(&mut self, path: &'ast ExprPath) {
+        if let Some(ident) = path.path.get_ident() {
+            self.note(ident);
+        }
+    }
+
+    fn visit_macro(&mut self, mac: &'ast Macro) {
+        self.note_tokens(mac.tokens.clone());
+    }
+
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
