@@ -2,7 +2,13 @@
 //! joined by those of newer formats.
 //!
 //! Each line of a file is one record: its bytes in hexadecimal, a tab, and what it means. To add a file for a new
-//! format, run with `BLESS=1`, which writes `records/v<format>.journal` only where no such file exists.
+//! format, run with `BLESS=1`, which writes `records/v<format>.journal` only where no such file exists. `replay` does the same
+//! for whole orders.
+
+mod hex;
+mod journal;
+mod order;
+mod replay;
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,6 +20,8 @@ use workflow::words::failure::{FailureData, FailureKind};
 use workflow::words::id::InstanceId;
 use workflow::words::payload::Payload;
 use workflow::words::time::Timestamp;
+
+use crate::hex::{hex, unhex};
 
 const FORMAT: &str = "v1";
 
@@ -80,14 +88,6 @@ fn every_kind() -> Vec<Record> {
     ];
     let at = |index: usize| Timestamp::from_millis(1_700_000_000_000 + i64::try_from(index).expect("few"));
     entries.into_iter().enumerate().map(|(index, (path, entry))| Record { time: at(index), path, entry }).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal")).collect()
 }
 
 /// What a record means, payloads included (which `Debug` keeps to itself).
