@@ -196,3 +196,11 @@ async fn a_parent_created_anew_has_a_child_of_its_own(stage: Stage) -> TestResul
     assert_eq!(stage.witness.count("double"), 2);
     Ok(())
 }
+
+/// So that a divergence at a child names the user's line.
+#[test]
+fn a_child_stands_where_it_is_called_for() {
+    let (child, line) = (refuses(7), line!());
+    let shown = format!("{child:?}");
+    assert!(shown.contains(file!()) && shown.contains(&format!("line: {line},")), "{shown}");
+}

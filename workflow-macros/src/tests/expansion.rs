@@ -35,6 +35,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
             clippy::needless_pass_by_value,
             clippy::too_many_arguments
         )]
+        #[track_caller]
         pub fn greet(
             name: String,
             times: u32,

@@ -41,9 +41,11 @@ fn function(model: &Model) -> TokenStream {
     let parameters = model.parameters.iter().map(declared);
     let names = model.inputs().filter_map(Parameter::name);
     let (child, start) = (model.runtime.private("Child", span), model.runtime.private("child", span));
+    // What is said of a child names the line that calls for it.
     quote_spanned! {span=>
         #(#attributes)*
         #[allow(dead_code, unused_variables, clippy::needless_pass_by_value, clippy::too_many_arguments)]
+        #[track_caller]
         #visibility fn #ident(#(#parameters),*) -> #child<#ident> {
             #start::<#ident>(#ident::__encode(#(&#names),*))
         }
