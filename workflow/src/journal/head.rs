@@ -101,7 +101,8 @@ pub struct Head {
     pub suspect: Suspect,
     /// The newest owner's write and its answer (without messages), for a repeat.
     pub last_write: Option<(RequestId, OwnReply)>,
-    /// The newest controls and their answers, for repeats: at most [`CONTROLS_REMEMBERED`], oldest first.
+    /// The newest controls and their answers, for repeats: at most [`CONTROLS_REMEMBERED`](crate::words::limits::CONTROLS_REMEMBERED), oldest
+    /// first.
     pub last_controls: Vec<(RequestId, ControlReply)>,
     /// Children of this run that are to be terminated when it ends. A child leaves the list when its end arrives.
     pub children: Vec<crate::words::id::InstanceId>,
@@ -190,9 +191,6 @@ pub enum Suspect {
         crashes: u8,
     },
 }
-
-/// How many controls of an instance are remembered for repeats.
-pub const CONTROLS_REMEMBERED: usize = 4;
 
 impl Head {
     /// The session this instance is tied to: that holds it, that it was woken for, or that has it in memory while it

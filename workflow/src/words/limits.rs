@@ -30,6 +30,13 @@ pub const RETRIES_MAX: u32 = 10_000;
 pub const DURATION_MS_MAX: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
 /// Crashes of the one instance a worker was trying alone, after which it is quarantined.
 pub const CRASHES_MAX: u8 = 3;
+/// Most instances one claim puts on shelves: a bound on its time, whatever stands at the head of the queue.
+pub const SHELVED_MAX: usize = 1_000;
+/// How many controls of an instance are remembered for repeats, the newest ones.
+pub const CONTROLS_REMEMBERED: usize = 4;
+/// A finished child is kept at least this long, in milliseconds: ten minutes. A late duplicate of the command that
+/// created it must find it, or it would be created once more.
+pub const CHILD_KEPT_MIN_MS: i64 = 10 * 60 * 1000;
 /// How deep groups and parts may nest (recursion included).
 pub const DEPTH_MAX: usize = 100;
 /// Most characters of an error message that is recorded; the rest is cut.

@@ -1,17 +1,14 @@
 //! [`Command::Claim`](crate::journal::command::Command::Claim), for one candidate at a time.
 //!
 //! A store goes through the candidates in order until it has given `limit` instances, or has shelved
-//! [`SHELVED_MAX`]. It remembers what it gave in the session ([`super::session::Session::claimed`]), so that the repeat
-//! of a claim gives the same.
+//! [`SHELVED_MAX`](crate::words::limits::SHELVED_MAX). It remembers what it gave in the session
+//! ([`super::session::Session::claimed`]), so that the repeat of a claim gives the same.
 
 use super::{Effects, Transition};
 use crate::journal::command::{Claim, Claimed, Granted};
 use crate::journal::head::{Head, Place, Suspect};
 use crate::words::id::InstanceId;
 use crate::words::time::Timestamp;
-
-/// Most instances one claim puts on shelves: a bound on its time, whatever stands at the head of the queue.
-pub const SHELVED_MAX: usize = 1_000;
 
 /// What became of a candidate.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,8 +4,9 @@ use super::ending::{close_children, end, expiry};
 use super::moves::{score, take_waits, to_paused, to_ready};
 use super::{Archive, Effects, Hint, Transition};
 use crate::journal::command::{Action, Control, ControlReply, PauseReason};
-use crate::journal::head::{CONTROLS_REMEMBERED, End, Head, Place, Suspect};
+use crate::journal::head::{End, Head, Place, Suspect};
 use crate::words::id::InstanceId;
+use crate::words::limits::CONTROLS_REMEMBERED;
 use crate::words::time::Timestamp;
 
 /// Does what an operator or a closing parent wants, or says why not.

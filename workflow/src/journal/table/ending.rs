@@ -5,11 +5,8 @@ use crate::journal::command::{Outgoing, ParentClose};
 use crate::journal::head::{End, Head, Place, Suspect};
 use crate::journal::message::{Channel, ChildEnd, NewMessage};
 use crate::words::id::InstanceId;
+use crate::words::limits::CHILD_KEPT_MIN_MS;
 use crate::words::time::Timestamp;
-
-/// A finished child is kept at least this long: ten minutes. A late duplicate of the command that created it must find
-/// it, or it would be created once more.
-const CHILD_KEPT_MIN_MS: i64 = 10 * 60 * 1000;
 
 /// Ends the run of `head`.
 pub(super) fn end(head: &mut Head, id: &InstanceId, end: End, now: Timestamp, effects: &mut Effects) {

@@ -6,10 +6,11 @@ use super::Data;
 use crate::journal::command::{Claim, ClaimReply, Claimed};
 use crate::journal::head::{Head, Place};
 use crate::journal::table::Transition;
-use crate::journal::table::claim::{SHELVED_MAX, Taken, again, noticed, take};
+use crate::journal::table::claim::{Taken, again, noticed, take};
 use crate::journal::table::session::{ClaimMemory, Earlier};
 use crate::store::Hint;
 use crate::words::id::{InstanceId, QueueName, SessionId};
+use crate::words::limits::SHELVED_MAX;
 use crate::words::time::Timestamp;
 
 impl Data {

@@ -7,9 +7,10 @@ use super::super::spot::{self, NOTICED, Placement};
 use super::super::tables::{Shelf, Stored};
 use super::{Batch, with_messages};
 use crate::journal::command::{Claim, ClaimReply, Claimed};
-use crate::journal::table::claim::{SHELVED_MAX, Taken, again, noticed, take};
+use crate::journal::table::claim::{Taken, again, noticed, take};
 use crate::journal::table::session::{ClaimMemory, Earlier, Session};
 use crate::words::id::InstanceId;
+use crate::words::limits::SHELVED_MAX;
 
 /// Most candidates read at a time.
 const PAGE: usize = 256;
