@@ -1,4 +1,6 @@
-//! The attempts of a step: the non-generic loop that starts, polls and drops its body as the state machine says.
+//! The attempts of a step or group: the loop that starts, polls and drops its body as the state machine says.
+//!
+//! It is not generic over the user's types: the compiler makes it once for steps and once for groups.
 
 use std::any::Any;
 use std::future::Future;
@@ -9,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::durable::BoxFuture;
 use super::operation::Operation;
-use super::run::{Answer, Attempt, Run};
+use super::run::{Answer, Attempt};
 use super::signals::{BodyWake, Signals};
 use super::step::StepContext;
 use crate::journal::machine::{OpId, OpPoll};
@@ -20,66 +22,50 @@ use crate::words::payload::Payload;
 /// How one attempt ended: what is recorded.
 pub(super) type Ended = Result<Payload, FailureData>;
 
-/// Something that can make the body of an attempt.
-pub(super) trait Start<'a>: Send {
-    fn start(&self, cx: StepContext) -> BoxFuture<'a, Ended>;
+/// What is done in each attempt.
+pub(super) trait Work: Send + Unpin {
+    /// One attempt in progress.
+    type Body: Send + Unpin;
+
+    /// Begins an attempt.
+    fn begin(&self, operation: &Operation, op: OpId, attempt: u32) -> Self::Body;
+
+    /// Polls an attempt.
+    fn poll(body: &mut Self::Body, operation: &Operation, task: &mut Context<'_>) -> Poll<Ended>;
 }
 
-/// A step in progress.
-pub(super) struct Attempts<'a> {
+/// A step or group in progress.
+pub(super) struct Attempts<W: Work> {
     pub(super) operation: Operation,
-    start: Box<dyn Start<'a> + 'a>,
-    body: Option<Body<'a>>,
+    work: W,
+    body: Option<W::Body>,
     /// The latest attempt that was started here.
     started: u32,
 }
 
-impl<'a> Attempts<'a> {
-    pub(super) fn new(operation: Operation, start: Box<dyn Start<'a> + 'a>) -> Self {
-        Self { operation, start, body: None, started: 0 }
+impl<W: Work> Attempts<W> {
+    pub(super) fn new(operation: Operation, work: W) -> Self {
+        Self { operation, work, body: None, started: 0 }
     }
 
-    /// Brings the body in line with the attempt that is to run now, and polls it if it was woken.
-    fn run_attempt(&mut self, attempt: u32) {
+    /// Brings the body in line with the attempt that is to run now, and polls it.
+    fn run_attempt(&mut self, attempt: u32, task: &mut Context<'_>) {
         let Some(op) = self.operation.id() else { return };
         if attempt > self.started {
             self.started = attempt;
+            // The earlier body goes first: the operations of a block must be dropped before the new one asks for the same.
             self.body = None;
-            self.body = Some(self.begin(op, attempt));
+            self.body = Some(self.work.begin(&self.operation, op, attempt));
         }
         let Some(body) = &mut self.body else { return };
-        if let Poll::Ready(ended) = body.poll() {
-            let attempt = body.attempt;
+        if let Poll::Ready(ended) = W::poll(body, &self.operation, task) {
             self.body = None;
-            self.operation.cx.run().body_ended(op, attempt, ended);
+            self.operation.cx.run().machine(|machine| machine.body_ended(op, attempt, ended));
         }
-    }
-
-    fn begin(&self, op: OpId, attempt: u32) -> Body<'a> {
-        let run = self.operation.cx.run();
-        let label = &self.operation.label;
-        let answer = run.stand_in.as_ref().and_then(|other| {
-            let path = run.machine(|machine| machine.path(op).clone());
-            let (instance, key) = (&run.info.id, label.key.as_deref());
-            other.body(&Attempt { instance, name: label.name, key, path: &path, number: attempt })
-        });
-        let (future, counts) = match answer {
-            Some(Answer::End(ended)) => (ready(ended), true),
-            Some(Answer::Never) => (never(), false),
-            None => (self.own_body(run, op, attempt), true),
-        };
-        Body::new(run.signals.clone(), op, attempt, future, counts)
-    }
-
-    fn own_body(&self, run: &Arc<Run>, op: OpId, attempt: u32) -> BoxFuture<'a, Ended> {
-        let label = self.operation.label.clone();
-        let cx = StepContext::new(run.clone(), op, label, attempt);
-        // Making the future runs the user's expression, which may panic as the future itself may.
-        catch_unwind(AssertUnwindSafe(|| self.start.start(cx))).unwrap_or_else(|panic| ready(Err(panicked(&*panic))))
     }
 }
 
-impl Future for Attempts<'_> {
+impl<W: Work> Future for Attempts<W> {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Outcome> {
@@ -89,16 +75,61 @@ impl Future for Attempts<'_> {
                 this.body = None;
                 return Poll::Ready(outcome);
             }
-            OpPoll::Pending { attempt: Some(attempt) } => this.run_attempt(attempt),
+            OpPoll::Pending { attempt: Some(attempt) } => this.run_attempt(attempt, task),
             OpPoll::Pending { attempt: None } => this.body = None,
         }
         Poll::Pending
     }
 }
 
-/// The body of one attempt, with the waker it is polled with.
-struct Body<'a> {
-    attempt: u32,
+/// Something that can make the body of a step's attempt.
+pub(super) trait Start<'a>: Send {
+    fn start(&self, cx: StepContext) -> BoxFuture<'a, Ended>;
+}
+
+/// A step's work: bodies with wakers of their own, whose panics are failures.
+pub(super) struct Bodies<'a>(pub(super) Box<dyn Start<'a> + 'a>);
+
+impl<'a> Work for Bodies<'a> {
+    type Body = Body<'a>;
+
+    fn begin(&self, operation: &Operation, op: OpId, attempt: u32) -> Body<'a> {
+        let run = operation.cx.run();
+        let label = &operation.label;
+        let answer = run.stand_in.as_ref().and_then(|other| {
+            let path = run.machine(|machine| machine.path(op).clone());
+            let (instance, key) = (&run.info.id, label.key.as_deref());
+            other.body(&Attempt { instance, name: label.name, key, path: &path, number: attempt })
+        });
+        let (future, counts) = match answer {
+            Some(Answer::End(ended)) => (ready(ended), true),
+            Some(Answer::Never) => (never(), false),
+            None => (self.own_body(operation, op, attempt), true),
+        };
+        Body::new(run.signals.clone(), op, future, counts)
+    }
+
+    /// Polls it if it was woken: its waker is its own.
+    fn poll(body: &mut Body<'a>, operation: &Operation, _task: &mut Context<'_>) -> Poll<Ended> {
+        let poll = body.poll();
+        if poll.is_ready() {
+            // It may have held the thread for long: what was due while it ran comes first.
+            operation.cx.run().tick();
+        }
+        poll
+    }
+}
+
+impl<'a> Bodies<'a> {
+    fn own_body(&self, operation: &Operation, op: OpId, attempt: u32) -> BoxFuture<'a, Ended> {
+        let cx = StepContext::new(operation.cx.run().clone(), op, operation.label.clone(), attempt);
+        // Making the future runs the user's expression, which may panic as the future itself may.
+        catch_unwind(AssertUnwindSafe(|| self.0.start(cx))).unwrap_or_else(|panic| ready(Err(panicked(&*panic))))
+    }
+}
+
+/// The body of one attempt of a step, with the waker it is polled with.
+pub(super) struct Body<'a> {
     future: Option<BoxFuture<'a, Ended>>,
     wake: Arc<BodyWake>,
     waker: Waker,
@@ -108,13 +139,13 @@ struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn new(signals: Arc<Signals>, op: OpId, attempt: u32, future: BoxFuture<'a, Ended>, counts: bool) -> Self {
+    fn new(signals: Arc<Signals>, op: OpId, future: BoxFuture<'a, Ended>, counts: bool) -> Self {
         let wake = BodyWake::new(signals.clone(), op);
         let waker = Waker::from(wake.clone());
         if counts {
             signals.body_began();
         }
-        Self { attempt, future: Some(future), wake, waker, signals, counts }
+        Self { future: Some(future), wake, waker, signals, counts }
     }
 
     fn poll(&mut self) -> Poll<Ended> {

@@ -2,19 +2,17 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::attempt::Ended;
+use super::attempt::{Attempts, Ended, Work};
 use super::context::Ctx;
 use super::durable::{BoxFuture, Durable, Recordable};
-use super::operation::{Operation, misfit, unreadable};
+use super::operation::{Operation, result};
 use super::options::{Options, option_methods};
 use super::step::{Decode, record};
 use crate::error::{BlockError, StepError};
-use crate::journal::machine::{Ask, OpPoll};
+use crate::journal::machine::{Ask, OpId};
 use crate::journal::path::Kind;
-use crate::journal::record::Outcome;
 use crate::words::location::Location;
 use crate::words::payload::Payload;
 
@@ -23,6 +21,8 @@ use crate::words::payload::Payload;
 /// # Durability
 /// Each operation within is durable by itself. When the group has ended, its own result is recorded, and a replay takes
 /// that without entering it. When it fails and is tried again, what succeeded within is not repeated.
+///
+/// A failure within that rules out further attempts rules out those of the group: see [`Fatal`](crate::error::Fatal).
 #[must_use = "a group does nothing until it is awaited, joined or raced"]
 pub struct Group<'a, T> {
     options: Options,
@@ -61,66 +61,29 @@ impl<T: Send> Durable for Group<'_, T> {
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
         let Self { options: Options { label, policy, timeout }, block, decode } = self;
-        let operation = Operation::new(cx, label, Ask::Group { policy, timeout });
-        let mut attempts = Blocks { operation, make: block, block: None, started: 0 };
+        let mut attempts = Attempts::new(Operation::new(cx, label, Ask::Group { policy, timeout }), Blocks(block));
         async move {
             let outcome = (&mut attempts).await;
-            let Operation { cx, label, .. } = &attempts.operation;
-            match outcome {
-                Outcome::Value(payload) => match decode(&payload) {
-                    Ok(value) => Ok(value),
-                    Err(reason) => unreadable(cx, label, &reason).await,
-                },
-                Outcome::Failed(failure) => Err(StepError::new(true, label.name, label.key.as_deref(), failure)),
-                _ => misfit(cx, label).await,
-            }
+            result(&attempts.operation, outcome, decode).await
         }
     }
 }
 
-/// A group in progress. Its block is workflow code: it is polled with the task's own waker, and its panics are not
+/// A group's work. Its blocks are workflow code: they are polled with the task's own waker, and their panics are not
 /// caught here.
-struct Blocks<'a> {
-    operation: Operation,
-    make: Block<'a>,
-    block: Option<BoxFuture<'a, Ended>>,
-    /// The latest attempt that was started here.
-    started: u32,
-}
+struct Blocks<'a>(Block<'a>);
 
-impl Blocks<'_> {
-    fn run_attempt(&mut self, attempt: u32, task: &mut Context<'_>) {
-        let Some(op) = self.operation.id() else { return };
-        let cx = &self.operation.cx;
-        if attempt > self.started {
-            self.started = attempt;
-            // The earlier block goes first: its operations must be dropped before the new one asks for the same.
-            self.block = None;
-            let scope = cx.run().machine(|machine| machine.group_scope(op));
-            self.block = Some((self.make)(cx.within(scope)));
-        }
-        let Some(block) = &mut self.block else { return };
-        if let Poll::Ready(ended) = block.as_mut().poll(task) {
-            self.block = None;
-            cx.run().machine(|machine| machine.body_ended(op, attempt, ended));
-        }
+impl<'a> Work for Blocks<'a> {
+    type Body = BoxFuture<'a, Ended>;
+
+    fn begin(&self, operation: &Operation, op: OpId, _attempt: u32) -> BoxFuture<'a, Ended> {
+        let cx = &operation.cx;
+        let scope = cx.run().machine(|machine| machine.group_scope(op));
+        (self.0)(cx.within(scope))
     }
-}
 
-impl Future for Blocks<'_> {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Outcome> {
-        let this = &mut *self;
-        match this.operation.poll(task) {
-            OpPoll::Ready(outcome) => {
-                this.block = None;
-                return Poll::Ready(outcome);
-            }
-            OpPoll::Pending { attempt: Some(attempt) } => this.run_attempt(attempt, task),
-            OpPoll::Pending { attempt: None } => this.block = None,
-        }
-        Poll::Pending
+    fn poll(block: &mut BoxFuture<'a, Ended>, _operation: &Operation, task: &mut Context<'_>) -> Poll<Ended> {
+        block.as_mut().poll(task)
     }
 }
 

@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::context::Ctx;
+use crate::error::StepError;
 use crate::journal::machine::{Ask, OpId, OpName, OpPoll};
 use crate::journal::path::Kind;
 use crate::journal::record::Outcome;
 use crate::words::location::Location;
+use crate::words::payload::{CodecError, Payload};
 
 /// An operation and what it asks for.
 #[derive(Debug)]
@@ -84,6 +86,25 @@ impl Drop for Operation {
         if let Phase::Open(op) = self.phase {
             self.cx.run().drop_op(op);
         }
+    }
+}
+
+/// What an ended step or group gives its workflow.
+pub(super) async fn result<T>(
+    operation: &Operation,
+    outcome: Outcome,
+    decode: fn(&Payload) -> Result<T, CodecError>,
+) -> Result<T, StepError> {
+    let Operation { cx, label, .. } = operation;
+    match outcome {
+        Outcome::Value(payload) => match decode(&payload) {
+            Ok(value) => Ok(value),
+            Err(reason) => unreadable(cx, label, &reason).await,
+        },
+        Outcome::Failed(failure) => {
+            Err(StepError::new(label.kind == Kind::Group, label.name, label.key.as_deref(), failure))
+        }
+        _ => misfit(cx, label).await,
     }
 }
 

@@ -93,13 +93,6 @@ impl Run {
         self.machine(|machine| machine.tick_between(earliest, latest));
     }
 
-    /// The body of an attempt has ended just now. It may have held the thread for long, so the time is read anew: what
-    /// was due while it ran comes first.
-    pub(super) fn body_ended(&self, op: OpId, attempt: u32, ended: Result<Payload, FailureData>) {
-        self.tick();
-        self.machine(|machine| machine.body_ended(op, attempt, ended));
-    }
-
     /// Where an operation stands. While it is pending, `task` is woken when there is something to do for it.
     pub(super) fn poll(&self, op: OpId, task: &Waker) -> OpPoll {
         let mut core = self.core();

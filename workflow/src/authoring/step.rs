@@ -5,10 +5,10 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::attempt::{Attempts, Ended, Start};
+use super::attempt::{Attempts, Bodies, Ended, Start};
 use super::context::Ctx;
 use super::durable::{BoxFuture, Durable, Recordable};
-use super::operation::{Label, Operation, misfit, unreadable};
+use super::operation::{Label, Operation, result, unreadable};
 use super::options::{Options, option_methods};
 use super::run::Run;
 use crate::error::{Failure, StepError, StepFailure, TypedFailure};
@@ -79,10 +79,10 @@ impl<'a, T, E: TypedFailure> Step<'a, T, E> {
 }
 
 impl<'a, T, E, M> Step<'a, T, E, M> {
-    fn attempts(self, cx: Ctx) -> (Attempts<'a>, Decode<T>) {
+    fn attempts(self, cx: Ctx) -> (Attempts<Bodies<'a>>, Decode<T>) {
         let Self { options: Options { label, policy, timeout }, body, decode, mode: _ } = self;
         let operation = Operation::new(cx, label, Ask::Step { policy, timeout });
-        (Attempts::new(operation, body), decode)
+        (Attempts::new(operation, Bodies(body)), decode)
     }
 }
 
@@ -94,15 +94,7 @@ impl<T: Send, E> Durable for Step<'_, T, E, Plain> {
         let (mut attempts, decode) = self.attempts(cx);
         async move {
             let outcome = (&mut attempts).await;
-            let Operation { cx, label, .. } = &attempts.operation;
-            match outcome {
-                Outcome::Value(payload) => match decode(&payload) {
-                    Ok(value) => Ok(value),
-                    Err(reason) => unreadable(cx, label, &reason).await,
-                },
-                Outcome::Failed(failure) => Err(StepError::new(false, label.name, label.key.as_deref(), failure)),
-                _ => misfit(cx, label).await,
-            }
+            result(&attempts.operation, outcome, decode).await
         }
     }
 }
@@ -115,22 +107,21 @@ impl<T: Send, E: TypedFailure> Durable for Step<'_, T, E, Typed> {
         let (mut attempts, decode) = self.attempts(cx);
         async move {
             let outcome = (&mut attempts).await;
-            let Operation { cx, label, .. } = &attempts.operation;
-            let decoded = match outcome {
-                Outcome::Value(payload) => decode(&payload).map(Ok),
-                Outcome::Failed(failure) => {
-                    let data = failure.data.clone();
-                    let step = StepError::new(false, label.name, label.key.as_deref(), failure);
-                    match data {
-                        Some(data) => data.decode().map(|error| Err(Failure::Failed { error, step })),
-                        None => Ok(Err(Failure::Other(step))),
-                    }
-                }
-                _ => return misfit(cx, label).await,
+            let data = match &outcome {
+                Outcome::Failed(failure) => failure.data.clone(),
+                _ => None,
             };
-            match decoded {
-                Ok(result) => result,
-                Err(reason) => unreadable(cx, label, &reason).await,
+            let step = match (result(&attempts.operation, outcome, decode).await, &data) {
+                (Ok(value), _) => return Ok(value),
+                (Err(step), None) => return Err(Failure::Other(step)),
+                (Err(step), Some(data)) => (step, data.decode()),
+            };
+            match step {
+                (step, Ok(error)) => Err(Failure::Failed { error, step }),
+                (_, Err(reason)) => {
+                    let Operation { cx, label, .. } = &attempts.operation;
+                    unreadable(cx, label, &reason).await
+                }
             }
         }
     }
