@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::StdBox;
 use super::cause::Causes;
-use super::describe::{class_of, describe};
-use super::{StdBox, StepError};
+use super::describe::{class_of, describe, step_of};
 use crate::words::failure::{FailureData, FailureKind};
 
 /// The result of a workflow or part that takes any error by `?`.
@@ -79,12 +79,21 @@ impl Error {
     }
 
     pub(super) fn of_boxed(class: &'static str, error: &StdBox) -> Self {
-        if let Some(AsStd(error)) = error.downcast_ref::<AsStd>() {
+        if let Some(error) = Self::of_std(&**error) {
             return error.clone();
         }
         let mut any = Self::from_failure(describe(class, error));
-        any.0.step = error.downcast_ref::<StepError>().map(|step| step.name().to_owned());
+        any.0.step = step_of(error).map(|step| step.name().to_owned());
         any
+    }
+
+    /// What [`Self::into_boxed`] was given.
+    pub(super) fn of_std<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Self> {
+        error.downcast_ref::<AsStd>().map(|AsStd(error)| error)
+    }
+
+    pub(super) const fn is_fatal(&self) -> bool {
+        self.0.fatal
     }
 
     fn from_failure(failure: FailureData) -> Self {

@@ -2,10 +2,12 @@
 
 use std::any::type_name;
 use std::borrow::Cow;
+use std::iter::successors;
 
 use super::fatal::FatalMarker;
 use super::{BlockError, Error, StdBox, StepError};
 use crate::words::failure::{FailureData, FailureKind};
+use crate::words::limits::CAUSES_MAX;
 
 /// The error of a step's body.
 ///
@@ -65,10 +67,25 @@ pub(crate) fn describe(class: &'static str, error: &StdBox) -> FailureData {
         failure.fatal = true;
         return failure;
     }
-    if let Some(step) = error.downcast_ref::<StepError>() {
+    if let Some(step) = step_of(error) {
         return of_step(step);
     }
-    FailureData::of_error(FailureKind::Failed, class, &**error)
+    let mut failure = FailureData::of_error(FailureKind::Failed, class, &**error);
+    failure.fatal = successors(error.source(), |error| error.source()).take(CAUSES_MAX).any(rules_out);
+    failure
+}
+
+/// The failed step that the error is: itself, or, as for a typed step, a source that it says no more than.
+pub(super) fn step_of(error: &StdBox) -> Option<&StepError> {
+    let source = || error.source().and_then(|source| source.downcast_ref::<StepError>());
+    error.downcast_ref().or_else(|| source().filter(|step| step.to_string() == error.to_string()))
+}
+
+/// Whether an error rules out further attempts of the step or group that it ends.
+fn rules_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<FatalMarker>()
+        || error.downcast_ref::<StepError>().is_some_and(StepError::is_fatal)
+        || Error::of_std(error).is_some_and(Error::is_fatal)
 }
 
 /// A step's error on its way on: it keeps the class of what caused it, and says which step it was.

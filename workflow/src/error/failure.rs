@@ -73,7 +73,7 @@ impl<E> fmt::Debug for Failure<E> {
 
 impl<E> std::error::Error for Failure<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(self.step())
+        Some(self.step())
     }
 }
 

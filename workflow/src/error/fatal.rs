@@ -24,6 +24,10 @@ use super::describe::class_of;
 /// # assert!(!charge(false).unwrap_err().is_fatal());
 /// ```
 ///
+/// The groups around the step are not tried again either: a group's failure is fatal when the error that its block ends
+/// with is, or has a fatal one among its sources. An error that hides its source (`#[error(transparent)]`, or a text made
+/// of it) hides this too; make it `.fatal()` itself.
+///
 /// It is not itself a `std::error::Error`, but `?` turns it into a boxed one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fatal<E> {

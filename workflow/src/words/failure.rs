@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::MESSAGE_CHARS_MAX;
+use super::limits::{CAUSES_MAX, MESSAGE_CHARS_MAX};
 use super::payload::Payload;
 
 /// What kind of failure ended an attempt.
@@ -59,7 +59,7 @@ impl FailureData {
     pub fn of_error(kind: FailureKind, class: impl Into<String>, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut failure = Self::new(kind, class, error.to_string());
         let mut source = error.source();
-        while let Some(error) = source.filter(|_| failure.chain.len() < 16) {
+        while let Some(error) = source.filter(|_| failure.chain.len() < CAUSES_MAX) {
             failure.chain.push(shorten(error.to_string()));
             source = error.source();
         }

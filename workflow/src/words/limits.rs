@@ -41,6 +41,8 @@ pub const CHILD_KEPT_MIN_MS: i64 = 10 * 60 * 1000;
 pub const DEPTH_MAX: usize = 100;
 /// Most characters of an error message that is recorded; the rest is cut.
 pub const MESSAGE_CHARS_MAX: usize = 4_096;
+/// Most sources of an error that are recorded, and looked at; the rest is cut.
+pub const CAUSES_MAX: usize = 16;
 
 // A full journal must be able to hold at least one payload of the largest size.
 const _: () = assert!(PAYLOAD_BYTES_MAX as u64 * 2 < JOURNAL_BYTES_MAX);

@@ -88,6 +88,33 @@ fn fatal_survives_the_box_and_plain_errors_are_not() {
     assert_eq!(Outer(any_number()).fatal().get().to_string(), "no number");
 }
 
+/// A user's own error that holds a boxed one.
+#[derive(Debug)]
+struct Holds(Box<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Display for Holds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it went wrong")
+    }
+}
+
+impl std::error::Error for Holds {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+#[test]
+fn an_error_with_a_fatal_source_is_fatal() {
+    let fatal_source = |source| BlockError::from(Holds(Box::new(Holds(source)))).into_failure();
+    let boxed = fatal_source(Outer(any_number()).fatal().into());
+    assert_eq!((boxed.fatal, boxed.message.as_str()), (true, "it went wrong"));
+    assert!(!fatal_source(Outer(any_number()).into()).fatal);
+    let any = Error::from(fatal().expect_err("fails"));
+    assert!(fatal_source(any.into_boxed()).fatal);
+    assert!(!fatal_source(Error::msg("no").into_boxed()).fatal);
+}
+
 fn any_number() -> std::num::ParseIntError {
     "x".parse::<u32>().expect_err("no number")
 }

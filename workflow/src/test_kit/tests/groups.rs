@@ -6,7 +6,7 @@ use super::{Counter, flow, go, group, step};
 use crate::__private::{Location, part};
 use crate::authoring::random::{random, uuid};
 use crate::authoring::sleep::sleep;
-use crate::error::BlockError;
+use crate::error::{BlockError, Failure, FatalError, StepError};
 use crate::test_kit::TestError;
 
 async fn value<T>(value: T) -> Result<T, BlockError> {
@@ -49,10 +49,59 @@ fn a_new_attempt_of_a_group_repeats_only_what_failed() {
 
 #[test]
 fn a_fatal_failure_within_ends_the_group_too() {
-    use crate::error::FatalError;
     let report = Ships::test().resource(Counter::default()).fail("label", 1, "no paper".fatal()).run();
     let Err(TestError::Failed(error)) = &report.result else { panic!("{report:?}") };
     assert_eq!(error.message(), "group \"ship\" failed: step \"label\" failed: no paper");
+}
+
+/// What a user makes of a failed step.
+#[derive(Debug)]
+enum ShopError {
+    Label(StepError),
+    Typed(Failure<String>),
+    Hidden(StepError),
+}
+
+impl std::fmt::Display for ShopError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no label")
+    }
+}
+
+impl std::error::Error for ShopError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Label(step) => Some(step),
+            Self::Typed(failure) => Some(failure),
+            Self::Hidden(step) => step.source(),
+        }
+    }
+}
+
+flow!(Wraps(how: String) -> u32, |cx, _resources| {
+    let shipped = group!("ship", |cx| {
+        let label = step!("label", |_| async { Err::<u32, _>(String::from("no paper").fatal()) });
+        Ok(match how.as_str() {
+            "typed" => go!(cx, label.typed())?,
+            "own error of typed" => go!(cx, label.typed()).map_err(ShopError::Typed)?,
+            "own error" => go!(cx, label).map_err(ShopError::Label)?,
+            _ => go!(cx, label).map_err(ShopError::Hidden)?,
+        })
+    });
+    Ok(go!(cx, shipped.retries(2).delay(Duration::from_secs(60)))?)
+});
+
+#[test]
+fn a_fatal_failure_ends_the_group_through_an_error_that_has_it_as_a_source() {
+    let message = |how: &str| {
+        let report = Wraps::test(how.to_owned()).run();
+        let Err(TestError::Failed(error)) = report.result else { panic!("{report:?}") };
+        error.message().to_owned()
+    };
+    assert_eq!(message("typed"), "group \"ship\" failed: step \"label\" failed: no paper");
+    assert_eq!(message("own error of typed"), "group \"ship\" failed: no label");
+    assert_eq!(message("own error"), "group \"ship\" failed: no label");
+    assert_eq!(message("hidden"), "group \"ship\" failed after 3 attempts: no label");
 }
 
 flow!(Nested() -> u32, |cx, _resources| {
