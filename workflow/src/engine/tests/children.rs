@@ -16,8 +16,7 @@ fn child_of(stage: &Stage, parent: &str) -> Option<InstanceId> {
 #[tokio::test]
 async fn a_parent_waits_without_a_slot_and_gets_its_childs_end_at_once() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("parent", "p").await;
     let began = tokio::time::Instant::now();
     let body = stage.body().await;
@@ -52,8 +51,7 @@ async fn what_a_crashed_worker_had_queued_is_sent_by_another() {
 #[tokio::test]
 async fn a_child_is_closed_when_its_parent_is_terminated() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("parent", "p").await;
     let body = stage.body().await;
     stage.until_state("p", State::Waiting).await;
@@ -74,8 +72,7 @@ async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() 
     let child = child_of(&learning, "p").expect("created");
 
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("waits", child.as_str()).await;
     stage.until_state(child.as_str(), State::Waiting).await;
     // With the seed it had there, its child has the same id here.
@@ -90,8 +87,7 @@ async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() 
 #[tokio::test]
 async fn a_replayed_run_has_seen_the_ends_its_records_do_not_number() {
     let stage = Stage::new();
-    let first = stage.engine(Mode::All, LONG_LEASE).await;
-    first.ready().await;
+    let first = stage.worker().await;
     first.create("family", "p").await;
     stage.body().await.end(1);
     stage.until("p", "waits for its event", |head| head.arrivals == 1 && head.state() == State::Waiting).await;

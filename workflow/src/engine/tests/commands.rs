@@ -24,8 +24,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
 #[tokio::test]
 async fn an_instance_handed_to_a_caller_that_went_away_is_driven() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     {
         let mut creating = Box::pin(engine.core.create(create("one", "a")));
         assert!(std::future::poll_fn(|cx| Poll::Ready(creating.as_mut().poll(cx).is_pending())).await);
@@ -38,8 +37,7 @@ async fn an_instance_handed_to_a_caller_that_went_away_is_driven() {
 #[tokio::test]
 async fn a_lost_reply_is_asked_for_again_and_is_the_first_outcome() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.way.lose_replies.store(3, Ordering::SeqCst);
     engine.create("two", "a").await;
     stage.body().await.end(1);

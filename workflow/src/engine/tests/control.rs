@@ -1,15 +1,13 @@
 //! Operators while bodies run: pause, resume, terminate, restart.
 
-use super::stage::{LONG_LEASE, Stage, eventually};
-use crate::engine::Mode;
+use super::stage::{Stage, eventually};
 use crate::journal::command::{Action, ControlReply, PauseReason};
 use crate::journal::head::{Place, State};
 
 #[tokio::test]
 async fn a_pause_takes_effect_when_the_body_has_ended_and_a_resume_goes_on() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("two", "a").await;
     let body = stage.body().await;
     assert_eq!(engine.control("a", Action::Pause).await, ControlReply::Done(State::Running));
@@ -31,8 +29,7 @@ async fn a_pause_takes_effect_when_the_body_has_ended_and_a_resume_goes_on() {
 #[tokio::test]
 async fn a_pause_that_is_taken_back_in_time_is_none() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("two", "a").await;
     let body = stage.body().await;
     engine.control("a", Action::Pause).await;
@@ -46,8 +43,7 @@ async fn a_pause_that_is_taken_back_in_time_is_none() {
 #[tokio::test]
 async fn a_terminate_drops_the_body_at_once() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("two", "a").await;
     let body = stage.body().await;
     let action = Action::Terminate { reason: "enough".to_owned() };
@@ -61,8 +57,7 @@ async fn a_terminate_drops_the_body_at_once() {
 #[tokio::test]
 async fn a_restart_drops_the_old_runs_body_and_begins_anew() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("two", "a").await;
     stage.body().await.end(1);
     let old = stage.body().await;

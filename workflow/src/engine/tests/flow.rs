@@ -4,18 +4,28 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::stage::{LONG_LEASE, ONE, Stage, eventually, soon};
+use super::stage::{Engine, LONG_LEASE, ONE, Stage, eventually, soon};
 use crate::engine::Mode;
 use crate::journal::command::{Action, PauseReason};
 use crate::journal::head::{Place, State};
 use crate::journal::machine::LIMIT_EXCEEDED;
 use crate::words::limits::JOURNAL_BYTES_MAX;
 
+/// A worker in whose memory `a` waits for the second of its events; the first had this number.
+async fn waiting(stage: &Stage, number: u32) -> Engine {
+    let engine = stage.worker().await;
+    engine.create("waits", "a").await;
+    stage.until_state("a", State::Waiting).await;
+    eventually("no slot is held", || engine.driving() == 0).await;
+    engine.send("a", number).await;
+    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
+    engine
+}
+
 #[tokio::test]
 async fn a_created_instance_starts_here_in_the_same_write() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("one", "a").await;
     let head = stage.head("a").expect("created");
     assert!(matches!(head.place, Place::Held { .. }), "{head:?}");
@@ -40,8 +50,7 @@ async fn a_worker_takes_what_others_created() {
 #[tokio::test]
 async fn a_watcher_is_told_of_the_end_at_once() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     let mut watch = engine.core.changes().watch(&super::stage::id("a"));
     engine.create("one", "a").await;
     stage.body().await.end(1);
@@ -58,13 +67,7 @@ async fn a_watcher_is_told_of_the_end_at_once() {
 #[tokio::test]
 async fn a_waiting_instance_holds_no_slot_and_goes_on_from_memory() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
-    engine.create("waits", "a").await;
-    stage.until_state("a", State::Waiting).await;
-    eventually("no slot is held", || engine.driving() == 0).await;
-    engine.send("a", 4).await;
-    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
+    let engine = waiting(&stage, 4).await;
     engine.send("a", 2).await;
     assert_eq!(stage.output("a").await, 42);
     assert_eq!(engine.journals_read(), 0, "it went on from memory");
@@ -73,13 +76,7 @@ async fn a_waiting_instance_holds_no_slot_and_goes_on_from_memory() {
 #[tokio::test]
 async fn another_worker_replays_what_this_one_suspended() {
     let stage = Stage::new();
-    let first = stage.engine(Mode::All, LONG_LEASE).await;
-    first.ready().await;
-    first.create("waits", "a").await;
-    stage.until_state("a", State::Waiting).await;
-    first.send("a", 4).await;
-    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
-    first.core.shutdown(Duration::ZERO).await;
+    waiting(&stage, 4).await.core.shutdown(Duration::ZERO).await;
     let second = stage.engine(Mode::All, LONG_LEASE).await;
     second.send("a", 2).await;
     assert_eq!(stage.output("a").await, 42);
@@ -89,8 +86,7 @@ async fn another_worker_replays_what_this_one_suspended() {
 #[tokio::test]
 async fn an_event_that_comes_while_a_body_runs_reaches_its_owner() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("pair", "a").await;
     let body = stage.body().await;
     engine.send("a", 30).await;
@@ -105,8 +101,7 @@ async fn an_event_that_comes_while_a_body_runs_reaches_its_owner() {
 #[tokio::test]
 async fn a_sleep_is_not_early_and_its_worker_wakes_it() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("sleeps", "a").await;
     assert_eq!(stage.output("a").await, 1);
     let head = stage.head("a").expect("kept");
@@ -187,13 +182,7 @@ async fn what_no_worker_knows_waits_on_a_shelf_until_one_does() {
 #[tokio::test]
 async fn a_journal_that_cannot_be_read_parks_its_run() {
     let stage = Stage::new();
-    let first = stage.engine(Mode::All, LONG_LEASE).await;
-    first.ready().await;
-    first.create("waits", "a").await;
-    stage.until_state("a", State::Waiting).await;
-    first.send("a", 1).await;
-    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
-    first.core.shutdown(Duration::ZERO).await;
+    waiting(&stage, 1).await.core.shutdown(Duration::ZERO).await;
     let second = stage.engine(Mode::All, LONG_LEASE).await;
     second.way.garbled.store(true, Ordering::SeqCst);
     second.send("a", 2).await;
@@ -206,13 +195,7 @@ async fn a_journal_that_cannot_be_read_parks_its_run() {
 #[tokio::test]
 async fn a_panic_of_the_engine_parks_the_run_it_drove() {
     let stage = Stage::new();
-    let first = stage.engine(Mode::All, LONG_LEASE).await;
-    first.ready().await;
-    first.create("waits", "a").await;
-    stage.until_state("a", State::Waiting).await;
-    first.send("a", 1).await;
-    stage.until("a", "consumed it and waits again", |head| head.unread == 0 && head.state() == State::Waiting).await;
-    first.core.shutdown(Duration::ZERO).await;
+    waiting(&stage, 1).await.core.shutdown(Duration::ZERO).await;
     let second = stage.engine(Mode::All, LONG_LEASE).await;
     second.way.journal_panics.store(true, Ordering::SeqCst);
     second.send("a", 2).await;
@@ -228,8 +211,7 @@ async fn a_panic_of_the_engine_parks_the_run_it_drove() {
 #[tokio::test]
 async fn a_run_whose_journal_is_full_ends_with_an_error_that_says_so() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("two", "a").await;
     let body = stage.body().await;
     let mut data = stage.store.dump();

@@ -211,8 +211,7 @@ async fn a_thread_that_is_blocked_does_not_stop_the_heart() {
 #[tokio::test]
 async fn a_store_that_lost_writes_is_reported_and_goes_on_from_what_it_has() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.create("two", "a").await;
     let before = stage.store.dump();
     stage.body().await.end(1);

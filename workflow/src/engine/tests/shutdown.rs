@@ -11,8 +11,7 @@ use crate::words::id::Namespace;
 #[tokio::test]
 async fn bodies_end_within_the_grace_and_the_rest_goes_to_others_at_once() {
     let stage = Stage::new();
-    let first = stage.engine(Mode::All, LONG_LEASE).await;
-    first.ready().await;
+    let first = stage.worker().await;
     first.create("two", "a").await;
     let body = stage.body().await;
     let meanwhile = async {
@@ -41,8 +40,7 @@ async fn bodies_end_within_the_grace_and_the_rest_goes_to_others_at_once() {
 #[tokio::test]
 async fn a_body_that_outlasts_the_grace_is_dropped_and_runs_again_elsewhere() {
     let stage = Stage::new();
-    let first = stage.engine(Mode::All, LONG_LEASE).await;
-    first.ready().await;
+    let first = stage.worker().await;
     first.create("one", "a").await;
     first.create("waits", "asleep").await;
     stage.until_state("asleep", State::Waiting).await;
@@ -63,8 +61,7 @@ async fn a_body_that_outlasts_the_grace_is_dropped_and_runs_again_elsewhere() {
 #[tokio::test]
 async fn a_second_shutdown_and_a_create_after_it_do_no_harm() {
     let stage = Stage::new();
-    let engine = stage.engine(Mode::All, LONG_LEASE).await;
-    engine.ready().await;
+    let engine = stage.worker().await;
     engine.core.shutdown(Duration::ZERO).await;
     let report = engine.core.shutdown(Duration::ZERO).await;
     assert_eq!((report.driving, report.interrupted), (0, 0));

@@ -123,6 +123,13 @@ impl Stage {
         self.engine_of(mode, lease, WORKFLOWS.to_vec()).await
     }
 
+    /// An engine that does everything, and has its session.
+    pub(super) async fn worker(&self) -> Engine {
+        let engine = self.engine(Mode::All, LONG_LEASE).await;
+        engine.ready().await;
+        engine
+    }
+
     pub(super) async fn engine_of(&self, mode: Mode, lease: Duration, workflows: Vec<&'static Registration>) -> Engine {
         let way = Arc::new(Faulty::new(&self.store));
         let mut resources = Resources::default();
