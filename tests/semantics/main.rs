@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod groups;
 mod joins;
+mod lints;
 mod races;
 mod replay;
 mod results;

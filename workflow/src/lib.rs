@@ -80,7 +80,7 @@
 //! a worker that lost its instance can never write to it. Timers are never early and never lost; events are never lost
 //! and never delivered twice. Code that no longer fits the journal parks its instance, with both sides shown.
 #![forbid(unsafe_code)]
-#![allow(
+#![expect(
     rustdoc::private_intra_doc_links,
     reason = "module docs are also the map of the source, private parts included"
 )]

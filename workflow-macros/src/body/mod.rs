@@ -48,9 +48,7 @@ fn bring_fallback(block: &mut Block, runtime: &Runtime) {
     let span = proc_macro2::Span::call_site();
     let (any_order, fallback) = (runtime.private("AnyOrder", span), runtime.private("Fallback", span));
     let import = quote! {
-        #[allow(unused_imports)]
         use #any_order as _;
-        #[allow(unused_imports)]
         use #fallback as _;
     };
     block.stmts.insert(0, Stmt::Item(Item::Verbatim(import)));

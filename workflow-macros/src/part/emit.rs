@@ -25,8 +25,6 @@ pub(super) fn part(part: Part, name: &LitStr, runtime: &Runtime) -> TokenStream 
         #[allow(
             clippy::elidable_lifetime_names,
             clippy::multiple_bound_locations,
-            clippy::needless_lifetimes,
-            clippy::type_complexity,
             clippy::type_repetition_in_bounds,
         )]
         #visibility #signature #body
@@ -60,6 +58,7 @@ fn typed(block: &Block, output: &Type) -> TokenStream {
         if let ::core::option::Option::Some(#result) = ::core::option::Option::None::<#output> {
             return #result;
         }
+        #[allow(clippy::diverging_sub_expression)]
         let #result: #output = #block;
         #[allow(unreachable_code)]
         #result

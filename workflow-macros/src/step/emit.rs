@@ -173,6 +173,7 @@ fn boxed_errors(block: &Block, marker: &Marker) -> TokenStream {
         {
             return #result;
         }
+        #[allow(clippy::diverging_sub_expression)]
         let #result: ::core::result::Result<_, #error> = #block;
         #[allow(unreachable_code)]
         #result

@@ -94,7 +94,7 @@ fn methods(model: &Model) -> TokenStream {
     // `mixed_site`: an input may have the same name.
     let [at, inputs, items, id] = ["engine", "inputs", "items", "id"].map(|name| Ident::new(name, Span::mixed_site()));
     quote! {
-        #[allow(dead_code, clippy::needless_pass_by_value, clippy::too_many_arguments)]
+        #[allow(clippy::too_many_arguments)]
         impl #ident {
             /// The name under which instances are recorded.
             pub const NAME: &'static str = <Self as #definition>::NAME;
@@ -126,7 +126,6 @@ fn methods(model: &Model) -> TokenStream {
                 #test::<Self>(Self::__encode(#(&#names),*))
             }
             fn __encode(#(#borrowed),*) -> #encoded {
-                #[allow(unused_mut)]
                 let mut #inputs = #encoded::new();
                 #(#constants.encode(#names, &mut #inputs);)*
                 #inputs
@@ -239,7 +238,6 @@ fn start(model: &Model) -> TokenStream {
     let future = quote_spanned!(span=> ::std::boxed::Box::pin(async move { #ended }));
     quote! {
         |#start| {
-            #[allow(unused_mut, unused_variables)]
             let #start_type { #cx, mut #inputs, #resources } = #start;
             #(#values)*
             ::core::result::Result::Ok(#future)

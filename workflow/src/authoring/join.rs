@@ -113,7 +113,7 @@ macro_rules! tuples {
         }
 
         #[diagnostic::do_not_recommend]
-        #[allow(non_camel_case_types, reason = "one name serves as the type and the value")]
+        #[expect(non_camel_case_types, reason = "one name serves as the type and the value")]
         impl<Fault: Send, $($value: Send,)+ $($name: Durable<Output = Result<$value, Fault>>),+> Durable
             for TryJoin<($($name,)+)>
         {
