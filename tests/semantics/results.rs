@@ -9,6 +9,7 @@ on_every_store!(
     changes_are_pushed_until_the_end,
     a_history_shows_every_operation_with_its_attempts,
     a_status_shows_what_an_instance_waits_for,
+    a_deadline_beside_a_running_body_is_kept_and_shown,
 );
 
 #[workflow]
@@ -105,5 +106,32 @@ async fn a_status_shows_what_an_instance_waits_for(stage: Stage) -> TestResult {
     let left = due.duration_since(status.created_at)?;
     assert!(left >= Duration::from_secs(3600) && left < Duration::from_secs(3700), "{left:?}");
     assert_eq!((status.state, status.run, status.output), (State::Waiting, 1, None));
+    Ok(())
+}
+
+#[workflow]
+async fn waits_beside_a_body(#[resource] witness: &Witness) -> workflow::Result<u64> {
+    let (work, go) = join!(step!("work", witness.held("work", ())), wait_for::<Go>("approval").timeout(1h)).await;
+    work?;
+    Ok(go?.number)
+}
+
+/// While the body runs the worker owns the instance: its status shows no waits, its history what has begun.
+async fn a_deadline_beside_a_running_body_is_kept_and_shown(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<waits_beside_a_body>().start().await?;
+    let instance = waits_beside_a_body::create(&engine).await?;
+    stage.witness.ran("work", 1).await;
+    let history = instance.history().await?;
+    let begun =
+        history.operations.iter().find(|begun| begun.name == "approval").expect("it is written before the body");
+    let running = instance.status().await?;
+    assert_eq!((running.state, running.waits.as_slice()), (State::Running, [].as_slice()));
+
+    stage.witness.open("work");
+    let waiting = wait::state(&instance, State::Waiting).await;
+    assert_eq!(waiting.waits.iter().map(|wait| wait.due).collect::<Vec<_>>(), [begun.due]);
+    assert!(begun.due.is_some());
+    instance.send(Go { number: 8 }).await?;
+    assert_eq!(instance.result().await?, 8);
     Ok(())
 }

@@ -53,7 +53,8 @@ pub struct Status<T> {
     pub error: Option<RecordedError>,
     /// Why it was terminated, once it is.
     pub terminated: Option<String>,
-    /// What it waits for, while it is waiting or paused.
+    /// What it waits for, while it is waiting or paused. While it runs, what it waits for beside a running body is known
+    /// to its worker; the deadlines that began are in the history.
     pub waits: Vec<OpenWait>,
     /// Why and since when it is paused, while it is.
     pub paused: Option<Paused>,
