@@ -420,6 +420,11 @@ impl World {
         self.apply(&Command::OpenSession { session: SESSION, lease: LEASE });
     }
 
+    /// Whether the code of an instance ran: a child may be closed before it begins.
+    pub(super) fn begun(&self, id: &InstanceId) -> bool {
+        self.data.instances.get(id).is_some_and(|instance| instance.head.begun)
+    }
+
     /// Every instance there is: the tested one and its children.
     pub(super) fn instances(&self) -> Vec<InstanceId> {
         self.data.instances.keys().cloned().collect()
