@@ -5,6 +5,8 @@
 //! a database. Called by the engine's batcher and by read-only views.
 
 pub mod model;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -1,0 +1,219 @@
+//! Looks at the server before the store uses it: can it keep what it is given?
+//!
+//! Owns what is asked of a server, and the one line that says what its data survives. Called once when a store opens.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use redis::{Pipeline, Value};
+
+use super::link::Link;
+use super::url::Target;
+use crate::store::StoreError;
+
+/// The oldest version that has what the scripts need.
+const OLDEST: (u32, u32) = (6, 2);
+/// How long a server may load its data while the store opens.
+const LOADS_WITHIN: Duration = Duration::from_secs(30);
+/// Between two looks at a server that loads.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What the server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ServerFacts {
+    /// Another one after each start of the server.
+    pub(super) run_id: String,
+    /// As the server says it.
+    pub(super) version: String,
+    /// What its data survives.
+    pub(super) durability: Durability,
+}
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// `appendfsync always`.
+    PowerCut,
+    /// `appendfsync everysec`.
+    PowerCutButSeconds,
+    /// `appendfsync no`.
+    ServerCrash,
+    /// An append-only file, written to the disk at times that the server does not tell.
+    AppendOnly,
+    /// No append-only file.
+    Nothing,
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PowerCut => "appendfsync always: an acknowledged write survives a power cut",
+            Self::PowerCutButSeconds => {
+                "appendfsync everysec: an acknowledged write survives a crash of the server; a power cut may lose the \
+                 last two seconds"
+            }
+            Self::ServerCrash => {
+                "appendfsync no: an acknowledged write survives a crash of the server; a power cut may lose the last \
+                 half minute"
+            }
+            Self::AppendOnly => "appendonly yes: an acknowledged write survives a crash of the server",
+            Self::Nothing => "appendonly no: nothing that was written since the last snapshot survives a restart",
+        })
+    }
+}
+
+/// Looks at the server, waits for it to load, and says what it is in one line of the log.
+///
+/// # Errors
+/// [`StoreError::Refused`] when it may throw away what it holds, is too old or a replica; [`StoreError::Unavailable`]
+/// when it cannot be reached or loads for too long.
+pub(super) async fn check(link: &Link, target: &Target) -> Result<ServerFacts, StoreError> {
+    let info = loaded(link, target.shown()).await?;
+    let settings = settings(link).await;
+    let facts = judge(target.shown(), &info, &settings)?;
+    let (store, version, role) = (target.shown(), &facts.version, info.field("role"));
+    let (maxmemory, durability) = (info.field("maxmemory"), facts.durability);
+    if durability == Durability::Nothing {
+        tracing::warn!(store, version, role, maxmemory, "connected to Redis; {durability}: set appendonly yes");
+    } else {
+        tracing::info!(store, version, role, maxmemory, "connected to Redis; {durability}");
+    }
+    Ok(facts)
+}
+
+/// What the server says of itself, once it has loaded its data.
+async fn loaded(link: &Link, shown: &str) -> Result<Info, StoreError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("INFO");
+        let values = link.read(pipeline).await?;
+        let info = Info::read(values.first().map(text).unwrap_or_default());
+        if info.field("loading") != "1" {
+            return Ok(info);
+        }
+        if waited >= LOADS_WITHIN {
+            let message = format!("it has been loading its data for {LOADS_WITHIN:?}");
+            return Err(StoreError::Unavailable { store: shown.to_owned(), message });
+        }
+        link.pause(LOOK_EVERY).await;
+        waited += LOOK_EVERY;
+    }
+}
+
+/// Its settings, as far as it tells them: hosted servers often do not.
+async fn settings(link: &Link) -> HashMap<String, String> {
+    let mut pipeline = Pipeline::new();
+    for name in ["maxmemory-policy", "appendfsync"] {
+        pipeline.cmd("CONFIG").arg("GET").arg(name);
+    }
+    let values = link.read(pipeline).await.unwrap_or_default();
+    let pairs = values.into_iter().filter_map(|value| redis::from_redis_value::<(String, String)>(value).ok());
+    pairs.collect()
+}
+
+fn judge(shown: &str, info: &Info, settings: &HashMap<String, String>) -> Result<ServerFacts, StoreError> {
+    let refuse = |message: String| Err(StoreError::Refused { store: shown.to_owned(), message });
+    let version = info.field("redis_version");
+    let (major, minor) = OLDEST;
+    if numbers(version) < OLDEST {
+        return refuse(format!("it is Redis {version}, and {major}.{minor} is needed"));
+    }
+    if info.field("role") == "slave" {
+        return refuse("it is a replica and takes no writes: name the primary in the url".to_owned());
+    }
+    let policy = settings.get("maxmemory-policy").map_or_else(|| info.field("maxmemory_policy"), String::as_str);
+    if !["", "0"].contains(&info.field("maxmemory")) && policy != "noeviction" {
+        return refuse(format!(
+            "with maxmemory-policy {policy} it would throw away workflows when its memory is full: \
+             set maxmemory-policy noeviction"
+        ));
+    }
+    let durability = match (info.field("aof_enabled"), settings.get("appendfsync").map(String::as_str)) {
+        ("1", Some("always")) => Durability::PowerCut,
+        ("1", Some("everysec")) => Durability::PowerCutButSeconds,
+        ("1", Some("no")) => Durability::ServerCrash,
+        ("1", _) => Durability::AppendOnly,
+        _ => Durability::Nothing,
+    };
+    Ok(ServerFacts { run_id: info.field("run_id").to_owned(), version: version.to_owned(), durability })
+}
+
+/// The first two numbers of a version. One that cannot be read is as old as can be.
+fn numbers(version: &str) -> (u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.clone(),
+        _ => String::new(),
+    }
+}
+
+/// The answer to `INFO`.
+struct Info {
+    text: String,
+}
+
+impl Info {
+    const fn read(text: String) -> Self {
+        Self { text }
+    }
+
+    /// A field, or nothing.
+    fn field(&self, name: &str) -> &str {
+        let mut lines = self.text.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default().trim()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\nrole:master\r\nmaxmemory:0\r\n\
+                        maxmemory_policy:noeviction\r\naof_enabled:1\r\nloading:0\r\n";
+
+    fn judged(info: &str, settings: &[(&str, &str)]) -> Result<ServerFacts, StoreError> {
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        judge("redis://h", &Info::read(info.to_owned()), &settings)
+    }
+
+    #[test]
+    fn what_its_data_survives_follows_from_its_settings() {
+        let of = |fsync| judged(GOOD, &[("appendfsync", fsync)]).expect("good").durability;
+        assert_eq!(of("always"), Durability::PowerCut);
+        assert_eq!(of("everysec"), Durability::PowerCutButSeconds);
+        assert_eq!(of("no"), Durability::ServerCrash);
+        let facts = judged(GOOD, &[]).expect("good");
+        assert_eq!((facts.run_id.as_str(), facts.version.as_str()), ("abc", "7.0.15"));
+        assert_eq!(facts.durability, Durability::AppendOnly);
+        let off = judged(&GOOD.replace("aof_enabled:1", "aof_enabled:0"), &[("appendfsync", "always")]);
+        assert_eq!(off.expect("good").durability, Durability::Nothing);
+    }
+
+    #[test]
+    fn a_server_that_could_lose_workflows_is_refused_with_what_to_do() {
+        let bounded = GOOD.replace("maxmemory:0", "maxmemory:100");
+        let evicting = bounded.replace("noeviction", "allkeys-lru");
+        for (info, settings, how) in [
+            (GOOD.replace("7.0.15", "6.0.16"), &[][..], "6.2 is needed"),
+            (GOOD.replace("7.0.15", "odd"), &[], "6.2 is needed"),
+            (GOOD.replace("role:master", "role:slave"), &[], "name the primary"),
+            (evicting.clone(), &[], "maxmemory-policy noeviction"),
+            (bounded.clone(), &[("maxmemory-policy", "volatile-ttl")], "maxmemory-policy noeviction"),
+        ] {
+            let error = judged(&info, settings).expect_err(how);
+            assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+            assert!(error.to_string().contains(how), "{error}");
+        }
+        judged(&bounded, &[]).expect("bounded memory that nothing is evicted from is good");
+        judged(&evicting, &[("maxmemory-policy", "noeviction")]).expect("what was set is newer than what is told");
+        judged(&GOOD.replace("noeviction", "allkeys-lru"), &[]).expect("nothing is evicted without a bound");
+        judged(&GOOD.replace("7.0.15", "6.2.0"), &[]).expect("the oldest that is enough");
+    }
+}

@@ -1,0 +1,99 @@
+//! Connecting: within a bound, under our name, from a thread that has nothing else to do.
+//!
+//! Owns how a connection is made and the thread on which connections live. They live on no caller's runtime: a store may
+//! be opened under one and used under another, and the clock of a caller's runtime may be held still by a test. Called
+//! by [`super::lane`] and [`super::subscriber`].
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, PushInfo, RedisError};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::fault::{Doing, store_error};
+use super::url::{Protocol, Target};
+use crate::store::StoreError;
+
+/// How long connecting may take, names and logging in included.
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long an answer may take. Set on purpose: the client's own default is half a second, which a server that writes
+/// its log to a busy disk exceeds.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Requests that wait to be written; more of them wait before.
+const WRITES_QUEUED: usize = 1_024;
+/// What our connections are called in the server's list of clients.
+pub(super) const CLIENT_NAME: &str = "workflow";
+
+/// Makes connections to one server.
+#[derive(Debug, Clone)]
+pub(super) struct Dialer {
+    client: Client,
+    config: AsyncConnectionConfig,
+    shown: String,
+}
+
+impl Dialer {
+    /// For connections that are asked and answer.
+    pub(super) fn new(target: &Target) -> Result<Self, StoreError> {
+        Self::with(target, Protocol::Answers, AsyncConnectionConfig::new())
+    }
+
+    /// For a connection that also says what it was not asked, into `pushes`, its own end included.
+    pub(super) fn hearing(target: &Target, pushes: UnboundedSender<PushInfo>) -> Result<Self, StoreError> {
+        Self::with(target, Protocol::Pushes, AsyncConnectionConfig::new().set_push_sender(pushes))
+    }
+
+    fn with(target: &Target, protocol: Protocol, config: AsyncConnectionConfig) -> Result<Self, StoreError> {
+        let config = config
+            .set_connection_timeout(None)
+            .set_response_timeout(Some(ANSWER_WITHIN))
+            .set_pipeline_buffer_size(WRITES_QUEUED);
+        Ok(Self { client: target.client(protocol)?, config, shown: target.shown().to_owned() })
+    }
+
+    /// The url without secrets.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Connects, and logs in.
+    pub(super) async fn dial(&self) -> Result<MultiplexedConnection, StoreError> {
+        match tokio::time::timeout(CONNECT_WITHIN, self.connect()).await {
+            Ok(connected) => connected.map_err(|error| store_error(&self.shown, Doing::Connecting, &error)),
+            Err(_) => Err(StoreError::Unavailable {
+                store: self.shown.clone(),
+                message: format!("no connection within {CONNECT_WITHIN:?}"),
+            }),
+        }
+    }
+
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&self.config).await?;
+        match redis::cmd("CLIENT").arg("SETNAME").arg(CLIENT_NAME).exec_async(&mut connection).await {
+            // A user may work without the right to be named.
+            Err(error) if error.code() != Some("NOPERM") => Err(error),
+            _ => Ok(connection),
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own until it ends; gives back the way to that thread.
+pub(super) fn on_own_thread<F>(name: &str, shown: &str, work: F) -> Result<Handle, StoreError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let failed = |error: std::io::Error| StoreError::Unavailable {
+        store: shown.to_owned(),
+        message: format!("no thread for its connections: {error}"),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let handle = runtime.handle().clone();
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        runtime.block_on(work);
+        // Whatever still resolves a name need not be waited for.
+        runtime.shutdown_background();
+    });
+    // Nobody joins it: it ends when those who ask it are gone, and a server that hangs must not hold them up.
+    thread.map(|_| handle).map_err(failed)
+}

@@ -1,0 +1,285 @@
+//! Reads the store's url: `redis://`, `rediss://`, `unix://` and `redis+unix://`, with the option `partitions`.
+//!
+//! Owns what a valid url is, and the settings of every connection that follow from it. Never connects. No error and no
+//! formatting repeats a user or a password, nor what could be one in a url that is written wrongly. Called by the store
+//! when it opens.
+
+use std::time::Duration;
+
+use redis::io::tcp::{TcpSettings, socket2};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+
+use crate::store::StoreError;
+
+/// The most partitions a namespace can have.
+const PARTITIONS_MAX: usize = 1_024;
+/// A connection that is silent for so long is probed, so that a peer that vanished is noticed.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
+/// Between two probes.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+
+const FORMS: &str = "write redis://[user:password@]host[:port][/db], rediss://… for TLS, or \
+                     unix:///path/to.sock[?db=&user=&pass=], each with ?partitions=1..1024 or without; \
+                     in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25";
+
+/// A valid url.
+#[derive(Clone)]
+pub(super) struct Target {
+    info: ConnectionInfo,
+    partitions: Option<usize>,
+    shown: String,
+}
+
+/// Which answers a connection wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Those of every server, alike in all versions.
+    Answers,
+    /// Also what the server says unasked: published messages.
+    Pushes,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Target").field(&self.shown).finish()
+    }
+}
+
+impl Target {
+    /// Reads a url.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], which says what is wrong without repeating it.
+    pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
+        let Some(mut url) = redis::parse_redis_url(url) else {
+            return Err(refuse("a Redis store's url cannot be read"));
+        };
+        let own: &[&str] = match url.scheme() {
+            "redis" | "rediss" => &["partitions"],
+            "unix" | "redis+unix" => &["partitions", "db", "user", "pass"],
+            _ => return Err(refuse("a Redis store's url starts with redis:, rediss: or unix:")),
+        };
+        if url.fragment().is_some() {
+            return Err(refuse("a Redis store's url has no #"));
+        }
+        let partitions = read_options(url.query_pairs(), own)?;
+        // Nothing of what is wrong is repeated: a password with an unescaped character can look like any part of a url.
+        let info = url.clone().into_connection_info().map_err(|_| refuse("the host, port or database is none"))?;
+        check_login(info.redis_settings())?;
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let shown = shown(url.scheme(), &info, partitions);
+        let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
+        let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+        Ok(Self { info: info.set_tcp_settings(settings), partitions, shown })
+    }
+
+    /// The url without user and password, for messages.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// How many partitions the url asks for.
+    pub(super) const fn partitions(&self) -> Option<usize> {
+        self.partitions
+    }
+
+    /// A client that logs in while it connects.
+    pub(super) fn client(&self, protocol: Protocol) -> Result<Client, StoreError> {
+        let version = match protocol {
+            Protocol::Answers => ProtocolVersion::RESP2,
+            Protocol::Pushes => ProtocolVersion::RESP3,
+        };
+        let login = self.info.redis_settings().clone().set_protocol(version).set_skip_set_lib_name();
+        self.client_with(login)
+    }
+
+    /// A client that says nothing while it connects, so that no answer need be waited for, and what to say then.
+    pub(super) fn silent_client(&self) -> Result<(Client, redis::Pipeline), StoreError> {
+        let client = self.client_with(RedisConnectionInfo::default().set_skip_set_lib_name())?;
+        let mut login = redis::Pipeline::new();
+        let settings = self.info.redis_settings();
+        if let Some(password) = settings.password() {
+            login.cmd("AUTH").arg(settings.username()).arg(password);
+        }
+        if settings.db() != 0 {
+            login.cmd("SELECT").arg(settings.db());
+        }
+        Ok((client, login))
+    }
+
+    fn client_with(&self, login: RedisConnectionInfo) -> Result<Client, StoreError> {
+        if matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
+            provide_cryptography();
+        }
+        Client::open(self.info.clone().set_redis_settings(login))
+            .map_err(|_| refuse("a Redis store's url cannot be used here"))
+    }
+}
+
+/// Chooses how TLS encrypts, unless the program has chosen: with several libraries for it linked in, none is the default.
+fn provide_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // When another thread was faster, its choice is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+/// Reads the options of which the client knows nothing, and refuses unknown and doubled ones.
+fn read_options<'a>(
+    options: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
+    own: &[&str],
+) -> Result<Option<usize>, StoreError> {
+    let mut seen = Vec::new();
+    let mut partitions = None;
+    for (name, value) in options {
+        let Some(name) = own.iter().find(|own| **own == name) else {
+            return Err(refuse(&format!("the url has an option other than {}", own.join(", "))));
+        };
+        if seen.contains(name) {
+            return Err(refuse(&format!("the url has the option {name} twice")));
+        }
+        seen.push(name);
+        if *name == "partitions" {
+            let number = value.parse().ok().filter(|number| (1..=PARTITIONS_MAX).contains(number));
+            partitions = Some(number.ok_or_else(|| refuse("partitions is no number from 1 to 1024"))?);
+        }
+    }
+    Ok(partitions)
+}
+
+/// A user without a password would be left out in silence.
+fn check_login(login: &RedisConnectionInfo) -> Result<(), StoreError> {
+    if login.username().is_some_and(|user| !user.is_empty()) && login.password().is_none() {
+        return Err(refuse("the url has a user and no password"));
+    }
+    if login.db() < 0 {
+        return Err(refuse("the database is a number from 0"));
+    }
+    Ok(())
+}
+
+fn shown(scheme: &str, info: &ConnectionInfo, partitions: Option<usize>) -> String {
+    let db = info.redis_settings().db();
+    let (place, in_path) = match info.addr() {
+        ConnectionAddr::Unix(path) => (path.display().to_string(), false),
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+            (format!("{host}:{port}"), true)
+        }
+        _ => (String::new(), true),
+    };
+    let mut shown = format!("{scheme}://{place}");
+    let mut options = Vec::new();
+    match (db, in_path) {
+        (0, _) => {}
+        (_, true) => shown.push_str(&format!("/{db}")),
+        (_, false) => options.push(format!("db={db}")),
+    }
+    options.extend(partitions.map(|number| format!("partitions={number}")));
+    if !options.is_empty() {
+        shown.push_str(&format!("?{}", options.join("&")));
+    }
+    shown
+}
+
+fn refuse(what: &str) -> StoreError {
+    StoreError::Url { message: format!("{what}; {FORMS}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str) -> Target {
+        Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    #[test]
+    fn every_form_is_read_and_shown_without_its_login() {
+        let forms = [
+            ("redis://h", "redis://h:6379", None),
+            ("redis://h:7/3", "redis://h:7/3", None),
+            ("redis://h/?partitions=8", "redis://h:6379?partitions=8", Some(8)),
+            ("redis://u:s3cret@h/3?partitions=1024", "redis://h:6379/3?partitions=1024", Some(1_024)),
+            ("redis://:s3cret@[::1]:7", "redis://[::1]:7", None),
+            ("rediss://u:s3cret@h", "rediss://h:6379", None),
+            ("unix:///run/r.sock", "unix:///run/r.sock", None),
+            (
+                "redis+unix:///r.sock?db=2&user=u&pass=s3cret&partitions=2",
+                "redis+unix:///r.sock?db=2&partitions=2",
+                Some(2),
+            ),
+        ];
+        for (url, shown, partitions) in forms {
+            let target = read(url);
+            assert_eq!((target.shown(), target.partitions()), (shown, partitions), "{url}");
+            assert_eq!(format!("{target:?}"), format!("Target({shown:?})"));
+        }
+    }
+
+    #[test]
+    fn a_login_is_decoded() {
+        let target = read("redis://us%40er:p%2Fa%3A%23%C3%A9@h/5");
+        let login = target.info.redis_settings();
+        assert_eq!((login.username(), login.password(), login.db()), (Some("us@er"), Some("p/a:#é"), 5));
+        let target = read("unix:///a%20b.sock?user=u&pass=p%26q&db=4");
+        let login = target.info.redis_settings();
+        assert_eq!((login.username(), login.password(), login.db()), (Some("u"), Some("p&q"), 4));
+        assert_eq!(target.info.addr(), &ConnectionAddr::Unix("/a b.sock".into()));
+    }
+
+    #[test]
+    fn every_client_can_be_made() {
+        for url in ["redis://h", "rediss://u:p@h", "unix:///r.sock?pass=p&db=1"] {
+            let target = read(url);
+            target.client(Protocol::Answers).expect(url);
+            target.client(Protocol::Pushes).expect(url);
+            target.silent_client().expect(url);
+        }
+        let (client, login) = read("redis://u:p@h/2").silent_client().expect("a client");
+        assert_eq!(client.get_connection_info().redis_settings().password(), None);
+        assert_eq!(
+            login.get_packed_pipeline(),
+            b"*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n"
+        );
+    }
+
+    #[test]
+    fn anything_else_is_refused_without_repeating_what_may_be_a_secret() {
+        for url in [
+            "",
+            "redis",
+            "redis:",
+            "redis://",
+            "s3cret://h",
+            "valkey://h",
+            "redis://h/s3cret",
+            "redis://h/-1",
+            "redis://h:s3cret",
+            "redis://h:70000",
+            "redis://0.0.0.0",
+            "redis://:s3c/ret@h",
+            "redis://:s3c#ret@h",
+            "redis://:s3c?ret@h",
+            "redis://user:12/s3cret@h",
+            "redis://s3cret@h",
+            "redis://h#insecure",
+            "redis://h?protocol=s3cret",
+            "redis://h?s3cret=1",
+            "redis://h?db=1",
+            "redis://h?partitions=0",
+            "redis://h?partitions=1025",
+            "redis://h?partitions=s3cret",
+            "redis://h?partitions=1&partitions=2",
+            "unix://host/s3cret",
+            "unix:///r.sock?user=s3cret",
+            "unix:///r.sock?db=s3cret",
+        ] {
+            let error = Target::parse(url).expect_err(url);
+            assert!(matches!(error, StoreError::Url { .. }), "{url}: {error:?}");
+            assert!(error.to_string().contains("write redis://"), "{url}: {error}");
+            assert!(!format!("{error} {error:?}").contains("s3c"), "{url}: {error}");
+        }
+    }
+}
