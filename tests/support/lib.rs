@@ -7,6 +7,8 @@ pub mod chance;
 pub mod effects;
 pub mod load;
 pub mod prelude;
+pub mod proxy;
+pub mod redis;
 pub mod stage;
 pub mod wait;
 pub mod witness;

@@ -1,0 +1,285 @@
+//! Redis servers of a test's own: started in milliseconds, killed, frozen and started again on the same data.
+//!
+//! Each has a temporary folder and a Unix socket, and a TCP port where a test needs one; nothing of the machine's own
+//! server is touched. Dropping one kills it and removes its data, also when the test panics. Knows nothing of workflows.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::park_timeout;
+use std::time::Duration;
+
+use redis::{Connection, RedisResult, Value};
+use tempfile::TempDir;
+
+/// How often a server that starts is asked whether it answers.
+const ASK_EVERY: Duration = Duration::from_millis(1);
+/// How often it is asked at most. Only a server that does not start is asked so often.
+const ASKED_MAX: u32 = 30_000;
+/// How long one answer may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How many ports are tried: another process can take a port that was free.
+const PORTS_TRIED: u32 = 10;
+
+/// A Redis server. Without settings it writes nothing to disk.
+#[derive(Debug)]
+pub struct RedisServer {
+    folder: TempDir,
+    port: Option<u16>,
+    /// Names and values, as in a configuration file.
+    settings: Vec<(String, String)>,
+    child: Child,
+}
+
+impl RedisServer {
+    /// Starts one that is reached by its Unix socket.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with settings as they stand in a configuration file: `("appendonly", "yes")`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::try_start(settings, None).expect("redis-server starts: scripts/test installs it")
+    }
+
+    /// The same, reached by a TCP port of loopback.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_on_tcp(settings: &[(&str, &str)]) -> Self {
+        let mut tries = (0..PORTS_TRIED).map(|_| Self::try_start(settings, Some(free_port())));
+        tries.find_map(Result::ok).expect("redis-server starts: scripts/test installs it")
+    }
+
+    fn try_start(settings: &[(&str, &str)], port: Option<u16>) -> Result<Self, String> {
+        let folder = tempfile::tempdir().expect("a test can have a temporary folder");
+        let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let child = spawn(&folder, port, &settings);
+        let mut server = Self { folder, port, settings, child };
+        server.wait_until_it_answers().map(|()| server)
+    }
+
+    /// Where it is: its port if it has one, else its socket.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match (self.port, self.password()) {
+            (Some(port), Some(password)) => format!("redis://:{password}@127.0.0.1:{port}"),
+            (Some(port), None) => format!("redis://127.0.0.1:{port}"),
+            (None, _) => self.socket_url(),
+        }
+    }
+
+    /// Its port.
+    ///
+    /// # Panics
+    /// When it was started without one.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.expect("this server was started on TCP")
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it: SIGKILL, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a killed child ends");
+    }
+
+    /// Starts it again, after a kill or in place of one, where it was and on what it wrote; waits until it answers, be
+    /// it only that it loads its data.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        self.kill();
+        // A socket that a killed server left behind would be taken for that of the new one.
+        drop(std::fs::remove_file(self.socket()));
+        self.child = spawn(&self.folder, self.port, &self.settings);
+        self.wait_until_it_answers().expect("redis-server starts again");
+    }
+
+    /// The same with one more setting, or another value of one.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart_with(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self.restart();
+    }
+
+    /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on: SIGCONT.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// Asks it something on a new connection, as `redis-cli` would.
+    ///
+    /// # Panics
+    /// When it does not answer, or answers with an error.
+    pub fn command(&self, words: &[&str]) -> Value {
+        self.try_command(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// The same, when an error is an answer too.
+    ///
+    /// # Errors
+    /// When it does not answer, or answers with an error.
+    pub fn try_command(&self, words: &[&str]) -> RedisResult<Value> {
+        let (name, arguments) = words.split_first().expect("a command has a name");
+        redis::cmd(name).arg(arguments).query(&mut self.connect()?)
+    }
+
+    fn connect(&self) -> RedisResult<Connection> {
+        let connection = redis::Client::open(self.socket_url())?.get_connection()?;
+        connection.set_read_timeout(Some(ANSWER_WITHIN))?;
+        Ok(connection)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+
+    fn socket_url(&self) -> String {
+        let login = self.password().map(|password| format!("?pass={password}")).unwrap_or_default();
+        format!("unix://{}{login}", self.socket().display())
+    }
+
+    fn password(&self) -> Option<&str> {
+        self.settings.iter().find(|(name, _)| name == "requirepass").map(|(_, value)| value.as_str())
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<(), String> {
+        for _ in 0..ASKED_MAX {
+            match self.try_command(&["PING"]) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.code() == Some("LOADING") => return Ok(()),
+                Err(_) => {}
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("redis-server ended with {status}"));
+            }
+            park_timeout(ASK_EVERY);
+        }
+        Err("redis-server does not answer".to_owned())
+    }
+
+    fn signal(&self, name: &str) {
+        // The shell's own `kill`, so that no program has to be installed.
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.id())).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // It may be dead already; there is nobody to tell.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)]) -> Child {
+    let mut command = Command::new("redis-server");
+    command.arg("--dir").arg(folder.path()).arg("--unixsocket").arg(folder.path().join("socket"));
+    command.arg("--port").arg(port.unwrap_or(0).to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
+    for (name, value) in settings {
+        // More than one value is more than one word.
+        command.arg(format!("--{name}")).args(value.split(' '));
+    }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    child.expect("redis-server is installed: scripts/test does it")
+}
+
+/// A port that nobody listened on a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+    listener.local_addr().expect("a listener has an address").port()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(server: &RedisServer) {
+        server.command(&["SET", "key", "value"]);
+    }
+
+    fn get(server: &RedisServer) -> Option<String> {
+        redis::from_redis_value(server.command(&["GET", "key"])).expect("a string or nothing")
+    }
+
+    #[test]
+    fn servers_share_nothing_and_forget_everything_when_killed() {
+        let (mut one, two) = (RedisServer::start(), RedisServer::start_on_tcp(&[]));
+        set(&one);
+        assert_eq!((get(&one).as_deref(), get(&two)), (Some("value"), None));
+        one.restart();
+        assert_eq!(get(&one), None);
+        let mut by_port = redis::Client::open(two.url()).and_then(|client| client.get_connection()).expect("its port");
+        assert_eq!(redis::cmd("PING").query::<String>(&mut by_port).expect("an answer"), "PONG");
+    }
+
+    #[test]
+    fn an_append_only_server_keeps_what_it_was_given() {
+        let mut server = RedisServer::start_with(&[("appendonly", "yes"), ("appendfsync", "always")]);
+        set(&server);
+        let before = server.id();
+        server.restart();
+        assert_ne!(server.id(), before);
+        assert_eq!(get(&server).as_deref(), Some("value"));
+    }
+
+    #[test]
+    fn a_password_is_asked_for_and_known() {
+        let server = RedisServer::start_with(&[("requirepass", "secret")]);
+        set(&server);
+        assert!(server.url().contains("pass=secret"));
+        let without = server.url().replace("?pass=secret", "");
+        let mut stranger = redis::Client::open(without).and_then(|client| client.get_connection()).expect("a socket");
+        let error = redis::cmd("GET").arg("key").query::<Value>(&mut stranger).expect_err("no password");
+        assert_eq!(error.code(), Some("NOAUTH"));
+    }
+
+    #[test]
+    fn a_frozen_server_answers_when_it_goes_on() {
+        let server = RedisServer::start();
+        let mut connection = server.connect().expect("it runs");
+        server.pause();
+        connection.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+        assert!(redis::cmd("PING").query::<Value>(&mut connection).expect_err("it is frozen").is_timeout());
+        server.resume();
+        set(&server);
+    }
+
+    #[test]
+    fn nothing_is_left_behind() {
+        let server = RedisServer::start();
+        let (folder, url) = (server.folder.path().to_owned(), server.url());
+        drop(server);
+        assert!(!folder.exists());
+        assert!(redis::Client::open(url).and_then(|client| client.get_connection()).is_err());
+    }
+}
