@@ -1,6 +1,7 @@
 //! Random commands, carried out on a store and on the model: every answer and everything that can be seen agrees.
 //!
-//! A failure prints the shortest sequence that still fails, and the seed; `WORKFLOW_TEST_SEED=<n>` repeats it.
+//! A failure prints the shortest sequence that still fails, and the seed; `WORKFLOW_TEST_SEED=<n>` repeats it,
+//! and `WORKFLOW_TEST_CASES=<n>` tries as many sequences.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -356,7 +357,8 @@ impl Pair {
         let parent = Parent { id: owner.id.clone(), run: owner.run, on_close };
         let seed = self.request().0;
         Outgoing::CreateChild {
-            id: id(&format!("{}.{}", owner.id, owner.run)),
+            // Of one run no two operations have the same path, and so no two children the same id.
+            id: id(&format!("{}.{}.{}", owner.id, owner.run, owner.v)),
             spec: Arc::new(InstanceSpec { parent: Some(parent), seed, keep_complete: Duration::ZERO, ..spec() }),
         }
     }
@@ -410,11 +412,20 @@ fn seed() -> u64 {
     }
 }
 
+/// How many sequences: more where the transitions are written a second time, in another language.
+fn cases(open: fn() -> World) -> u32 {
+    match std::env::var("WORKFLOW_TEST_CASES") {
+        Ok(text) => text.parse().expect("WORKFLOW_TEST_CASES is a number"),
+        Err(_) if open().store().describe().starts_with("sqlite:") => 60,
+        Err(_) => 500,
+    }
+}
+
 fn agrees_with_the_model(open: fn() -> World) {
     let seed = seed();
     let mut bytes = [0_u8; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { cases: 60, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let config = Config { cases: cases(open), failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let outcome = runner.run(&prop::collection::vec(step(), 1..120), |steps| {
         let mut pair = Pair { store: open(), model: stores::model(), owners: Vec::new(), done: Vec::new() };

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use support::redis::RedisServer;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 use workflow::store::Store;
 use workflow::store::model::ModelStore;
+use workflow::store::redis::RedisStore;
 use workflow::store::sqlite::SqliteStore;
 use workflow::words::id::Namespace;
 use workflow::words::time::Clock;
 
-use crate::world::{Opened, World};
+use crate::world::{Kept, Opened, World};
 
 /// The model itself.
 pub(crate) fn model() -> World {
@@ -25,10 +27,13 @@ pub(crate) fn sqlite_memory() -> World {
 /// SQLite in a file.
 pub(crate) fn sqlite_file() -> World {
     World::new(|clock, kept| {
-        let folder = kept.unwrap_or_else(|| TempDir::new().expect("a temporary folder"));
+        let folder = match kept {
+            Some(Kept::Folder(folder)) => folder,
+            _ => TempDir::new().expect("a temporary folder"),
+        };
         // What is tested is what is written, not how it survives the machine: that is for `durability`.
         let url = format!("sqlite:{}?synchronous=normal", folder.path().join("store.db").display());
-        Opened { store: sqlite(&url, clock), kept: Some(folder) }
+        Opened { store: sqlite(&url, clock), kept: Some(Kept::Folder(folder)) }
     })
 }
 
@@ -36,6 +41,22 @@ fn sqlite(url: &str, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
     let namespace = Namespace::new("conformance").expect("valid");
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     Arc::new(runtime.block_on(SqliteStore::open(url, &namespace, clock)).expect("it opens"))
+}
+
+/// Redis, on a server of its own.
+pub(crate) fn redis() -> World {
+    World::new(|clock, kept| {
+        let server = match kept {
+            Some(Kept::Server(server)) => server,
+            _ => RedisServer::start(),
+        };
+        let namespace = Namespace::new("conformance").expect("valid");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let url = server.url();
+        let store = runtime.block_on(RedisStore::open_with(&url, &namespace, Some(clock))).expect("it opens");
+        let store = Arc::new(store);
+        Opened { store, kept: Some(Kept::Server(server)) }
+    })
 }
 
 /// Makes a test of each function for each store.
@@ -50,6 +71,9 @@ macro_rules! on_every_store {
         mod sqlite_file {
             $(#[test] fn $name() { super::$name(&mut $crate::stores::sqlite_file()); })*
         }
+        mod redis {
+            $(#[test] fn $name() { super::$name(&mut $crate::stores::redis()); })*
+        }
     };
 }
 
@@ -58,6 +82,9 @@ macro_rules! on_stores_that_survive {
     ($($name:ident),* $(,)?) => {
         mod sqlite_file {
             $(#[test] fn $name() { super::$name(&mut $crate::stores::sqlite_file()); })*
+        }
+        mod redis {
+            $(#[test] fn $name() { super::$name(&mut $crate::stores::redis()); })*
         }
     };
 }
@@ -70,6 +97,9 @@ macro_rules! on_every_other_store {
         }
         mod sqlite_file {
             $(#[test] fn $name() { super::$name($crate::stores::sqlite_file); })*
+        }
+        mod redis {
+            $(#[test] fn $name() { super::$name($crate::stores::redis); })*
         }
     };
 }

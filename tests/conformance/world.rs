@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use support::redis::RedisServer;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use workflow::journal::command::{
@@ -24,11 +25,19 @@ pub(crate) const LEASE: Duration = Duration::from_secs(10);
 /// A store that was opened.
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
-    /// What must outlive the store, such as the folder of its file.
-    pub(crate) kept: Option<TempDir>,
+    /// What must outlive the store.
+    pub(crate) kept: Option<Kept>,
 }
 
-type Open = dyn Fn(Arc<dyn Clock>, Option<TempDir>) -> Opened;
+/// Where a store keeps what it holds.
+pub(crate) enum Kept {
+    /// The folder of its file.
+    Folder(TempDir),
+    /// Its server.
+    Server(RedisServer),
+}
+
+type Open = dyn Fn(Arc<dyn Clock>, Option<Kept>) -> Opened;
 
 /// A store under test, and time that stands still until it is moved.
 pub(crate) struct World {
@@ -41,7 +50,7 @@ pub(crate) struct World {
 
 impl World {
     /// A world with an empty store.
-    pub(crate) fn new(open: impl Fn(Arc<dyn Clock>, Option<TempDir>) -> Opened + 'static) -> Self {
+    pub(crate) fn new(open: impl Fn(Arc<dyn Clock>, Option<Kept>) -> Opened + 'static) -> Self {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(1_000_000_000)));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let opened = open(clock.clone(), None);

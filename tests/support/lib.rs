@@ -61,5 +61,8 @@ macro_rules! on_every_store {
         mod sqlite_file {
             $(#[test] fn $test() { $crate::run($crate::StoreKind::SqliteFile, super::$test); })+
         }
+        mod redis {
+            $(#[test] fn $test() { $crate::run($crate::StoreKind::Redis, super::$test); })+
+        }
     };
 }

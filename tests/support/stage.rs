@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 use workflow::prelude::*;
 use workflow::store::Store;
 
+use crate::redis::RedisServer;
 use crate::witness::Witness;
 
 /// How long a lease is in tests that do not crash anything: long enough for a machine that does much else.
@@ -23,6 +24,8 @@ pub enum StoreKind {
     SqliteMemory,
     /// SQLite on a file: every engine opens it anew, as processes would.
     SqliteFile,
+    /// Redis, on a server of the test's own.
+    Redis,
 }
 
 /// One store under test, and what goes with it.
@@ -36,6 +39,8 @@ pub struct Stage {
     pub witness: Witness,
     folder: TempDir,
     shared: Option<Arc<dyn Store>>,
+    /// The server, where the store is on one.
+    pub server: Option<RedisServer>,
 }
 
 impl Stage {
@@ -47,9 +52,10 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
         let shared = match kind {
             StoreKind::SqliteMemory => Some(in_memory("default").await),
-            StoreKind::SqliteFile => None,
+            StoreKind::SqliteFile | StoreKind::Redis => None,
         };
-        Self { kind, witness: Witness::default(), folder, shared }
+        let server = (kind == StoreKind::Redis).then(RedisServer::start);
+        Self { kind, witness: Witness::default(), folder, shared, server }
     }
 
     /// The url under which another process finds the store; in memory there is none.
@@ -58,6 +64,7 @@ impl Stage {
         match self.kind {
             StoreKind::SqliteMemory => "sqlite::memory:".to_owned(),
             StoreKind::SqliteFile => format!("sqlite:{}", self.folder.path().join("store.db").display()),
+            StoreKind::Redis => self.server.as_ref().expect("the stage has a server").url(),
         }
     }
 
@@ -82,7 +89,7 @@ impl Stage {
         match self.kind {
             // What is in memory is one namespace of one store object.
             StoreKind::SqliteMemory => builder.store(in_memory(namespace).await),
-            StoreKind::SqliteFile => builder,
+            StoreKind::SqliteFile | StoreKind::Redis => builder,
         }
     }
 

@@ -16,6 +16,11 @@ struct Kind {
 
 /// Every kind that is compiled in.
 const KINDS: &[Kind] = &[
+    #[cfg(feature = "redis")]
+    Kind {
+        form: "redis://host/0, rediss://host/0, unix:///path.sock",
+        schemes: &["redis", "rediss", "unix", "redis+unix"],
+    },
     #[cfg(feature = "sqlite")]
     Kind { form: "sqlite:path, sqlite::memory:", schemes: &["sqlite"] },
 ];
@@ -39,6 +44,10 @@ pub async fn open_store(url: &str, namespace: &str) -> Result<Arc<dyn Store>, En
 /// unknown url only the scheme is shown.
 pub(super) async fn open(url: &str, namespace: &Namespace) -> Result<Arc<dyn Store>, EngineError> {
     match kind_of(url)? {
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "unix" | "redis+unix" => {
+            Ok(Arc::new(crate::store::redis::RedisStore::open(url, namespace).await?))
+        }
         #[cfg(feature = "sqlite")]
         "sqlite" => {
             let clock = Arc::new(SystemClock::default());

@@ -20,7 +20,7 @@ use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
 /// The version every blob of this module starts with.
-const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 1;
 
 impl InstanceSpec {
     /// The spec as bytes.

@@ -9,10 +9,10 @@ use crate::words::id::InstanceId;
 use crate::words::time::Timestamp;
 
 /// How much later a step of priority makes new work, in milliseconds.
-const PRIORITY_STEP_MS: i64 = 30_000;
+pub(crate) const PRIORITY_STEP_MS: i64 = 30_000;
 /// How much earlier than new work comes what has begun: a day, in milliseconds. It ends before new work starts, and
 /// because the lead is finite nothing starves.
-const BEGUN_LEAD_MS: i64 = 24 * 60 * 60 * 1000;
+pub(crate) const BEGUN_LEAD_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The place in the ready list of work that is ready at `at`.
 pub(super) fn score(spec: &InstanceSpec, begun: bool, at: Timestamp) -> i64 {

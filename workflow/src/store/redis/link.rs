@@ -18,6 +18,9 @@ use super::script::Script;
 use super::url::Target;
 use crate::store::StoreError;
 
+/// The keys and the arguments of one call of a script.
+pub(super) type Request = (Vec<Vec<u8>>, Vec<Vec<u8>>);
+
 /// One server. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
@@ -77,11 +80,7 @@ impl Link {
     ///
     /// # Errors
     /// As [`Self::run`], when any of them fails; the others may have been carried out.
-    pub(super) async fn run_all(
-        &self,
-        script: &Arc<Script>,
-        calls: Vec<(Vec<Vec<u8>>, Vec<Vec<u8>>)>,
-    ) -> Result<Vec<Value>, StoreError> {
+    pub(super) async fn run_all(&self, script: &Arc<Script>, calls: Vec<Request>) -> Result<Vec<Value>, StoreError> {
         let mut pipeline = Pipeline::with_capacity(calls.len());
         for (keys, arguments) in &calls {
             pipeline.add_command(script.call(keys, arguments));

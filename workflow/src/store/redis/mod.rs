@@ -1,17 +1,244 @@
 //! The Redis store: what production runs on.
 //!
-//! So far the link to the server: `url` reads where it is, `dial` connects, `lane` keeps one connection and what is asked
-//! on it, `link` is what the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive,
-//! `check` looks at the server first, and `fault` tells callers what went wrong.
-#![allow(dead_code, reason = "the store that uses the link comes next")]
+//! One hash per instance, sorted sets for its places, one atomic script for any mix of transitions: the scripts and
+//! their twins are in `scripts/`, the keys in `keys.rs`, the fields of an instance in `stored.rs`. Every transition is
+//! that of [`crate::journal::table`], carried out by the server. Owns the connections to it and a subscriber for the
+//! hints of other processes; keeps nothing in memory that the server does not have.
+//!
+//! # Durability
+//! What is acknowledged is kept as far as the server keeps it. With `appendfsync always` it survives a power cut; with
+//! `everysec` it survives a crash of the server, and a power cut may lose the last two seconds; without an append-only
+//! file everything is lost with the server.
+//!
+//! # Where what is
+//! `url` reads where the server is, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
+//! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
+//! first, `fault` tells callers what went wrong. `execute` carries out commands, `views` reads.
+
+use std::sync::Arc;
+
+use redis::Pipeline;
+use tokio::sync::broadcast;
+
+use crate::journal::command::{Command, Reply};
+use crate::journal::wire::Damaged;
+use crate::store::{
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+};
+use crate::words::id::{InstanceId, Namespace, RequestId};
+use crate::words::payload::Payload;
+use crate::words::time::{Clock, Timestamp};
 
 mod check;
 mod dial;
+mod execute;
 mod fault;
 mod heart;
+mod keys;
 mod lane;
 mod link;
+mod pack;
 mod pauses;
 mod script;
+mod scripts;
+mod stored;
 mod subscriber;
 mod url;
+mod views;
+
+use heart::RedisHeart;
+use keys::{Keys, Of};
+use link::Link;
+use scripts::Scripts;
+use subscriber::Subscriber;
+use url::Target;
+
+/// How many hints a receiver may lag behind.
+const HINTS_KEPT: usize = 4_096;
+/// The version of the layout of keys and fields.
+const SCHEMA: &str = "1";
+
+/// A store on a Redis server.
+pub struct RedisStore {
+    target: Target,
+    link: Link,
+    keys: Vec<Keys>,
+    scripts: Scripts,
+    hints: broadcast::Sender<Hint>,
+    /// Names this store among those that publish hints, so that it need not hear its own.
+    tag: Vec<u8>,
+    /// A clock instead of the server's, for tests.
+    clock: Option<Arc<dyn Clock>>,
+    _subscriber: Subscriber,
+}
+
+impl std::fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisStore").field("url", &self.target.shown()).finish_non_exhaustive()
+    }
+}
+
+impl RedisStore {
+    /// Connects to the server that `url` names: `redis://host/0`, `rediss://…`, `unix:///path.sock`.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`]; [`StoreError::Unavailable`] when the server does not answer within seconds;
+    /// [`StoreError::Refused`] when it could lose what it holds (an eviction policy), is too old, a replica, or holds the
+    /// namespace in another number of partitions than the url asks for.
+    pub async fn open(url: &str, namespace: &Namespace) -> Result<Self, StoreError> {
+        Self::open_with(url, namespace, None).await
+    }
+
+    /// As [`Self::open`], with a clock in place of the server's: for tests.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_with(
+        url: &str,
+        namespace: &Namespace,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Result<Self, StoreError> {
+        let target = Target::parse(url)?;
+        let link = Link::open(target.clone()).await?;
+        check::check(&link, &target).await?;
+        let partitions = settle_layout(&link, &target, namespace).await?;
+        let keys: Vec<Keys> = (0..partitions).map(|partition| Keys::new(namespace, partition)).collect();
+        let (hints, _) = broadcast::channel(HINTS_KEPT);
+        let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
+        let subscriber = listen(&target, &keys, &hints, &tag)?;
+        Ok(Self { target, link, keys, scripts: Scripts::new(), hints, tag, clock, _subscriber: subscriber })
+    }
+
+    fn keys_of(&self, id: &InstanceId) -> &Keys {
+        &self.keys[self.partition_of(id)]
+    }
+
+    /// The first argument of scripts: the time for tests, or nothing.
+    fn now_argument(&self) -> Vec<u8> {
+        self.clock.as_ref().map_or_else(Vec::new, |clock| clock.now().as_millis().to_string().into_bytes())
+    }
+
+    fn damaged(&self, what: &str) -> StoreError {
+        StoreError::Damaged { store: self.target.shown().to_owned(), message: what.to_owned() }
+    }
+
+    fn damaged_in(&self, id: &InstanceId, error: &Damaged) -> StoreError {
+        self.damaged(&format!("{id}: {error}"))
+    }
+}
+
+/// Hears what other processes tell, from now on.
+fn listen(
+    target: &Target,
+    keys: &[Keys],
+    hints: &broadcast::Sender<Hint>,
+    tag: &[u8],
+) -> Result<Subscriber, StoreError> {
+    let (hints, tag) = (hints.clone(), tag.to_vec());
+    let tell = move |hint| {
+        // Nobody may be listening.
+        let _ = hints.send(hint);
+    };
+    let channels = keys.iter().map(Keys::channel).collect();
+    Subscriber::start(target, channels, move |heard| match heard {
+        subscriber::Heard::Message(message) => {
+            scripts::read_published(&message, &tag).into_iter().flatten().for_each(&tell);
+        }
+        // What was told meanwhile is lost.
+        subscriber::Heard::Resubscribed => tell(Hint::Anything),
+    })
+}
+
+/// How many partitions the namespace has: fixed by who comes first, and the same for all that follow.
+async fn settle_layout(link: &Link, target: &Target, namespace: &Namespace) -> Result<usize, StoreError> {
+    let meta = keys::meta(namespace);
+    let mut pipeline = Pipeline::new();
+    pipeline.atomic();
+    pipeline.cmd("HSETNX").arg(&meta).arg("schema").arg(SCHEMA).ignore();
+    pipeline.cmd("HSETNX").arg(&meta).arg("partitions").arg(target.partitions().unwrap_or(1)).ignore();
+    pipeline.cmd("HMGET").arg(&meta).arg("schema").arg("partitions");
+    let shown = target.shown().to_owned();
+    let refuse = |message: String| StoreError::Refused { store: shown.clone(), message };
+    let values = link.read(pipeline).await?;
+    let found: Vec<(String, usize)> = values
+        .into_iter()
+        .map(redis::from_redis_value)
+        .collect::<Result<_, _>>()
+        .map_err(|_| refuse(format!("the layout of the namespace {} cannot be read", namespace.as_str())))?;
+    let Some((schema, partitions)) = found.into_iter().next() else {
+        return Err(refuse(format!("the layout of the namespace {} cannot be read", namespace.as_str())));
+    };
+    if schema != SCHEMA {
+        return Err(refuse(format!(
+            "the namespace {} was written by another version of this library (layout {schema}, this is {SCHEMA})",
+            namespace.as_str()
+        )));
+    }
+    match target.partitions() {
+        Some(wanted) if wanted != partitions => Err(refuse(format!(
+            "the namespace {} has {partitions} partitions for good, and the url asks for {wanted}: leave the option out",
+            namespace.as_str()
+        ))),
+        _ => Ok(partitions),
+    }
+}
+
+impl Store for RedisStore {
+    fn describe(&self) -> String {
+        self.target.shown().to_owned()
+    }
+
+    fn partitions(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn partition_of(&self, id: &InstanceId) -> usize {
+        if self.keys.len() == 1 {
+            return 0;
+        }
+        let digest = blake3::hash(id.as_str().as_bytes());
+        let bytes: [u8; 8] = digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes");
+        usize::try_from(u64::from_be_bytes(bytes) % self.keys.len() as u64).expect("below the number of partitions")
+    }
+
+    fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
+        Box::pin(async move { self.carry_out(partition, &batch).await })
+    }
+
+    fn hints(&self) -> broadcast::Receiver<Hint> {
+        self.hints.subscribe()
+    }
+
+    fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
+        let keys = self.keys.iter().map(|keys| (keys.of(Of::Sessions), keys.of(Of::Beats))).collect();
+        Ok(Box::new(RedisHeart::new(&self.target, keys, self.clock.clone())))
+    }
+
+    fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
+        Box::pin(async move { self.read_instance(&id).await })
+    }
+
+    fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {
+        Box::pin(async move { self.read_journal(&id, run, from).await })
+    }
+
+    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
+        Box::pin(self.read_sessions())
+    }
+
+    fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
+        Box::pin(self.read_outbox(before, limit))
+    }
+
+    fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
+        Box::pin(self.read_overview())
+    }
+
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {
+        Box::pin(async move { self.read_list(&query).await })
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
+        Box::pin(self.read_now())
+    }
+}

@@ -1,0 +1,262 @@
+//! Carries out batches: packs commands, sends them in bounded calls, reads the answers.
+//!
+//! Owns the order: commands of a batch are carried out as they stand in it. Those that must find their instances first
+//! are asked in two calls, one that looks and one that decides. Decides nothing itself. Called by the store.
+
+use redis::Value;
+
+use super::RedisStore;
+use super::keys::Keys;
+use super::link::Request;
+use super::scripts::session::Why;
+use super::scripts::{
+    Answer, Call, Misread, Said, claim, control, create, look, own, send, session, sweep, transitions,
+};
+use crate::journal::command::{Claim, ClaimReply, Command, Reply};
+use crate::store::StoreError;
+use crate::words::id::SessionId;
+use crate::words::time::Timestamp;
+
+/// Most commands of one call: no script may hold the server up for long.
+const CALL_COMMANDS_MAX: usize = 64;
+/// Most bytes of one call; a larger single command goes alone.
+const CALL_BYTES_MAX: usize = 256 * 1024;
+/// Most instances taken from a session, woken, moved or deleted by one call.
+const MOVED_MAX: usize = 128;
+
+impl RedisStore {
+    /// Carries out a batch in one partition.
+    pub(super) async fn carry_out(&self, partition: usize, batch: &[Command]) -> Result<Vec<Reply>, StoreError> {
+        let keys = &self.keys[partition];
+        let mut replies = Vec::with_capacity(batch.len());
+        let mut direct: Vec<(&Command, Call)> = Vec::new();
+        for command in batch {
+            if let Some(call) = direct_call(keys, command) {
+                direct.push((command, call));
+                continue;
+            }
+            self.send_direct(partition, &mut direct, &mut replies).await?;
+            replies.push(self.find_and_do(partition, command).await?);
+        }
+        self.send_direct(partition, &mut direct, &mut replies).await?;
+        Ok(replies)
+    }
+
+    /// Sends commands that need no look first, in as many calls as the bounds ask for, all at once.
+    async fn send_direct(
+        &self,
+        partition: usize,
+        direct: &mut Vec<(&Command, Call)>,
+        replies: &mut Vec<Reply>,
+    ) -> Result<(), StoreError> {
+        if direct.is_empty() {
+            return Ok(());
+        }
+        let (commands, calls): (Vec<&Command>, Vec<Call>) = direct.drain(..).unzip();
+        let groups = in_groups(calls);
+        let sent =
+            groups.iter().map(|group| transitions(&self.keys[partition], &self.now_argument(), &self.tag, group));
+        let values = self.link.run_all(&self.scripts.transitions, sent.collect()).await?;
+        let mut commands = commands.into_iter();
+        for (group, value) in groups.iter().zip(values) {
+            let answer = self.read_answer(value)?;
+            if answer.replies.len() != group.len() {
+                return Err(self.damaged("a script answered another number of commands than it was given"));
+            }
+            for said in answer.replies {
+                let command = commands.next().expect("one command for each call");
+                replies.push(read_direct(command, &said, answer.now).map_err(|misread| self.damaged(&misread.0))?);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_answer(&self, value: Value) -> Result<Answer, StoreError> {
+        let mut answer = Answer::read(value).map_err(|misread| self.damaged(&misread.0))?;
+        for hint in answer.hints.drain(..) {
+            // Nobody may be listening.
+            let _ = self.hints.send(hint);
+        }
+        Ok(answer)
+    }
+
+    /// One call of one command.
+    async fn transition(&self, partition: usize, call: Call) -> Result<(Said, Timestamp), StoreError> {
+        let (keys, arguments) = transitions(&self.keys[partition], &self.now_argument(), &self.tag, &[call]);
+        let value = self.link.run(&self.scripts.transitions, keys, arguments).await?;
+        let mut answer = self.read_answer(value)?;
+        match answer.replies.pop() {
+            Some(said) if answer.replies.is_empty() => Ok((said, answer.now)),
+            _ => Err(self.damaged("a script answered another number of commands than it was given")),
+        }
+    }
+
+    async fn look(
+        &self,
+        script: &std::sync::Arc<super::script::Script>,
+        (keys, arguments): Request,
+    ) -> Result<Said, StoreError> {
+        let value = self.link.run(script, keys, arguments).await?;
+        Said::read(value).map_err(|misread| self.damaged(&misread.0))
+    }
+
+    /// Commands that look for their instances first.
+    async fn find_and_do(&self, partition: usize, command: &Command) -> Result<Reply, StoreError> {
+        let keys = &self.keys[partition];
+        let now = self.now_argument();
+        match command {
+            Command::Claim(claim) => self.claim(partition, claim).await.map(Reply::Claim),
+            Command::CloseSession { session } => self.take_all(partition, *session).await,
+            Command::Recover { session, limit } => {
+                let (taken, _) = self.take_some(partition, *session, Why::Revoked, *limit).await?;
+                Ok(count(taken, None))
+            }
+            Command::WakeDue { limit } => {
+                let found = self.look(&self.scripts.due, look::due(keys, &now, *limit)).await?;
+                let ids = self.understand(found.ids(0))?;
+                if ids.is_empty() {
+                    return Ok(count(0, self.understand(found.timer(1))?));
+                }
+                let (said, _) = self.transition(partition, sweep::wake(keys, &ids)).await?;
+                Ok(count(self.understand(session::read_count(&said))?, self.understand(said.timer(2))?))
+            }
+            Command::Unstick { older_than, limit } => {
+                let found = self.look(&self.scripts.stuck, look::stuck(keys, &now, *older_than, *limit)).await?;
+                let ids = self.understand(look::read_ids(&found))?;
+                self.count_of(partition, (!ids.is_empty()).then(|| sweep::unstick(keys, *older_than, &ids))).await
+            }
+            Command::Expire { limit } => {
+                let found = self.look(&self.scripts.expired, look::expired(keys, &now, *limit)).await?;
+                let (ids, runs) = (self.understand(found.ids(0))?, self.understand(look::read_runs(&found, 1))?);
+                let nothing = ids.is_empty() && runs.is_empty();
+                self.count_of(partition, (!nothing).then(|| sweep::expire(keys, &ids, &runs))).await
+            }
+            // Every other command was sent as it is.
+            _ => Err(self.damaged("a command was sent the wrong way")),
+        }
+    }
+
+    async fn count_of(&self, partition: usize, call: Option<Call>) -> Result<Reply, StoreError> {
+        let Some(call) = call else { return Ok(count(0, None)) };
+        let (said, _) = self.transition(partition, call).await?;
+        Ok(count(self.understand(session::read_count(&said))?, None))
+    }
+
+    async fn claim(&self, partition: usize, claim: &Claim) -> Result<ClaimReply, StoreError> {
+        let keys = &self.keys[partition];
+        loop {
+            let found = self.look(&self.scripts.candidates, claim::look(keys, claim)).await?;
+            let Some(candidates) = self.understand(claim::read_candidates(&found))? else {
+                return Ok(ClaimReply::Fenced);
+            };
+            if let Some(nothing) = candidates.nothing(self.clock.as_ref().map(|clock| clock.now())) {
+                return Ok(nothing);
+            }
+            let (said, now) = self.transition(partition, candidates.call(keys, claim)).await?;
+            if let Some(reply) = self.understand(claim::read(said, now))? {
+                return Ok(reply);
+            }
+        }
+    }
+
+    async fn take_some(
+        &self,
+        partition: usize,
+        session: SessionId,
+        why: Why,
+        limit: usize,
+    ) -> Result<(usize, bool), StoreError> {
+        let keys = &self.keys[partition];
+        let found = self.look(&self.scripts.tied, look::tied(keys, session, limit.min(MOVED_MAX))).await?;
+        let ids = self.understand(look::read_ids(&found))?;
+        let (said, _) = self.transition(partition, session::take(keys, session, why, &ids)).await?;
+        self.understand(session::read_take(&said))
+    }
+
+    async fn take_all(&self, partition: usize, session: SessionId) -> Result<Reply, StoreError> {
+        let mut all = 0;
+        loop {
+            let (taken, more) = self.take_some(partition, session, Why::Closes, MOVED_MAX).await?;
+            all += taken;
+            if !more {
+                return Ok(count(all, None));
+            }
+        }
+    }
+
+    fn understand<T>(&self, read: Result<T, Misread>) -> Result<T, StoreError> {
+        read.map_err(|misread| self.damaged(&misread.0))
+    }
+}
+
+/// The call of a command that names its instance, or needs none.
+fn direct_call(keys: &Keys, command: &Command) -> Option<Call> {
+    Some(match command {
+        Command::Create(request) => create::call(keys, request),
+        Command::Send(message) => send::call(keys, message),
+        Command::Control(request) => control::call(keys, request),
+        Command::Own(write) => own::call(keys, write),
+        Command::OpenSession { session, lease } => session::open(*session, *lease),
+        Command::Fence { session, beats } => session::fence(*session, *beats),
+        Command::Sent { source, numbers } => sweep::sent(keys, source, numbers),
+        Command::CloseSession { .. }
+        | Command::Recover { .. }
+        | Command::Claim(_)
+        | Command::WakeDue { .. }
+        | Command::Unstick { .. }
+        | Command::Expire { .. } => return None,
+    })
+}
+
+fn read_direct(command: &Command, said: &Said, now: Timestamp) -> Result<Reply, Misread> {
+    Ok(match command {
+        Command::Create(request) => Reply::Create(create::read(request, said, now)?),
+        Command::Send(_) => Reply::Send(send::read(said)?),
+        Command::Control(_) => Reply::Control(control::read(said)?),
+        Command::Own(_) => Reply::Own(own::read(said)?),
+        Command::Fence { .. } => Reply::Fence(session::read_fence(said)?),
+        _ => count(session::read_count(said)?, None),
+    })
+}
+
+fn count(done: usize, next_due: Option<Timestamp>) -> Reply {
+    Reply::Count { done, next_due }
+}
+
+/// As few groups as the bounds of one call allow, in order.
+fn in_groups(calls: Vec<Call>) -> Vec<Vec<Call>> {
+    let mut groups: Vec<Vec<Call>> = Vec::new();
+    let mut bytes = 0;
+    for call in calls {
+        let size = call.bytes();
+        match groups.last_mut() {
+            Some(group) if group.len() < CALL_COMMANDS_MAX && bytes + size <= CALL_BYTES_MAX => {
+                bytes += size;
+                group.push(call);
+            }
+            _ => {
+                bytes = size;
+                groups.push(vec![call]);
+            }
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call_of(size: usize) -> Call {
+        Call { packed: vec![0; size], keys: Vec::new() }
+    }
+
+    #[test]
+    fn groups_are_bounded_in_number_and_bytes_and_keep_the_order() {
+        let sizes = |groups: Vec<Vec<Call>>| -> Vec<usize> { groups.iter().map(Vec::len).collect() };
+        assert_eq!(sizes(in_groups((0..150).map(|_| call_of(10)).collect())), [64, 64, 22]);
+        assert_eq!(sizes(in_groups(vec![call_of(200 * 1024), call_of(100 * 1024), call_of(1)])), [1, 2]);
+        assert_eq!(sizes(in_groups(vec![call_of(1024 * 1024), call_of(1)])), [1, 1]);
+        assert_eq!(sizes(in_groups(Vec::new())), [0_usize; 0]);
+    }
+}

@@ -1,0 +1,127 @@
+//! How every key is spelled. The only place that does.
+//!
+//! All keys of one partition share the hash tag `{namespace:partition}`, so that every script finds its keys on one
+//! node. Called by everything in this folder that sends a command.
+
+use crate::words::id::{InstanceId, Namespace};
+
+/// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them.
+const OF_PARTITION: [&str; 16] = [
+    "ready", "timers", "paused", "done", "held", "inbox", "notes", "lost", "shelf", "all", "out", "old", "sessions",
+    "beats", "dead", "claims",
+];
+
+/// A key that a partition has one of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// ZSET by member: what waits for a worker: queue, score, id, workflow, version.
+    Ready,
+    /// ZSET by due time: what sleeps.
+    Timers,
+    /// ZSET by time: what is paused.
+    Paused,
+    /// ZSET by expiry: what has ended.
+    Done,
+    /// ZSET by member: what sessions hold: session, id.
+    Held,
+    /// ZSET by member: what was woken for sessions: session, since, id, workflow, version.
+    Inbox,
+    /// ZSET by member: held instances with a notice for their owner: session, id.
+    Notes,
+    /// ZSET by member: what sessions held when it was terminated or restarted: session, id.
+    Lost,
+    /// ZSET by member: what no worker knew: workflow, version, queue, id.
+    Shelf,
+    /// ZSET by member: every instance: workflow, creation, id.
+    All,
+    /// ZSET by time: commands for other instances: id, number.
+    Out,
+    /// ZSET by expiry: runs that were replaced: id, run.
+    Old,
+    /// ZSET by expiry: sessions that live.
+    Sessions,
+    /// HASH: how often each session's heart beat.
+    Beats,
+    /// HASH: sessions that were revoked and have something left, with their expiry.
+    Dead,
+    /// HASH: each session's newest claim that gave something.
+    Claims,
+}
+
+/// The keys of one partition.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    prefix: Vec<u8>,
+    of_partition: Vec<Vec<u8>>,
+}
+
+impl Keys {
+    pub(super) fn new(namespace: &Namespace, partition: usize) -> Self {
+        let prefix = format!("wf:{{{}:{partition}}}:", namespace.as_str());
+        let of_partition = OF_PARTITION.iter().map(|name| format!("{prefix}{name}").into_bytes()).collect();
+        Self { prefix: prefix.into_bytes(), of_partition }
+    }
+
+    /// All keys a partition has one of, in order.
+    pub(super) fn all(&self) -> &[Vec<u8>] {
+        &self.of_partition
+    }
+
+    /// One of them.
+    pub(super) fn of(&self, which: Of) -> Vec<u8> {
+        self.of_partition[which as usize].clone()
+    }
+
+    /// HASH: everything of an instance but its mailbox and children.
+    pub(super) fn instance(&self, id: &InstanceId) -> Vec<u8> {
+        self.with(b"i:", id)
+    }
+
+    /// HASH: messages that are not consumed, by position.
+    pub(super) fn mailbox(&self, id: &InstanceId) -> Vec<u8> {
+        self.with(b"m:", id)
+    }
+
+    /// SET: the ids of all messages of the run.
+    pub(super) fn events(&self, id: &InstanceId) -> Vec<u8> {
+        self.with(b"e:", id)
+    }
+
+    /// ZSET by number: children to close with the run.
+    pub(super) fn children(&self, id: &InstanceId) -> Vec<u8> {
+        self.with(b"c:", id)
+    }
+
+    /// The four keys of an instance, in the order in which scripts expect them.
+    pub(super) fn of_instance(&self, id: &InstanceId) -> [Vec<u8>; 4] {
+        [self.instance(id), self.mailbox(id), self.events(id), self.children(id)]
+    }
+
+    /// The pub/sub channel of the partition's hints.
+    pub(super) fn channel(&self) -> Vec<u8> {
+        [&self.prefix, b"hints".as_slice()].concat()
+    }
+
+    fn with(&self, kind: &[u8], id: &InstanceId) -> Vec<u8> {
+        [&self.prefix, kind, id.as_str().as_bytes()].concat()
+    }
+}
+
+/// HASH: how the namespace is laid out: `schema` and `partitions`.
+pub(super) fn meta(namespace: &Namespace) -> Vec<u8> {
+    format!("wf:{{{}}}:meta", namespace.as_str()).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_the_order_of_their_names() {
+        let keys = Keys::new(&Namespace::new("shop").expect("valid"), 3);
+        assert_eq!(keys.of(Of::Ready), b"wf:{shop:3}:ready");
+        assert_eq!(keys.of(Of::Sessions), b"wf:{shop:3}:sessions");
+        assert_eq!(keys.of(Of::Claims), b"wf:{shop:3}:claims");
+        assert_eq!(keys.instance(&InstanceId::new("a-1").expect("valid")), b"wf:{shop:3}:i:a-1");
+    }
+}

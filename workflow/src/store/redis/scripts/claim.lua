@@ -1,0 +1,115 @@
+-- Gives a session the work that `candidates.lua` found for it. Only the session's worker may ask.
+--
+-- KEYS     each instance to give, and its mailbox; each to shelve; each to take a notice from
+-- ARGV     'A', session 16, number 6, mode 1 (F fresh, R repeated), then three lists of ids, 3 and each (1 byte count):
+--          to give, to shelve, with a notice
+-- RETURNS  GIVEN {notice..} next timer ('' none) {CLAIMED ..}.. | FENCED | AGAIN (what was found is out of date)
+-- INVARIANT what is given leaves its place in the same write; a session remembers its newest claim that gave something
+-- REPEAT   the same number gives again what it gave, and notices for what it cannot give; an older one gives nothing
+
+-- The number of a session's newest claim that gave something, the instances with their versions, and the notices.
+local function remembered(session)
+  local packed = call('HGET', CLAIMS, session)
+  if not packed then return 0, {}, {} end
+  local number, count, at = unpack_('>I6I3', packed)
+  local given, notices = {}, {}
+  for i = 1, count do
+    local id, v
+    id, v, at = unpack_('>Bc0I6', packed, at)
+    given[i] = { id, v }
+  end
+  count, at = unpack_('>I3', packed, at)
+  for i = 1, count do notices[i], at = unpack_('>Bc0', packed, at) end
+  return number, given, notices
+end
+
+local function next_due()
+  flush(TIMERS)
+  local first = call('ZRANGE', TIMERS, 0, 0, 'WITHSCORES')
+  return first[2] and first[2] ~= 'inf' and first[2] or ''
+end
+
+local function shelve(key, id, session)
+  local d = read(key, id)
+  if not d or not (d.place == READY or (d.place == INBOX and d.session == session)) then return end
+  d.place, d.updated = SHELVED, now
+  write(d)
+end
+
+local function give(key, mailbox, id, session)
+  local d = read(key, id)
+  if not d then return nil end
+  local free = d.place == READY or d.place == SHELVED or (d.place == INBOX and d.session == session)
+  if not free then return nil end
+  d.place, d.session, d.notice, d.begun, d.v, d.updated = HELD, session, 0, 1, d.v + 1, now
+  write(d)
+  return claimed('CLAIMED', d, mailbox), d.v
+end
+
+local function give_again(given, notices, k, session)
+  local out = {}
+  for i = 1, #given do
+    local id, v = given[i][1], given[i][2]
+    local d = read(KEYS[k + 2 * i - 2], id)
+    if d and d.place == HELD and d.session == session and d.v == v then
+      out[#out + 1] = claimed('CLAIMED', d, KEYS[k + 2 * i - 1])
+    else
+      notices[#notices + 1] = id
+    end
+  end
+  return out, notices
+end
+
+local function remember(session, number, given, notices)
+  local packed = { pack('>I6I3', number, #given) }
+  for i = 1, #given do packed[#packed + 1] = pack('>B', #given[i][1]) .. given[i][1] .. pack('>I6', given[i][2]) end
+  packed[#packed + 1] = pack('>I3', #notices)
+  for i = 1, #notices do packed[#packed + 1] = pack('>B', #notices[i]) .. notices[i] end
+  call('HSET', CLAIMS, session, table.concat(packed))
+end
+
+commands.A = function(packed, k)
+  local session, number, mode, at = unpack_('>xxxxc16I6c1', packed)
+  if not alive(session) then return { 'FENCED' } end
+  local newest, given, notices = remembered(session)
+  local found = number < newest and 'L' or (number == newest and newest > 0) and 'R' or 'F'
+  if found ~= mode then return { 'AGAIN' } end
+  local to_give, to_shelve, to_notice
+  to_give, at = ids_of(packed, at)
+  to_shelve, at = ids_of(packed, at)
+  to_notice = ids_of(packed, at)
+  local out = {}
+  if mode == 'R' then
+    out, notices = give_again(given, notices, k, session)
+  else
+    given, notices = {}, {}
+    local key = k + 2 * #to_give
+    for i = 1, #to_shelve do shelve(KEYS[key + i - 1], to_shelve[i], session) end
+    for i = 1, #to_give do
+      local one, v = give(KEYS[k + 2 * i - 2], KEYS[k + 2 * i - 1], to_give[i], session)
+      if one then
+        out[#out + 1] = one
+        given[#given + 1] = { to_give[i], v }
+      end
+    end
+    key = key + #to_shelve
+    for i = 1, #to_notice do
+      local d = read(KEYS[key + i - 1], to_notice[i])
+      if d and d.place == HELD and d.session == session and d.notice == 1 then
+        d.notice = 0
+        write(d)
+        notices[#notices + 1] = to_notice[i]
+      end
+    end
+    flush(LOST)
+    local lost = call('ZRANGEBYLEX', LOST, '[' .. session, '[' .. session .. '\255')
+    for i = 1, #lost do
+      notices[#notices + 1] = lost[i]:sub(17)
+      drop(LOST, lost[i])
+    end
+    if out[1] or notices[1] then remember(session, number, given, notices) end
+  end
+  local reply = { 'GIVEN', notices, next_due() }
+  for i = 1, #out do reply[#reply + 1] = out[i] end
+  return reply
+end

@@ -1,0 +1,103 @@
+-- Pauses, resumes, terminates or restarts an instance. Any process may ask.
+--
+-- KEYS     the instance; its mailbox; the ids of its messages; its children
+-- ARGV     'K', request 16, run 4 (0: the newest), action 1 (P R T S), id (1 byte count), reason (4)
+-- RETURNS  DONE state | REFUSED state | UNKNOWN
+-- INVARIANT what is taken from its owner has a new state version: whatever the owner still writes is stale
+-- REPEAT   one of the newest four requests is answered as the first time, and changes nothing
+
+local actions = {}
+
+actions.P = function(d)
+  if d.place == DONE then return false end
+  if d.place == HELD then
+    d.notice, d.pause = 1, 1
+    hint('i' .. d.session)
+  elseif d.place ~= PAUSED then
+    d.v = d.v + 1
+    to_paused(d, OPERATOR)
+  end
+  return true
+end
+
+local function leave_pause(d, packed_waits)
+  if call('HGET', d.key, 'p'):sub(1, 1) == QUARANTINED then
+    -- Whoever resumes it has seen the crashes. It is tried alone all the same.
+    d.suspect, d.crashes = SUSPECT, 0
+  end
+  if d.begun == 1 then
+    d.shift = d.shift + math.max(now - d.since, 0)
+  else
+    -- A start time is a date, not a duration: no pause moves it.
+    local due = first_due(packed_waits)
+    if due and due > now then
+      d.place, d.due = ASLEEP, due
+      hint_timer(due)
+      return
+    end
+  end
+  to_ready(d)
+end
+
+actions.R = function(d)
+  if d.place == HELD and d.pause == 1 then
+    -- The owner may be about to suspend as paused: without the flag that is answered CONTINUE.
+    d.notice, d.pause = 1, 0
+    hint('i' .. d.session)
+    return true
+  end
+  if d.place ~= PAUSED then return false end
+  d.v = d.v + 1
+  leave_pause(d, call('HGET', d.key, 'w'))
+  hint('c' .. d.id)
+  return true
+end
+
+actions.T = function(d, k, reason)
+  if d.place == DONE then return false end
+  d.v = d.v + 1
+  take_from_owner(d)
+  finish(d, TERMINATED, CHILD_TERMINATED .. counted(reason), KEYS[k + 3])
+  return true
+end
+
+actions.S = function(d, k)
+  take_from_owner(d)
+  local expires
+  if d.place == DONE then
+    expires = unpack_('>I6', call('HGET', d.key, 'o'))
+  else
+    expires = expiry(d, false)
+  end
+  set(d, 'a', (call('HGET', d.key, 'a') or '') .. pack('>I4I3I6', d.run, d.records, expires))
+  put(OLD, d.id .. '\0' .. pack('>I4', d.run), expires)
+  close_children(d, KEYS[k + 3])
+  unset(d, 'o')
+  d.v, d.run, d.started = d.v + 1, d.run + 1, now
+  d.pause, d.begun, d.records, d.bytes, d.arrivals, d.unread, d.shift, d.ending = 0, 0, 0, 0, 0, 0, 0, 0
+  clear_suspicion(d)
+  to_ready(d)
+  hint('c' .. d.id)
+  return true
+end
+
+commands.K = function(packed, k)
+  local request, run, action, id, reason = unpack_('>xxxxc16I4c1Bc0I4c0', packed)
+  local d = read(KEYS[k], id)
+  if not d then return { 'UNKNOWN' } end
+  local known = call('HGET', d.key, 'k') or ''
+  for at = 1, #known, 17 do
+    if known:sub(at, at + 15) == request then return { 'DONE', STATES[known:byte(at + 16)] } end
+  end
+  if run ~= 0 and run ~= d.run then return { 'UNKNOWN' } end
+  local arrivals = d.arrivals
+  if not actions[action](d, k, reason) then return { 'REFUSED', state(d) } end
+  d.updated = now
+  local after = state(d)
+  -- The state is part of what is remembered: a repeat is answered as the first, whatever happened since.
+  if #known >= 17 * CONTROLS_REMEMBERED then known = known:sub(18) end
+  set(d, 'k', known .. request .. string.char(STATE_NUMBERS[after]))
+  write(d)
+  if d.place == DONE or action == 'S' then clear(d, arrivals, KEYS[k + 1], KEYS[k + 2]) end
+  return { 'DONE', after }
+end

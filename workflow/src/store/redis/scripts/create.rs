@@ -1,0 +1,57 @@
+//! The twin of `create.lua`.
+
+use super::claim::read_claimed;
+use super::{Call, Misread, Said};
+use crate::journal::command::{Claimed, Create, CreateReply, Granted};
+use crate::journal::head::State;
+use crate::store::redis::keys::Keys;
+use crate::store::redis::stored::pack_meta;
+use crate::words::id::{SessionId, WorkflowName};
+use crate::words::time::Timestamp;
+
+/// The create as a call.
+pub(in super::super) fn call(keys: &Keys, create: &Create) -> Call {
+    let needed = vec![keys.instance(&create.id), keys.mailbox(&create.id)];
+    Call::new(b'C', needed, |to| {
+        to.wide(create.request.0).wide(create.spec.seed).session(create.local.unwrap_or(SessionId(0)));
+        to.id(&create.id).medium(&pack_meta(&create.spec)).long(create.spec.input.as_bytes());
+    })
+}
+
+/// Its answer.
+pub(in super::super) fn read(create: &Create, said: &Said, now: Timestamp) -> Result<CreateReply, Misread> {
+    Ok(match said.word()? {
+        "CREATED" => CreateReply::Created { claimed: None },
+        "STARTED" => CreateReply::Created { claimed: Some(Box::new(started(create, now))) },
+        "CLAIMED" => CreateReply::Created { claimed: Some(Box::new(read_claimed(said, now)?)) },
+        "EXISTS" => CreateReply::Exists {
+            workflow: WorkflowName::new(said.text(1)?).map_err(|error| Misread(error.to_string()))?,
+            state: read_state(said.text(2)?)?,
+        },
+        other => return Err(Misread(format!("a create was answered {other}"))),
+    })
+}
+
+/// What was made and handed over in one: nothing happened to it before.
+fn started(create: &Create, now: Timestamp) -> Claimed {
+    let v = u64::try_from(now.as_millis()).unwrap_or(0) + 1;
+    Claimed {
+        id: create.id.clone(),
+        run: 1,
+        v,
+        records: 0,
+        spec: create.spec.clone(),
+        created_at: now,
+        started_at: now,
+        suspect: false,
+        shift_ms: 0,
+        arrivals: 0,
+        granted: Granted { v, now, pause: false, messages: Vec::new() },
+    }
+}
+
+/// A state by its word.
+pub(super) fn read_state(word: &str) -> Result<State, Misread> {
+    let state = super::STATES.iter().find(|state| state.word() == word);
+    state.copied().ok_or_else(|| Misread(format!("{word} is no state")))
+}

@@ -1,0 +1,56 @@
+//! The twins of the scripts that only look: `due.lua`, `stuck.lua`, `expired.lua`, `tied.lua`.
+
+use std::time::Duration;
+
+use super::{Misread, Said};
+use crate::store::redis::keys::{Keys, Of};
+use crate::store::redis::link::Request;
+use crate::words::id::{InstanceId, SessionId};
+use crate::words::time::millis_rounded_up;
+
+/// No look finds more than this at once.
+const FOUND_MAX: usize = 1_000;
+
+fn number(value: usize) -> Vec<u8> {
+    value.min(FOUND_MAX).to_string().into_bytes()
+}
+
+/// `due.lua`.
+pub(in super::super) fn due(keys: &Keys, now: &[u8], limit: usize) -> Request {
+    (vec![keys.of(Of::Timers)], vec![now.to_vec(), number(limit)])
+}
+
+/// `stuck.lua`.
+pub(in super::super) fn stuck(keys: &Keys, now: &[u8], older_than: Duration, limit: usize) -> Request {
+    let older_than = millis_rounded_up(older_than).to_string().into_bytes();
+    (vec![keys.of(Of::Inbox)], vec![now.to_vec(), older_than, number(limit)])
+}
+
+/// `expired.lua`.
+pub(in super::super) fn expired(keys: &Keys, now: &[u8], limit: usize) -> Request {
+    (vec![keys.of(Of::Done), keys.of(Of::Old)], vec![now.to_vec(), number(limit)])
+}
+
+/// `tied.lua`.
+pub(in super::super) fn tied(keys: &Keys, session: SessionId, limit: usize) -> Request {
+    (vec![keys.of(Of::Held), keys.of(Of::Inbox)], vec![session.0.to_be_bytes().to_vec(), number(limit)])
+}
+
+/// The ids that a look found, when it answers nothing else.
+pub(in super::super) fn read_ids(said: &Said) -> Result<Vec<InstanceId>, Misread> {
+    (0..said.len()).map(|index| said.id(index)).collect()
+}
+
+/// The old runs that `expired.lua` found.
+pub(in super::super) fn read_runs(said: &Said, index: usize) -> Result<Vec<(InstanceId, u32)>, Misread> {
+    let list = said.list(index)?;
+    (0..list.len())
+        .map(|at| {
+            let member = list.bytes(at)?;
+            let damaged = || Misread("an old run in the index".to_owned());
+            let (id, run) = member.split_last_chunk::<4>().ok_or_else(damaged)?;
+            let id = id.strip_suffix(b"\0").and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(damaged)?;
+            Ok((InstanceId::new(id).map_err(|_| damaged())?, u32::from_be_bytes(*run)))
+        })
+        .collect()
+}

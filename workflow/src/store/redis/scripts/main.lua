@@ -1,0 +1,34 @@
+-- Carries out each command, writes the index entries they gathered, and tells who listens.
+-- A packed command begins with its letter and, in 3 bytes, how many of the keys are its own.
+--
+-- KEYS     as `prelude.lua`
+-- ARGV     as `prelude.lua`
+-- RETURNS  as `prelude.lua`; a command that met damage: DAMAGED what
+-- INVARIANT whatever one command meets, the others are carried out whole, and every index entry is written
+-- REPEAT   as each command
+
+local replies, k = {}, 17
+for i = 4, #ARGV do
+  local packed = ARGV[i]
+  local kind, keys = unpack_('>c1I3', packed)
+  local ok, reply = pcall(commands[kind], packed, k)
+  if not ok then
+    reply = tostring(type(reply) == 'table' and reply.err or reply)
+    -- The server refuses to write: so it has refused the first write of this call, and nothing was written.
+    for _, code in ipairs({ 'OOM', 'MISCONF', 'NOREPLICAS', 'READONLY' }) do
+      if reply:find(code .. ' ', 1, true) then return redis.error_reply(reply) end
+    end
+    reply = { 'DAMAGED', reply }
+  end
+  replies[i - 3] = reply
+  k = k + keys
+end
+for key in pairs(pending) do flush(key) end
+if next_timer then hint('t' .. pack('>i8', next_timer)) end
+-- Alone, the sender would hear only itself.
+if hints[1] and call('PUBSUB', 'NUMSUB', ARGV[2])[2] > 1 then
+  local packed = { ARGV[3] }
+  for i = 1, #hints do packed[i + 1] = pack('>I2', #hints[i]) .. hints[i] end
+  call('PUBLISH', ARGV[2], table.concat(packed))
+end
+return { now, hints, unpack(replies) }

@@ -1,0 +1,301 @@
+//! The scripts, each `.lua` file with its typed twin in Rust.
+//!
+//! `transitions` is one script for every command that changes something: constants, `prelude.lua`, a file for each
+//! kind of command, `main.lua`. One call carries out any mix of commands in order, each a transition of
+//! [`crate::journal::table`], and so a batch costs one round trip. A command that must find its instances first
+//! (claims, sweeps, the end of a session) is asked in two calls: a script that only looks and finds ids, then the
+//! transition, which gets their keys and decides again; so every key of every script is declared.
+//!
+//! Owns the letters of commands and the constants of the scripts. Never sends anything. Called by the store.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use redis::Value;
+
+use super::keys::Keys;
+use super::link::Request;
+use super::pack::{Packer, Unpacker};
+use super::script::Script;
+use super::stored::STATES;
+use crate::journal::command::Wait;
+use crate::journal::path::Path;
+use crate::journal::table;
+use crate::journal::wire::Damaged;
+use crate::store::Hint;
+use crate::words::id::{InstanceId, QueueName, SessionId};
+use crate::words::limits;
+use crate::words::time::Timestamp;
+
+pub(super) mod claim;
+pub(super) mod control;
+pub(super) mod create;
+pub(super) mod look;
+pub(super) mod own;
+pub(super) mod send;
+pub(super) mod session;
+pub(super) mod sweep;
+
+#[cfg(test)]
+mod tests;
+
+/// The files of `transitions` that carry out commands, in the order in which they are joined.
+const COMMANDS: [&str; 7] = [
+    include_str!("create.lua"),
+    include_str!("send.lua"),
+    include_str!("control.lua"),
+    include_str!("own.lua"),
+    include_str!("claim.lua"),
+    include_str!("session.lua"),
+    include_str!("sweep.lua"),
+];
+
+/// Every script of the store.
+#[derive(Debug, Clone)]
+pub(super) struct Scripts {
+    pub(super) transitions: Arc<Script>,
+    pub(super) candidates: Arc<Script>,
+    pub(super) due: Arc<Script>,
+    pub(super) stuck: Arc<Script>,
+    pub(super) expired: Arc<Script>,
+    pub(super) tied: Arc<Script>,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        let transitions = [&constants(), include_str!("prelude.lua"), &COMMANDS.concat(), include_str!("main.lua")];
+        let look = |name, text: &str| Arc::new(Script::new(name, [include_str!("look.lua"), text].concat()));
+        Self {
+            transitions: Arc::new(Script::new("transitions", transitions.concat())),
+            candidates: look("candidates", include_str!("candidates.lua")),
+            due: look("due", include_str!("due.lua")),
+            stuck: look("stuck", include_str!("stuck.lua")),
+            expired: look("expired", include_str!("expired.lua")),
+            tied: look("tied", include_str!("tied.lua")),
+        }
+    }
+}
+
+/// What scripts must know of Rust's constants.
+fn constants() -> String {
+    let mut lua = String::new();
+    let numbers: [(&str, i64); 9] = [
+        ("RECORDS_MAX", i64::from(limits::RECORDS_MAX)),
+        ("JOURNAL_BYTES_MAX", i64::try_from(limits::JOURNAL_BYTES_MAX).expect("a bound is small")),
+        ("MAILBOX_MAX", i64::from(limits::MAILBOX_MAX)),
+        ("EVENTS_MAX", i64::try_from(limits::EVENTS_MAX).expect("a bound is small")),
+        ("CRASHES_MAX", i64::from(limits::CRASHES_MAX)),
+        ("CHILD_KEPT_MIN_MS", limits::CHILD_KEPT_MIN_MS),
+        ("PRIORITY_STEP_MS", table::PRIORITY_STEP_MS),
+        ("BEGUN_LEAD_MS", table::BEGUN_LEAD_MS),
+        ("CONTROLS_REMEMBERED", i64::try_from(limits::CONTROLS_REMEMBERED).expect("a bound is small")),
+    ];
+    for (name, value) in numbers {
+        writeln!(lua, "local {name} = {value}").expect("text can be written");
+    }
+    let wait = Wait { path: Path::root(), channel: None, due: None, shifts: false };
+    let mut start = Packer::new();
+    start.raw(&1_u16.to_be_bytes()).medium(wait.path.as_str().as_bytes()).medium(b"");
+    let texts: [(&str, &[u8]); 5] = [
+        ("NO_SESSION", &[0; 16]),
+        ("OUTGOING_DELIVER", &[crate::journal::head_codec::FORMAT, 2]),
+        ("OUTGOING_CLOSE", &[crate::journal::head_codec::FORMAT, 3]),
+        ("CHILD_TERMINATED", &[3]),
+        ("START_WAIT", &start.into_bytes()),
+    ];
+    for (name, bytes) in texts {
+        write!(lua, "local {name} = '").expect("text can be written");
+        for byte in bytes {
+            write!(lua, "\\{byte:03}").expect("text can be written");
+        }
+        lua.push_str("'\n");
+    }
+    let words: Vec<String> = STATES.iter().map(|state| format!("'{}'", state.word())).collect();
+    writeln!(lua, "local STATES = {{ {} }}", words.join(", ")).expect("text can be written");
+    lua.push_str("local STATE_NUMBERS = {}\nfor i, word in ipairs(STATES) do STATE_NUMBERS[word] = i end\n");
+    lua
+}
+
+/// One packed command, and the keys it needs.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) packed: Vec<u8>,
+    pub(super) keys: Vec<Vec<u8>>,
+}
+
+impl Call {
+    /// A command of the kind that the letter names.
+    pub(super) fn new(letter: u8, keys: Vec<Vec<u8>>, body: impl FnOnce(&mut Packer)) -> Self {
+        let mut to = Packer::new();
+        to.byte(letter).three(keys.len());
+        body(&mut to);
+        Self { packed: to.into_bytes(), keys }
+    }
+
+    /// How large it is, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.packed.len()
+    }
+}
+
+/// The keys and arguments of one call of `transitions`.
+pub(super) fn transitions(keys: &Keys, now: &[u8], tag: &[u8], calls: &[Call]) -> Request {
+    let mut all = keys.all().to_vec();
+    let mut arguments = vec![now.to_vec(), keys.channel(), tag.to_vec()];
+    for call in calls {
+        all.extend(call.keys.iter().cloned());
+        arguments.push(call.packed.clone());
+    }
+    (all, arguments)
+}
+
+/// An answer cannot be read, or a command met damage.
+#[derive(Debug)]
+pub(super) struct Misread(pub(super) String);
+
+impl From<Damaged> for Misread {
+    fn from(damaged: Damaged) -> Self {
+        Self(damaged.to_string())
+    }
+}
+
+/// The answer to one command: a word, and what goes with it.
+#[derive(Debug)]
+pub(super) struct Said(Vec<Value>);
+
+impl Said {
+    pub(super) fn read(value: Value) -> Result<Self, Misread> {
+        match value {
+            Value::Array(values) => Ok(Self(values)),
+            other => Err(Misread(format!("an answer is no list but {}", kind_of(&other)))),
+        }
+    }
+
+    /// The word it begins with.
+    pub(super) fn word(&self) -> Result<&str, Misread> {
+        let word = self.text(0)?;
+        if word == "DAMAGED" { Err(Misread(self.text(1)?.to_owned())) } else { Ok(word) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn at(&self, index: usize) -> Result<&Value, Misread> {
+        self.0.get(index).ok_or_else(|| Misread(format!("an answer has no element {index}")))
+    }
+
+    pub(super) fn bytes(&self, index: usize) -> Result<&[u8], Misread> {
+        match self.at(index)? {
+            Value::BulkString(bytes) => Ok(bytes),
+            other => Err(Misread(format!("element {index} of an answer is no text but {}", kind_of(other)))),
+        }
+    }
+
+    pub(super) fn text(&self, index: usize) -> Result<&str, Misread> {
+        std::str::from_utf8(self.bytes(index)?).map_err(|_| Misread(format!("element {index} is no UTF-8")))
+    }
+
+    pub(super) fn int(&self, index: usize) -> Result<i64, Misread> {
+        match self.at(index)? {
+            Value::Int(number) => Ok(*number),
+            other => Err(Misread(format!("element {index} of an answer is no number but {}", kind_of(other)))),
+        }
+    }
+
+    pub(super) fn natural(&self, index: usize) -> Result<u64, Misread> {
+        u64::try_from(self.int(index)?).map_err(|_| Misread(format!("element {index} is below zero")))
+    }
+
+    pub(super) fn list(&self, index: usize) -> Result<Self, Misread> {
+        Self::read(self.at(index)?.clone())
+    }
+
+    /// Everything from an element on, each an answer of its own.
+    pub(super) fn lists_from(self, index: usize) -> impl Iterator<Item = Result<Self, Misread>> {
+        self.0.into_iter().skip(index).map(Self::read)
+    }
+
+    /// A list of instance ids.
+    pub(super) fn ids(&self, index: usize) -> Result<Vec<InstanceId>, Misread> {
+        let list = self.list(index)?;
+        (0..list.len()).map(|index| list.id(index)).collect()
+    }
+
+    pub(super) fn id(&self, index: usize) -> Result<InstanceId, Misread> {
+        InstanceId::new(self.text(index)?).map_err(|error| Misread(error.to_string()))
+    }
+
+    /// A timer's time, or `None` for the empty text.
+    pub(super) fn timer(&self, index: usize) -> Result<Option<Timestamp>, Misread> {
+        match self.text(index)? {
+            "" => Ok(None),
+            text => match text.parse::<f64>() {
+                #[expect(clippy::cast_possible_truncation, reason = "scores are whole and have 47 bits")]
+                Ok(score) => Ok(Some(Timestamp::from_millis(score as i64))),
+                Err(_) => Err(Misread("a timer is no number".to_owned())),
+            },
+        }
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Nil => "nothing",
+        Value::Int(_) => "a number",
+        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a text",
+        Value::Array(_) => "a list",
+        Value::ServerError(_) => "an error",
+        _ => "something else",
+    }
+}
+
+/// What a call of `transitions` answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) now: Timestamp,
+    pub(super) hints: Vec<Hint>,
+    pub(super) replies: Vec<Said>,
+}
+
+impl Answer {
+    pub(super) fn read(value: Value) -> Result<Self, Misread> {
+        let said = Said::read(value)?;
+        let now = Timestamp::from_millis(said.int(0)?);
+        let packed = said.list(1)?;
+        let hints = (0..packed.len()).map(|index| read_hint(packed.bytes(index)?)).collect::<Result<_, _>>()?;
+        let replies = said.lists_from(2).collect::<Result<_, _>>()?;
+        Ok(Self { now, hints, replies })
+    }
+}
+
+/// A hint as scripts write it.
+fn read_hint(bytes: &[u8]) -> Result<Hint, Misread> {
+    let unknown = || Misread("a hint of an unknown kind".to_owned());
+    let (kind, rest) = bytes.split_first().ok_or_else(unknown)?;
+    let text = || std::str::from_utf8(rest).map_err(|_| unknown());
+    Ok(match kind {
+        b'r' => Hint::Ready(QueueName::new(text()?).map_err(|_| unknown())?),
+        b'i' => Hint::Inbox(SessionId(Unpacker::new(rest).wide()?)),
+        b'c' => Hint::Changed(InstanceId::new(text()?).map_err(|_| unknown())?),
+        b't' => Hint::Timer(Timestamp::from_millis(i64::from_be_bytes(rest.try_into().map_err(|_| unknown())?))),
+        b'o' => Hint::Outbox,
+        _ => return Err(unknown()),
+    })
+}
+
+/// The hints of another process, from a message of the partition's channel. `None` when `tag` sent it.
+pub(super) fn read_published(message: &[u8], tag: &[u8]) -> Option<Vec<Hint>> {
+    let packed = match message.strip_prefix(tag) {
+        Some(_) => return None,
+        None => message.get(tag.len()..)?,
+    };
+    let mut from = Unpacker::new(packed);
+    let mut hints = Vec::new();
+    while !from.is_at_end() {
+        // What cannot be read is of a newer version, and hints are only hints.
+        let Ok(packed) = from.medium() else { break };
+        hints.extend(read_hint(packed).ok());
+    }
+    Some(hints)
+}

@@ -1,0 +1,93 @@
+//! The twin of `own.lua`.
+
+use super::claim::read_messages;
+use super::{Call, Misread, Said};
+use crate::journal::command::{Granted, Outgoing, OwnReply, OwnerWrite, ParentClose, Then, Wait};
+use crate::store::redis::keys::Keys;
+use crate::store::redis::pack::Packer;
+use crate::store::redis::stored::{pack_ending, pack_reason, pack_waits};
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
+
+/// The write as a call.
+pub(in super::super) fn call(keys: &Keys, request: &OwnerWrite) -> Call {
+    let (owner, write) = (&request.owner, &request.write);
+    Call::new(b'O', needed(keys, request), |to| {
+        let bytes: usize = write.records.iter().map(|record| record.as_bytes().len()).sum();
+        to.wide(request.request.0).session(owner.session).four(owner.run).six(owner.v).six(write.seen);
+        to.signed_six(write.shifted_ms).four(u32::try_from(bytes).unwrap_or(u32::MAX)).id(&owner.id);
+        to.three(write.records.len());
+        for record in &write.records {
+            to.long(Payload::as_bytes(record));
+        }
+        to.three(write.consumed.len());
+        for position in &write.consumed {
+            to.six(*position);
+        }
+        to.three(write.outgoing.len());
+        for outgoing in &write.outgoing {
+            to.short(closed_with(outgoing)).long(&outgoing.encode());
+        }
+        pack_then(to, &write.then);
+    })
+}
+
+/// Most writes touch the hash and look into the mailbox; only an end, and what starts children, need all keys.
+fn needed(keys: &Keys, request: &OwnerWrite) -> Vec<Vec<u8>> {
+    let id = &request.owner.id;
+    let all = matches!(request.write.then, Then::Finish(_)) || !request.write.outgoing.is_empty();
+    if all { keys.of_instance(id).to_vec() } else { vec![keys.instance(id), keys.mailbox(id)] }
+}
+
+/// The child that is to be closed when this run ends.
+fn closed_with(outgoing: &Outgoing) -> &str {
+    match outgoing {
+        Outgoing::CreateChild { id, spec }
+            if spec.parent.as_ref().is_some_and(|parent| parent.on_close == ParentClose::Terminate) =>
+        {
+            id.as_str()
+        }
+        _ => "",
+    }
+}
+
+fn pack_then(to: &mut Packer, then: &Then) {
+    match then {
+        Then::Hold => to.byte(b'H'),
+        Then::Clear => to.byte(b'C'),
+        Then::Mark => to.byte(b'M'),
+        Then::Release => to.byte(b'L'),
+        Then::Suspend { waits, paused } => {
+            let due = waits.iter().filter_map(|wait: &Wait| wait.due).min();
+            to.byte(b'W').flag(*paused).time(due).long(&pack_waits(waits))
+        }
+        Then::Finish(ending) => {
+            let (tag, end) = pack_ending(ending);
+            to.byte(b'F').byte(tag).long(&end)
+        }
+        Then::Park(reason) => to.byte(b'P').long(&pack_reason(reason)),
+    };
+}
+
+/// Its answer.
+pub(in super::super) fn read(said: &Said) -> Result<OwnReply, Misread> {
+    Ok(match said.word()? {
+        "OK" => OwnReply::Ok(read_granted(said)?),
+        "CONTINUE" => OwnReply::Continue(read_granted(said)?),
+        "FENCED" => OwnReply::Fenced,
+        "STALE" => OwnReply::Stale,
+        "BEHIND" => OwnReply::Behind,
+        "GONE" => OwnReply::Gone,
+        "FULL" => OwnReply::Full,
+        other => return Err(Misread(format!("an owner's write was answered {other}"))),
+    })
+}
+
+fn read_granted(said: &Said) -> Result<Granted, Misread> {
+    Ok(Granted {
+        v: said.natural(1)?,
+        pause: said.int(2)? != 0,
+        now: Timestamp::from_millis(said.int(3)?),
+        messages: read_messages(said, 4)?,
+    })
+}

@@ -1,0 +1,400 @@
+-- What every transition stands on: the store's time, heads, places, hints, and index entries that are written together.
+--
+-- The files of this folder are joined into one script: constants, this file, one file for each command, `main.lua`.
+-- A command reads and decides first and writes last, so that one that meets damage changes nothing. Every write of an
+-- instance begins with HSET: a server without memory refuses it before anything is written.
+--
+-- KEYS     1..16 the partition's keys, in the order of `names` below; then the keys of each command, in order
+-- ARGV     [1] the time in ms for tests, '' for the server's; [2] the channel of hints; [3] the sender's tag;
+--          [4..] one packed command each
+-- RETURNS  { time in ms, { hint.. }, { word, .. } for each command }
+-- INVARIANT an instance is in exactly one place, and in the index of that place
+-- REPEAT   the whole call may be repeated: each command says what a repeat of it does
+
+local call, pack, unpack_ = redis.call, struct.pack, struct.unpack
+local READY_KEY, TIMERS, PAUSED_KEY, DONE_KEY, HELD_KEY, INBOX_KEY, NOTES, LOST, SHELF, ALL, OUT, OLD, SESSIONS, BEATS,
+    DEAD, CLAIMS = unpack(KEYS, 1, 16)
+
+-- Places, as the first byte of a head.
+local READY, SHELVED, INBOX, HELD, ASLEEP, PAUSED, DONE = 1, 2, 3, 4, 5, 6, 7
+-- How a run ended, as in the encoding of a child's end.
+local COMPLETE, ERRORED, TERMINATED = 1, 2, 3
+-- Whether an instance may be what crashes workers.
+local INNOCENT, SUSPECT, MARKED = 0, 1, 2
+-- The reasons of a pause that Lua itself gives or looks for, with the byte that begins a stored reason.
+local OPERATOR, QUARANTINED = 'o{"reason":"operator"}', 'q'
+
+local now = tonumber(ARGV[1])
+if not now then
+  local time = call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- ---- hints
+
+local hints, hinted, next_timer = {}, {}, nil
+local function hint(text)
+  if not hinted[text] then
+    hinted[text] = true
+    hints[#hints + 1] = text
+  end
+end
+local function hint_timer(due)
+  if not next_timer or due < next_timer then next_timer = due end
+end
+
+-- ---- index entries: gathered by key, written once
+
+-- No more than this many arguments at once: Lua's stack is bounded.
+local ARGUMENTS_MAX = 1000
+local function call_with(command, key, list)
+  local count = #list
+  for from = 1, count, ARGUMENTS_MAX do
+    call(command, key, unpack(list, from, math.min(from + ARGUMENTS_MAX - 1, count)))
+  end
+end
+
+local pending = {}
+local function put(key, member, score)
+  local of = pending[key]
+  if not of then
+    of = {}
+    pending[key] = of
+  end
+  of[member] = score
+end
+local function drop(key, member)
+  put(key, member, false)
+end
+local function flush(key)
+  local of = pending[key]
+  if not of then return end
+  pending[key] = nil
+  local add, remove = {}, {}
+  for member, score in pairs(of) do
+    if score then
+      add[#add + 1] = score
+      add[#add + 1] = member
+    else
+      remove[#remove + 1] = member
+    end
+  end
+  call_with('ZADD', key, add)
+  call_with('ZREM', key, remove)
+end
+
+-- ---- numbers and texts, as stored
+
+-- Seven bytes that sort as the number does, also below zero.
+local function sortable(number)
+  return pack('>I7', number + 4503599627370496)
+end
+-- A counted text as `journal/wire.rs` writes it: the count seven bits a byte, lowest first.
+local function counted(text)
+  local count, bytes = #text, ''
+  while count >= 128 do
+    bytes = bytes .. string.char(count % 128 + 128)
+    count = math.floor(count / 128)
+  end
+  return bytes .. string.char(count) .. text
+end
+
+-- A list of ids: how many in 3 bytes, each counted in 1.
+local function ids_of(packed, at)
+  local ids, count = {}, nil
+  count, at = unpack_('>I3', packed, at)
+  for i = 1, count do ids[i], at = unpack_('>Bc0', packed, at) end
+  return ids, at
+end
+
+-- ---- sessions
+
+local living = {}
+local function alive(session)
+  if not session then return false end
+  local known = living[session]
+  if known == nil then
+    known = call('ZSCORE', SESSIONS, session) and true or false
+    living[session] = known
+  end
+  return known
+end
+
+-- ---- heads
+
+-- place, notice, pause, begun, suspect, crashes, ending, run, v, started, updated, records, bytes, arrivals, unread,
+-- outgoing, unsent, shift, since (the score of what is ready)
+local HEAD = '>BBBBBBBI4I6I6I6I3I4I4I3I4I3i6i6'
+
+local function decode(d, head, session)
+  d.place, d.notice, d.pause, d.begun, d.suspect, d.crashes, d.ending, d.run, d.v, d.started, d.updated, d.records,
+    d.bytes, d.arrivals, d.unread, d.outgoing, d.unsent, d.shift, d.since = unpack_(HEAD, head)
+  d.session = session
+  d.was_place, d.was_session, d.was_since, d.was_notice = d.place, session, d.since, d.notice
+  return d
+end
+local function encode(d)
+  return pack(HEAD, d.place, d.notice, d.pause, d.begun, d.suspect, d.crashes, d.ending, d.run, d.v, d.started,
+    d.updated, d.records, d.bytes, d.arrivals, d.unread, d.outgoing, d.unsent, d.shift, d.since)
+end
+
+-- The instance under `key`; nil when there is none.
+local function read(key, id)
+  local f = call('HMGET', key, 'h', 's')
+  if not f[1] then return nil end
+  return decode({ key = key, id = id }, f[1], f[2])
+end
+
+-- What it is: its spec without input and seed.
+local function meta(d)
+  local m = d.meta
+  if not m then
+    m = {}
+    m.version, m.priority, m.keep_complete, m.keep_failed, m.starts, m.start_at, m.parent_run, m.abandon, m.workflow,
+      m.queue, m.parent = unpack_('>I4BI6I6BI6I4Bsss', d.packed_meta or call('HGET', d.key, 'm'))
+    d.meta = m
+  end
+  return m
+end
+
+local function state(d)
+  local place = d.place
+  if place == DONE then
+    return d.ending == COMPLETE and 'complete' or d.ending == ERRORED and 'errored' or 'terminated'
+  end
+  if place == INBOX or place == HELD then return 'running' end
+  if place == PAUSED then return 'paused' end
+  if place == ASLEEP and d.begun == 1 then return 'waiting' end
+  return 'queued'
+end
+
+-- ---- places in the indexes
+
+local function ready_member(d, score)
+  local m = meta(d)
+  return m.queue .. '\0' .. sortable(score) .. d.id .. '\0' .. m.workflow .. '\0' .. m.version
+end
+local function inbox_member(d, session, since)
+  local m = meta(d)
+  return session .. sortable(since) .. d.id .. '\0' .. m.workflow .. '\0' .. m.version
+end
+local function shelf_member(d)
+  local m = meta(d)
+  return m.workflow .. '\0' .. pack('>I4', m.version) .. m.queue .. '\0' .. d.id
+end
+local function leave(d)
+  local place = d.was_place
+  if place == HELD then drop(HELD_KEY, d.was_session .. d.id)
+  elseif place == READY then drop(READY_KEY, ready_member(d, d.was_since))
+  elseif place == ASLEEP then drop(TIMERS, d.id)
+  elseif place == INBOX then drop(INBOX_KEY, inbox_member(d, d.was_session, d.was_since))
+  elseif place == PAUSED then drop(PAUSED_KEY, d.id)
+  elseif place == SHELVED then drop(SHELF, shelf_member(d))
+  elseif place == DONE then drop(DONE_KEY, d.id) end
+end
+local function enter(d)
+  local place = d.place
+  if place == HELD then put(HELD_KEY, d.session .. d.id, 0)
+  elseif place == READY then put(READY_KEY, ready_member(d, d.since), 0)
+  elseif place == ASLEEP then put(TIMERS, d.id, d.due or '+inf')
+  elseif place == INBOX then put(INBOX_KEY, inbox_member(d, d.session, d.since), 0)
+  elseif place == PAUSED then put(PAUSED_KEY, d.id, d.since)
+  elseif place == SHELVED then put(SHELF, shelf_member(d), 0)
+  -- Never expires before others have heard of it: `sent` puts it in its place.
+  elseif place == DONE then put(DONE_KEY, d.id, d.unsent > 0 and '+inf' or d.expires) end
+end
+
+-- The places whose index entries name the workflow.
+local named = { [READY] = true, [SHELVED] = true, [INBOX] = true }
+
+-- Whether what it waits for is kept in this place.
+local function keeps_waits(place)
+  return place == ASLEEP or place == INBOX or place == PAUSED
+end
+
+local function set(d, field, value)
+  local fields = d.set
+  if not fields then
+    fields = {}
+    d.set = fields
+  end
+  fields[#fields + 1] = field
+  fields[#fields + 1] = value
+end
+local function unset(d, field)
+  local fields = d.unset
+  if not fields then
+    fields = {}
+    d.unset = fields
+  end
+  fields[#fields + 1] = field
+end
+
+-- Writes the head, the fields that go with it, and its place.
+local function write(d)
+  local place, was = d.place, d.was_place
+  -- What cannot be read is found before anything is written.
+  if named[place] or named[was] then meta(d) end
+  if place ~= HELD and place ~= INBOX and place ~= ASLEEP then d.session = false end
+  if d.session ~= d.was_session then
+    if d.session then set(d, 's', d.session) else unset(d, 's') end
+  end
+  if was and keeps_waits(was) and not keeps_waits(place) then unset(d, 'w') end
+  if was == PAUSED and place ~= PAUSED then unset(d, 'p') end
+  set(d, 'h', encode(d))
+  call_with('HSET', d.key, d.set)
+  if d.unset then call_with('HDEL', d.key, d.unset) end
+  if place ~= was or d.session ~= d.was_session or d.since ~= d.was_since then
+    if was then leave(d) end
+    enter(d)
+  end
+  local noticed = was == HELD and d.was_notice == 1
+  local notice = place == HELD and d.notice == 1
+  if noticed and not (notice and d.session == d.was_session) then drop(NOTES, d.was_session .. d.id) end
+  if notice and not (noticed and d.session == d.was_session) then put(NOTES, d.session .. d.id, 0) end
+end
+
+-- The messages after a position, in order, at the end of a reply.
+local function add_messages(reply, d, mailbox, after)
+  if d.unread == 0 or d.arrivals <= after then return reply end
+  local f = call('HGETALL', mailbox)
+  local found = {}
+  for i = 1, #f, 2 do
+    local position = tonumber(f[i])
+    if position > after then found[#found + 1] = { position, f[i + 1] } end
+  end
+  table.sort(found, function(a, b) return a[1] < b[1] end)
+  for i = 1, #found do
+    reply[#reply + 1] = found[i][1]
+    reply[#reply + 1] = found[i][2]
+  end
+  return reply
+end
+
+-- What a claimer learns of an instance it holds.
+local function claimed(word, d, mailbox)
+  local f = call('HMGET', d.key, 'h', 'b', 'm', 'i')
+  return add_messages({ word, d.id, f[1], f[2], f[3], f[4] }, d, mailbox, 0)
+end
+
+-- ---- moves that more than one command makes
+
+-- What has begun comes a day before new work; a step of priority is half a minute.
+local function score(d, begun)
+  return now + meta(d).priority * PRIORITY_STEP_MS - (begun == 1 and BEGUN_LEAD_MS or 0)
+end
+local function to_ready(d)
+  d.since = score(d, d.begun)
+  d.place = READY
+  hint('r' .. meta(d).queue)
+end
+local function to_paused(d, reason)
+  d.pause = 0
+  d.place = PAUSED
+  d.since = now
+  set(d, 'p', reason)
+  hint('c' .. d.id)
+end
+-- For the session that has it in memory, if that lives, else for anyone.
+local function wake(d)
+  d.v = d.v + 1
+  d.updated = now
+  if alive(d.session) then
+    d.place = INBOX
+    d.since = now
+    hint('i' .. d.session)
+  else
+    to_ready(d)
+  end
+end
+local function unmark(d)
+  if d.suspect == MARKED then d.suspect = SUSPECT end
+end
+local function clear_suspicion(d)
+  d.suspect = INNOCENT
+  d.crashes = 0
+end
+
+-- Calls `with(channel, due or nil)` for each wait of a packed list; no channel is ''.
+local function each_wait(packed, with)
+  local at, count = 3, unpack_('>I2', packed)
+  for _ = 1, count do
+    local path, channel, timed, shifts, due
+    path, channel, timed, shifts, due, at = unpack_('>I2c0I2c0BBi6', packed, at)
+    with(channel, timed == 1 and due or nil)
+  end
+end
+local function first_due(packed)
+  local first
+  if packed then
+    each_wait(packed, function(_, due)
+      if due and (not first or due < first) then first = due end
+    end)
+  end
+  return first
+end
+
+-- ---- ends
+
+-- Puts an encoded command for another instance into the outbox.
+local function queue(d, packed)
+  d.outgoing = d.outgoing + 1
+  d.unsent = d.unsent + 1
+  set(d, 'x' .. d.outgoing, packed)
+  put(OUT, d.id .. '\0' .. sortable(d.outgoing), now)
+  hint('o')
+end
+local function close_children(d, children)
+  if d.outgoing == 0 then return end
+  local ids = call('ZRANGE', children, 0, -1)
+  for i = 1, #ids do
+    queue(d, OUTGOING_CLOSE .. counted(ids[i]) .. counted('its parent ' .. d.id .. ' closed'))
+  end
+  if ids[1] then d.orphaned = children end
+end
+local function expiry(d, complete)
+  local m = meta(d)
+  local expires = now + (complete and m.keep_complete or m.keep_failed)
+  if m.parent ~= '' then expires = math.max(expires, now + CHILD_KEPT_MIN_MS) end
+  return expires
+end
+-- Ends the run. `packed`: how, as a parent learns it.
+local function finish(d, ending, packed, children)
+  local m = meta(d)
+  if m.parent ~= '' then
+    local run, bytes = m.parent_run, ''
+    while run >= 128 do
+      bytes = bytes .. string.char(run % 128 + 128)
+      run = math.floor(run / 128)
+    end
+    queue(d, OUTGOING_DELIVER .. counted(m.parent) .. bytes .. string.char(run) .. counted('c:' .. d.id)
+      .. counted(d.id .. ':' .. d.run) .. counted(packed))
+  end
+  close_children(d, children)
+  d.expires = expiry(d, ending == COMPLETE)
+  d.place, d.since, d.ending, d.pause, d.unread = DONE, now, ending, 0, 0
+  clear_suspicion(d)
+  set(d, 'o', pack('>I6', d.expires) .. packed)
+  hint('c' .. d.id)
+end
+-- Deletes what only a run that goes on needs. After `write`: a server without memory refuses HSET, but no UNLINK.
+local function clear(d, arrivals, mailbox, events)
+  if arrivals > 0 then call('UNLINK', mailbox, events) end
+  if d.orphaned then call('UNLINK', d.orphaned) end
+end
+-- It is taken from its owner, who may run a long body: it is told, and whatever it still writes is stale.
+local function take_from_owner(d)
+  if d.place == HELD then
+    if alive(d.session) then put(LOST, d.session .. d.id, 0) end
+    hint('i' .. d.session)
+  end
+end
+
+-- ---- journals
+
+-- The field of a record.
+local function record_field(run, number)
+  return run == 1 and number or run .. ':' .. number
+end
+
+local commands = {}

@@ -1,0 +1,83 @@
+-- Sessions of workers: opened, revoked, and what becomes of their instances. `beat.lua` keeps them alive.
+--
+-- KEYS     for U: each instance to take from the session
+-- ARGV     'N' open: session 16, lease ms 6 | 'X' revoke: session 16, beats 6 |
+--          'U' take: session 16, why 1 (C it closes, R it is revoked), ids 3 and each (1 byte count)
+-- RETURNS  N: COUNT 1 (0: it is revoked, and stays so) | X: REVOKED | LIVES | U: COUNT taken, MORE or NONE left
+-- INVARIANT a session that was revoked never lives again; revoking comes before anything of it is given to others;
+--          a session with nothing left is forgotten
+-- REPEAT   N lengthens the lease, X and U do nothing a second time
+
+commands.N = function(packed)
+  local session, lease = unpack_('>xxxxc16I6', packed)
+  if call('HEXISTS', DEAD, session) == 1 then return { 'COUNT', 0 } end
+  if call('ZADD', SESSIONS, now + lease, session) == 1 then call('HSET', BEATS, session, 0) end
+  living[session] = true
+  return { 'COUNT', 1 }
+end
+
+commands.X = function(packed)
+  local session, beats = unpack_('>xxxxc16I6', packed)
+  local expires = call('ZSCORE', SESSIONS, session)
+  if not expires then return { 'REVOKED' } end
+  -- Two clocks must agree: the store's, that the lease is over, and the caller's, that the counter stood still.
+  if tonumber(expires) > now or tonumber(call('HGET', BEATS, session)) ~= beats then return { 'LIVES' } end
+  call('HSET', DEAD, session, expires)
+  call('ZREM', SESSIONS, session)
+  living[session] = false
+  return { 'REVOKED' }
+end
+
+-- Counts a crash against the instance if it was the one being tried; says why it must pause, if it must.
+local function judge(d, closed)
+  local asked_for = d.pause == 1 and OPERATOR
+  if closed then
+    unmark(d)
+    return asked_for
+  end
+  if d.suspect == INNOCENT then d.crashes = 0 end
+  if d.suspect == MARKED then d.crashes = d.crashes + 1 end
+  d.suspect = SUSPECT
+  if d.crashes >= CRASHES_MAX then
+    return QUARANTINED .. '{"reason":"quarantined","crashes":' .. d.crashes .. '}'
+  end
+  return asked_for
+end
+
+local function hand_over(key, id, session, closed)
+  local d = read(key, id)
+  if not d or not (d.place == HELD or d.place == INBOX) or d.session ~= session then return 0 end
+  d.v, d.updated = d.v + 1, now
+  local reason = d.place == HELD and judge(d, closed)
+  if reason then to_paused(d, reason) else to_ready(d) end
+  write(d)
+  return 1
+end
+
+local function any_of(key, session)
+  flush(key)
+  return call('ZRANGEBYLEX', key, '[' .. session, '(' .. session .. '\255', 'LIMIT', 0, 1)[1]
+end
+
+commands.U = function(packed, k)
+  local session, why, count, at = unpack_('>xxxxc16c1I3', packed)
+  local lives = alive(session)
+  if why == 'R' and (lives or call('HEXISTS', DEAD, session) == 0) then return { 'COUNT', 0, 'NONE' } end
+  local taken = 0
+  for i = 1, count do
+    local id
+    id, at = unpack_('>Bc0', packed, at)
+    -- Of a revoked session the instances are suspects: closing it late does not clear them.
+    taken = taken + hand_over(KEYS[k + i - 1], id, session, lives)
+  end
+  if any_of(HELD_KEY, session) or any_of(INBOX_KEY, session) then return { 'COUNT', taken, 'MORE' } end
+  flush(LOST)
+  local lost = call('ZRANGEBYLEX', LOST, '[' .. session, '(' .. session .. '\255')
+  call_with('ZREM', LOST, lost)
+  call('ZREM', SESSIONS, session)
+  call('HDEL', BEATS, session)
+  call('HDEL', DEAD, session)
+  call('HDEL', CLAIMS, session)
+  living[session] = false
+  return { 'COUNT', taken, 'NONE' }
+end

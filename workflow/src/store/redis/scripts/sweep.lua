@@ -1,0 +1,113 @@
+-- What the periodic sweep does: due timers, inboxes nobody empties, retention, and the outbox. Any worker may ask.
+--
+-- KEYS     T, V: each instance | E: each instance, then the instance of each old run | Q: the instance
+-- ARGV     'T' wake: ids | 'V' move out of inboxes: older than ms 6, ids |
+--          'E' delete: ids; old runs 3, each id (1 byte count) and run 4 | 'Q' sent: id (1), numbers 3 and each 6;
+--          ids: 3 and each (1 byte count), as `due.lua`, `stuck.lua` and `expired.lua` found them
+-- RETURNS  COUNT done, next timer ('' none; T only)
+-- INVARIANT what is not due (too old, expired) any more is left; nothing unsent is deleted
+-- REPEAT   does nothing a second time
+
+commands.T = function(packed, k)
+  local ids, done = ids_of(packed, 5), 0
+  flush(TIMERS)
+  for i = 1, #ids do
+    local d = read(KEYS[k + i - 1], ids[i])
+    local due = d and d.place == ASLEEP and call('ZSCORE', TIMERS, ids[i])
+    -- 'inf' is later than any time.
+    if due and tonumber(due) <= now then
+      wake(d)
+      write(d)
+      done = done + 1
+    end
+  end
+  return { 'COUNT', done, next_due() }
+end
+
+commands.V = function(packed, k)
+  local older_than = unpack_('>xxxxI6', packed)
+  local ids, done = ids_of(packed, 11), 0
+  for i = 1, #ids do
+    local d = read(KEYS[k + i - 1], ids[i])
+    if d and d.place == INBOX and now - d.since >= older_than then
+      d.v, d.updated = d.v + 1, now
+      to_ready(d)
+      write(d)
+      done = done + 1
+    end
+  end
+  return { 'COUNT', done, '' }
+end
+
+-- The old runs of an instance, as `control.lua` keeps them: run, records, expiry, thirteen bytes each.
+local function each_old_run(packed, with)
+  for at = 1, #packed, 13 do
+    local run, records, expires = unpack_('>I4I3I6', packed, at)
+    with(run, records, expires, packed:sub(at, at + 12))
+  end
+end
+
+local function delete(key, id)
+  local d = read(key, id)
+  if not d or d.place ~= DONE or d.unsent > 0 then return 0 end
+  local f = call('HMGET', key, 'o', 'b', 'a')
+  if unpack_('>I6', f[1]) > now then return 0 end
+  drop(ALL, meta(d).workflow .. '\0' .. sortable(unpack_('>I6', f[2], 33)) .. id)
+  each_old_run(f[3] or '', function(run) drop(OLD, id .. '\0' .. pack('>I4', run)) end)
+  drop(DONE_KEY, id)
+  call('UNLINK', key)
+  return 1
+end
+
+local function delete_run(key, id, old)
+  drop(OLD, id .. '\0' .. pack('>I4', old))
+  local kept, fields = '', {}
+  each_old_run(call('HGET', key, 'a') or '', function(run, records, expires, packed)
+    if run ~= old or expires > now then
+      kept = kept .. packed
+      if run == old then put(OLD, id .. '\0' .. pack('>I4', run), expires) end
+      return
+    end
+    for number = 0, records - 1 do fields[#fields + 1] = record_field(run, number) end
+    fields.found = true
+  end)
+  if not fields.found then return 0 end
+  call_with('HDEL', key, fields)
+  if kept == '' then call('HDEL', key, 'a') else call('HSET', key, 'a', kept) end
+  return 1
+end
+
+commands.E = function(packed, k)
+  local ids, at = ids_of(packed, 5)
+  local done = 0
+  for i = 1, #ids do done = done + delete(KEYS[k + i - 1], ids[i]) end
+  local count
+  count, at = unpack_('>I3', packed, at)
+  for i = 1, count do
+    local id, run
+    id, run, at = unpack_('>Bc0I4', packed, at)
+    done = done + delete_run(KEYS[k + #ids + i - 1], id, run)
+  end
+  return { 'COUNT', done, '' }
+end
+
+commands.Q = function(packed, k)
+  local id, count, at = unpack_('>xxxxBc0I3', packed)
+  local d, done = read(KEYS[k], id), 0
+  if not d then return { 'COUNT', 0, '' } end
+  for _ = 1, count do
+    local number
+    number, at = unpack_('>I6', packed, at)
+    if call('HDEL', d.key, 'x' .. number) == 1 then
+      done = done + 1
+      drop(OUT, id .. '\0' .. sortable(number))
+    end
+  end
+  if done > 0 then
+    d.unsent = d.unsent - done
+    -- Others have heard of its end: from now on it may expire.
+    if d.place == DONE and d.unsent == 0 then put(DONE_KEY, id, unpack_('>I6', call('HGET', d.key, 'o'))) end
+    write(d)
+  end
+  return { 'COUNT', done, '' }
+end

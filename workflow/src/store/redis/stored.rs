@@ -1,0 +1,344 @@
+//! The fields of an instance's hash as values, and back: the Rust half of what `scripts/prelude.lua` says of heads.
+//!
+//! | field | what |
+//! |---|---|
+//! | `h` | the head's numbers, packed; 62 bytes |
+//! | `s` | the session that holds it, has it in its inbox, or in memory while it sleeps |
+//! | `b` | birth: the request that created it, its seed, when |
+//! | `m` | what it is, packed; `i` its input |
+//! | `w` | what it waits for; `p` why it is paused; `o` its expiry and how it ended |
+//! | `q` | the newest owner's write and its answer; `k` the newest controls; `a` the old runs |
+//! | `0`, `1`, … | the records of run 1; `2:0`, … those of run 2 |
+//! | `x1`, `x2`, … | commands for other instances |
+//!
+//! Values stay below 64 bytes where they can, so that Redis keeps the hash as one compact list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::journal::command::{
+    ControlReply, Ending, Granted, InstanceSpec, OwnReply, Parent, ParentClose, PauseReason, Wait,
+};
+use crate::journal::head::{End, Head, Place, State, Suspect};
+use crate::journal::message::{Channel, ChildEnd, Message, NewMessage};
+use crate::journal::path::Path;
+use crate::journal::wire::Damaged;
+use crate::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName};
+use crate::words::payload::Payload;
+use crate::words::time::{Timestamp, millis_rounded_up};
+
+use super::pack::{Packer, Unpacker};
+
+/// The fields a whole head is read from, in order.
+pub(super) const FIELDS: [&str; 11] = ["h", "s", "b", "m", "i", "w", "p", "o", "q", "k", "a"];
+
+/// The states, numbered from 1 as scripts number them.
+pub(super) const STATES: [State; 7] =
+    [State::Queued, State::Running, State::Waiting, State::Paused, State::Complete, State::Errored, State::Terminated];
+
+/// The packed head.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    place: u8,
+    notice: bool,
+    pause: bool,
+    begun: bool,
+    suspect: u8,
+    crashes: u8,
+    ending: u8,
+    pub(super) run: u32,
+    pub(super) v: u64,
+    pub(super) started_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) records: u32,
+    journal_bytes: u64,
+    pub(super) arrivals: u64,
+    unread: u32,
+    outgoing: u64,
+    pub(super) shift_ms: i64,
+    since: i64,
+}
+
+impl Numbers {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut from = Unpacker::new(bytes);
+        let place = from.byte()?;
+        let (notice, pause, begun) = (from.flag()?, from.flag()?, from.flag()?);
+        let (suspect, crashes, ending) = (from.byte()?, from.byte()?, from.byte()?);
+        let (run, v) = (from.small(4)?, from.six()?);
+        let (started_at, updated_at) = (from.moment()?, from.moment()?);
+        let (records, journal_bytes) = (from.small(3)?, u64::from(from.small(4)?));
+        let (arrivals, unread) = (u64::from(from.small(4)?), from.small(3)?);
+        let (outgoing, _unsent) = (u64::from(from.small(4)?), from.small(3)?);
+        let (shift_ms, since) = (from.signed_six()?, from.signed_six()?);
+        Ok(Self {
+            place,
+            notice,
+            pause,
+            begun,
+            suspect,
+            crashes,
+            ending,
+            run,
+            v,
+            started_at,
+            updated_at,
+            records,
+            journal_bytes,
+            arrivals,
+            unread,
+            outgoing,
+            shift_ms,
+            since,
+        })
+    }
+
+    /// The state as users see it.
+    pub(super) fn state(&self) -> Result<State, Damaged> {
+        Ok(match (self.place, self.ending) {
+            (1 | 2, _) => State::Queued,
+            (5, _) if !self.begun => State::Queued,
+            (3 | 4, _) => State::Running,
+            (5, _) => State::Waiting,
+            (6, _) => State::Paused,
+            (7, 1) => State::Complete,
+            (7, 2) => State::Errored,
+            (7, 3) => State::Terminated,
+            _ => return Err(Damaged { at: 0, what: "a place" }),
+        })
+    }
+
+    pub(super) fn suspect(&self) -> Result<Suspect, Damaged> {
+        Ok(match self.suspect {
+            0 => Suspect::No,
+            1 => Suspect::Yes { crashes: self.crashes },
+            2 => Suspect::Marked { crashes: self.crashes },
+            _ => return Err(Damaged { at: 4, what: "a suspicion" }),
+        })
+    }
+
+    pub(super) const fn pause(&self) -> bool {
+        self.pause
+    }
+}
+
+/// The request that created it, the seed, and when.
+pub(super) fn read_birth(bytes: &[u8]) -> Result<(RequestId, u128, Timestamp), Damaged> {
+    let mut from = Unpacker::new(bytes);
+    Ok((RequestId(from.wide()?), from.wide()?, from.moment()?))
+}
+
+/// What it is, without input and seed.
+pub(super) fn pack_meta(spec: &InstanceSpec) -> Vec<u8> {
+    let mut to = Packer::new();
+    let keep = |duration: Duration| millis_rounded_up(duration).cast_unsigned();
+    to.four(spec.version).byte(spec.priority).six(keep(spec.keep_complete)).six(keep(spec.keep_failed));
+    to.time(spec.start_at);
+    let (parent, run, on_close) = match &spec.parent {
+        Some(parent) => (parent.id.as_str(), parent.run, parent.on_close),
+        None => ("", 0, ParentClose::Terminate),
+    };
+    to.four(run).flag(on_close == ParentClose::Abandon);
+    for text in [spec.workflow.as_str(), spec.queue.as_str(), parent] {
+        to.raw(text.as_bytes()).byte(0);
+    }
+    to.into_bytes()
+}
+
+/// Reads what [`pack_meta`] wrote.
+pub(super) fn read_spec(meta: &[u8], seed: u128, input: &[u8]) -> Result<InstanceSpec, Damaged> {
+    let mut from = Unpacker::new(meta);
+    let (version, priority) = (from.small(4)?, from.byte()?);
+    let (keep_complete, keep_failed) = (Duration::from_millis(from.six()?), Duration::from_millis(from.six()?));
+    let start_at = from.time()?;
+    let (run, abandon) = (from.small(4)?, from.flag()?);
+    let workflow = WorkflowName::new(from.zero_ended()?).map_err(|_| from.damaged("a workflow name"))?;
+    let queue = QueueName::new(from.zero_ended()?).map_err(|_| from.damaged("a queue name"))?;
+    let parent = match from.zero_ended()? {
+        "" => None,
+        text => Some(Parent {
+            id: InstanceId::new(text).map_err(|_| from.damaged("an instance id"))?,
+            run,
+            on_close: if abandon { ParentClose::Abandon } else { ParentClose::Terminate },
+        }),
+    };
+    let input = Payload::from_bytes(input);
+    Ok(InstanceSpec { workflow, version, queue, priority, input, seed, start_at, keep_complete, keep_failed, parent })
+}
+
+/// What an instance waits for.
+pub(super) fn pack_waits(waits: &[Wait]) -> Vec<u8> {
+    let mut to = Packer::new();
+    to.raw(&u16::try_from(waits.len()).expect("branches are bounded").to_be_bytes());
+    for wait in waits {
+        to.medium(wait.path.as_str().as_bytes());
+        to.medium(wait.channel.as_ref().map_or("", Channel::as_str).as_bytes());
+        to.flag(wait.due.is_some()).flag(wait.shifts);
+        to.signed_six(wait.due.unwrap_or_default().as_millis());
+    }
+    to.into_bytes()
+}
+
+fn read_waits(bytes: &[u8]) -> Result<Vec<Wait>, Damaged> {
+    let mut from = Unpacker::new(bytes);
+    let count = from.small(2)?;
+    (0..count)
+        .map(|_| {
+            let path = read_text(from.medium()?)?;
+            let channel = read_text(from.medium()?)?;
+            let (timed, shifts, due) = (from.flag()?, from.flag()?, from.signed_six()?);
+            Ok(Wait {
+                path: Path::from_recorded(path),
+                channel: (!channel.is_empty()).then(|| Channel::from_stored(channel)),
+                due: timed.then(|| Timestamp::from_millis(due)),
+                shifts,
+            })
+        })
+        .collect()
+}
+
+fn read_text(bytes: &[u8]) -> Result<&str, Damaged> {
+    std::str::from_utf8(bytes).map_err(|_| Damaged { at: 0, what: "text in UTF-8" })
+}
+
+/// A reason as it is stored: a byte that scripts look at, and JSON.
+pub(super) fn pack_reason(reason: &PauseReason) -> Vec<u8> {
+    let kind = match reason {
+        PauseReason::Operator => b'o',
+        PauseReason::Quarantined { .. } => b'q',
+        _ => b'-',
+    };
+    let json = serde_json::to_vec(reason).expect("a reason has only text, numbers and lists");
+    [&[kind], json.as_slice()].concat()
+}
+
+fn read_reason(bytes: &[u8]) -> Result<PauseReason, Damaged> {
+    let json = bytes.get(1..).unwrap_or_default();
+    serde_json::from_slice(json).map_err(|_| Damaged { at: 1, what: "the reason of a pause" })
+}
+
+/// A message of a mailbox, without its position: what a send brings. Scripts put the time before it.
+pub(super) fn pack_message(message: &NewMessage) -> Vec<u8> {
+    let mut to = Packer::new();
+    to.medium(message.channel.as_str().as_bytes()).medium(message.event_id.as_bytes());
+    to.raw(message.payload.as_bytes());
+    to.into_bytes()
+}
+
+/// A message of a mailbox.
+pub(super) fn read_message(seq: u64, bytes: &[u8]) -> Result<Message, Damaged> {
+    let mut from = Unpacker::new(bytes);
+    let at = from.moment()?;
+    let channel = Channel::from_stored(read_text(from.medium()?)?);
+    let event_id = read_text(from.medium()?)?.into();
+    let payload = Payload::from_bytes(from.rest());
+    Ok(Message { seq, at, message: NewMessage { channel, event_id, payload } })
+}
+
+/// How a run ended, as `finish` in the prelude takes it.
+pub(super) fn pack_ending(ending: &Ending) -> (u8, Vec<u8>) {
+    let (tag, end) = match &ending.result {
+        Ok(output) => (1, ChildEnd::Complete(output.clone())),
+        Err(failure) => (2, ChildEnd::Errored(failure.clone())),
+    };
+    (tag, end.encode().as_bytes().to_vec())
+}
+
+fn read_end(bytes: &[u8]) -> Result<(Timestamp, End), Damaged> {
+    let mut from = Unpacker::new(bytes);
+    let expires_at = from.moment()?;
+    let end = match ChildEnd::decode(&Payload::from_bytes(from.rest()))? {
+        ChildEnd::Complete(output) => End::Returned(Ending { result: Ok(output) }),
+        ChildEnd::Errored(failure) => End::Returned(Ending { result: Err(failure) }),
+        ChildEnd::Terminated { reason } => End::Terminated { reason },
+        ChildEnd::NotCreated { .. } => return Err(from.damaged("how a run ended")),
+    };
+    Ok((expires_at, end))
+}
+
+fn read_last_write(bytes: &[u8]) -> Result<(RequestId, OwnReply), Damaged> {
+    let mut from = Unpacker::new(bytes);
+    let (request, goes_on) = (RequestId(from.wide()?), from.flag()?);
+    let granted = Granted { v: from.six()?, now: from.moment()?, pause: from.flag()?, messages: Vec::new() };
+    Ok((request, if goes_on { OwnReply::Continue(granted) } else { OwnReply::Ok(granted) }))
+}
+
+fn read_controls(bytes: &[u8]) -> Result<Vec<(RequestId, ControlReply)>, Damaged> {
+    let mut from = Unpacker::new(bytes);
+    let mut controls = Vec::new();
+    while !from.is_at_end() {
+        let (request, number) = (RequestId(from.wide()?), usize::from(from.byte()?));
+        let state = number.checked_sub(1).and_then(|index| STATES.get(index)).ok_or(from.damaged("a state"))?;
+        controls.push((request, ControlReply::Done(*state)));
+    }
+    Ok(controls)
+}
+
+/// The runs that were replaced and are still kept, with the number of their records.
+pub(super) fn read_old_runs(bytes: &[u8]) -> Result<Vec<(u32, u32)>, Damaged> {
+    let mut from = Unpacker::new(bytes);
+    let mut runs = Vec::new();
+    while !from.is_at_end() {
+        runs.push((from.small(4)?, from.small(3)?));
+        from.six()?;
+    }
+    Ok(runs)
+}
+
+/// The name of a record's field.
+pub(super) fn record_field(run: u32, number: u32) -> String {
+    if run == 1 { number.to_string() } else { format!("{run}:{number}") }
+}
+
+/// The head of an instance from its fields, in the order of [`FIELDS`]; and its old runs.
+pub(super) fn read_head(fields: &[Option<Vec<u8>>], children: Vec<InstanceId>) -> Result<(Head, Vec<u32>), Damaged> {
+    let field = |name: &str| {
+        let index = FIELDS.iter().position(|known| *known == name).expect("a field of the table");
+        fields.get(index).and_then(Option::as_deref)
+    };
+    let needed = |name: &'static str| field(name).ok_or(Damaged { at: 0, what: "a field of an instance" });
+    let numbers = Numbers::read(needed("h")?)?;
+    let (created_by, seed, created_at) = read_birth(needed("b")?)?;
+    let spec = Arc::new(read_spec(needed("m")?, seed, needed("i")?)?);
+    let session = field("s").map(|bytes| Unpacker::new(bytes).wide().map(SessionId)).transpose()?;
+    let waits = || field("w").map_or(Ok(Vec::new()), read_waits);
+    let of_session = || session.ok_or(Damaged { at: 0, what: "the session of an instance" });
+    let since = Timestamp::from_millis(numbers.since);
+    let place = match numbers.place {
+        1 => Place::Ready { score: numbers.since },
+        2 => Place::Shelved,
+        3 => Place::Inbox { session: of_session()?, since, waits: waits()? },
+        4 => Place::Held { session: of_session()?, notice: numbers.notice },
+        5 => Place::Asleep { waits: waits()?, sticky: session },
+        6 => Place::Paused { reason: read_reason(needed("p")?)?, since, waits: waits()? },
+        7 => {
+            let (expires_at, end) = read_end(needed("o")?)?;
+            Place::Done { end, at: since, expires_at }
+        }
+        _ => return Err(Damaged { at: 0, what: "a place" }),
+    };
+    let old = field("a").map_or(Ok(Vec::new()), read_old_runs)?;
+    let head = Head {
+        spec,
+        created_by,
+        created_at,
+        run: numbers.run,
+        started_at: numbers.started_at,
+        updated_at: numbers.updated_at,
+        v: numbers.v,
+        place,
+        pause: numbers.pause,
+        begun: numbers.begun,
+        records: numbers.records,
+        journal_bytes: numbers.journal_bytes,
+        arrivals: numbers.arrivals,
+        unread: numbers.unread,
+        outgoing: numbers.outgoing,
+        shift_ms: numbers.shift_ms,
+        suspect: numbers.suspect()?,
+        last_write: field("q").map(read_last_write).transpose()?,
+        last_controls: field("k").map_or(Ok(Vec::new()), read_controls)?,
+        children,
+    };
+    Ok((head, old.into_iter().map(|(run, _)| run).collect()))
+}

@@ -1,0 +1,421 @@
+//! What can be read: one instance, journals, sessions, the outbox, counts and lists.
+//!
+//! Reads go over a connection of their own and see what scripts wrote whole. Owns the pages of lists. Never writes.
+//! Called by the store.
+
+use redis::{Pipeline, Value};
+
+use super::RedisStore;
+use super::keys::{Keys, Of};
+use super::scripts::{Misread, Said};
+use super::stored::{self, Numbers};
+use crate::journal::command::Outgoing;
+use crate::store::{Cursor, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot, StoreError};
+use crate::words::id::{InstanceId, SessionId, WorkflowName};
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
+
+/// Records read by one command.
+const RECORDS_A_READ: u32 = 500;
+/// Entries of the list of all instances looked at in one go.
+const LISTED_A_READ: usize = 200;
+/// Entries looked at for one page at most: a page that finds few of what is asked for ends early, with a cursor.
+const LISTED_MAX: usize = 10_000;
+/// The offset that makes sortable times positive: see `sortable` in the prelude.
+const SORTABLE_ZERO: i64 = 1 << 52;
+
+/// A field and its value, or a member and its score.
+type Pair = (Vec<u8>, Vec<u8>);
+
+impl RedisStore {
+    pub(super) async fn read_instance(&self, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {
+        let keys = self.keys_of(id);
+        let mut pipeline = Pipeline::new();
+        pipeline.atomic();
+        pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::FIELDS);
+        pipeline.cmd("ZRANGE").arg(keys.children(id)).arg(0).arg(-1);
+        let both = self.answers(pipeline).await?;
+        let fields = self.optional_fields(&both, 0)?;
+        if fields.first().is_none_or(Option::is_none) {
+            return Ok(None);
+        }
+        let children = self.read(both.ids(1))?;
+        let (head, mut runs) = stored::read_head(&fields, children).map_err(|error| self.damaged_in(id, &error))?;
+        runs.push(head.run);
+        Ok(Some(Snapshot { id: id.clone(), head, runs }))
+    }
+
+    pub(super) async fn read_journal(
+        &self,
+        id: &InstanceId,
+        run: u32,
+        from: u32,
+    ) -> Result<Option<Vec<Payload>>, StoreError> {
+        let key = self.keys_of(id).instance(id);
+        let mut records: Vec<Payload> = Vec::new();
+        loop {
+            // The number of records is read with them: a run may be deleted, or begin anew, between two reads.
+            let first = from.saturating_add(u32::try_from(records.len()).unwrap_or(u32::MAX));
+            let fields: Vec<String> =
+                (first..first.saturating_add(RECORDS_A_READ)).map(|number| stored::record_field(run, number)).collect();
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("HMGET").arg(&key).arg("h").arg("a").arg(fields);
+            let found = self.optional_fields(&self.answers(pipeline).await?, 0)?;
+            let Some(length) = self.length_of(id, run, &found)? else { return Ok(None) };
+            let wanted = usize::try_from(length.saturating_sub(first).min(RECORDS_A_READ)).unwrap_or(usize::MAX);
+            for record in found.iter().skip(2).take(wanted) {
+                let bytes = record.as_ref().ok_or_else(|| self.damaged(&format!("{id}: a record is missing")))?;
+                records.push(Payload::from_bytes(bytes.as_slice()));
+            }
+            if first.saturating_add(RECORDS_A_READ) >= length {
+                return Ok(Some(records));
+            }
+        }
+    }
+
+    /// How many records a run has, from the head and the old runs.
+    fn length_of(&self, id: &InstanceId, run: u32, found: &[Option<Vec<u8>>]) -> Result<Option<u32>, StoreError> {
+        let field = |index: usize| found.get(index).and_then(Option::as_deref);
+        let Some(head) = field(0) else { return Ok(None) };
+        let head = Numbers::read(head).map_err(|error| self.damaged_in(id, &error))?;
+        if head.run == run {
+            return Ok(Some(head.records));
+        }
+        let old =
+            field(1).map_or(Ok(Vec::new()), stored::read_old_runs).map_err(|error| self.damaged_in(id, &error))?;
+        Ok(old.into_iter().find(|(kept, _)| *kept == run).map(|(_, records)| records))
+    }
+
+    pub(super) async fn read_sessions(&self) -> Result<Vec<SessionView>, StoreError> {
+        let mut views: std::collections::BTreeMap<SessionId, SessionView> = std::collections::BTreeMap::new();
+        for keys in &self.keys {
+            for view in self.sessions_of(keys).await? {
+                let known = views.entry(view.session).or_insert_with(|| view.clone());
+                // Beats reach one partition after the other: the highest count is the newest.
+                known.beats = known.beats.max(view.beats);
+                known.expires_at = known.expires_at.max(view.expires_at);
+                known.revoked |= view.revoked;
+            }
+        }
+        Ok(views.into_values().collect())
+    }
+
+    async fn sessions_of(&self, keys: &Keys) -> Result<Vec<SessionView>, StoreError> {
+        let mut pipeline = Pipeline::new();
+        pipeline.atomic();
+        pipeline.cmd("ZRANGE").arg(keys.of(Of::Sessions)).arg(0).arg(-1).arg("WITHSCORES");
+        pipeline.cmd("HGETALL").arg(keys.of(Of::Beats));
+        pipeline.cmd("HGETALL").arg(keys.of(Of::Dead));
+        let answers = self.answers(pipeline).await?;
+        let (living, beats, dead) = (self.pairs(&answers, 0)?, self.pairs(&answers, 1)?, self.pairs(&answers, 2)?);
+        let all = living.iter().map(|pair| (pair, false)).chain(dead.iter().map(|pair| (pair, true)));
+        all.map(|((session, expires_at), revoked)| {
+            let count = beats.iter().find(|(of, _)| of == session).map_or(Ok(0), |(_, count)| self.number(count))?;
+            let id = <[u8; 16]>::try_from(session.as_slice()).map_err(|_| self.damaged("the id of a session"))?;
+            Ok(SessionView {
+                session: SessionId(u128::from_be_bytes(id)),
+                beats: count.unsigned_abs(),
+                expires_at: Timestamp::from_millis(self.number(expires_at)?),
+                revoked,
+            })
+        })
+        .collect()
+    }
+
+    pub(super) async fn read_outbox(&self, before: Timestamp, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        let mut found: Vec<(i64, Pending)> = Vec::new();
+        for keys in &self.keys {
+            found.extend(self.outbox_of(keys, before, limit).await?);
+        }
+        found.sort_by(|(one_at, one), (other_at, other)| {
+            (one_at, &one.source, one.number).cmp(&(other_at, &other.source, other.number))
+        });
+        Ok(found.into_iter().take(limit).map(|(_, pending)| pending).collect())
+    }
+
+    async fn outbox_of(&self, keys: &Keys, before: Timestamp, limit: usize) -> Result<Vec<(i64, Pending)>, StoreError> {
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("ZRANGEBYSCORE").arg(keys.of(Of::Out)).arg("-inf").arg(format!("({}", before.as_millis()));
+        pipeline.arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit.min(LISTED_MAX));
+        let members = self.pairs(&self.answers(pipeline).await?, 0)?;
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sources = Vec::with_capacity(members.len());
+        let mut pipeline = Pipeline::new();
+        for (member, at) in &members {
+            let (source, number) = self.read(source_of(member))?;
+            pipeline.cmd("HGET").arg(keys.instance(&source)).arg(format!("x{number}"));
+            sources.push((self.number(at)?, source, number));
+        }
+        let packed = self.answers(pipeline).await?;
+        let mut found = Vec::with_capacity(sources.len());
+        for (index, (at, source, number)) in sources.into_iter().enumerate() {
+            // One that was acknowledged in between is not pending any more.
+            let Ok(bytes) = packed.bytes(index) else { continue };
+            let outgoing = Outgoing::decode(bytes).map_err(|error| self.damaged_in(&source, &error))?;
+            found.push((at, Pending { source, number, outgoing }));
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn read_overview(&self) -> Result<Overview, StoreError> {
+        let mut overview = Overview::default();
+        let mut shelves: std::collections::BTreeMap<(WorkflowName, u32), u64> = std::collections::BTreeMap::new();
+        for keys in &self.keys {
+            let mut pipeline = Pipeline::new();
+            for which in [Of::Ready, Of::Timers, Of::Held, Of::Inbox, Of::Paused, Of::Done] {
+                pipeline.cmd("ZCARD").arg(keys.of(which));
+            }
+            let counts = self.answers(pipeline).await?;
+            let count = |index: usize| self.read(counts.natural(index));
+            overview.ready += count(0)?;
+            overview.asleep += count(1)?;
+            overview.held += count(2)? + count(3)?;
+            overview.paused += count(4)?;
+            overview.done += count(5)?;
+            for (workflow, version, count) in self.shelves_of(keys).await? {
+                *shelves.entry((workflow, version)).or_default() += count;
+            }
+        }
+        overview.shelves = shelves.into_iter().map(|((name, version), count)| (name, version, count)).collect();
+        Ok(overview)
+    }
+
+    /// The shelves on which something is: from one to the next, whatever lies on them.
+    async fn shelves_of(&self, keys: &Keys) -> Result<Vec<(WorkflowName, u32, u64)>, StoreError> {
+        let shelf = keys.of(Of::Shelf);
+        let mut found = Vec::new();
+        let mut from = b"-".to_vec();
+        loop {
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("ZRANGEBYLEX").arg(&shelf).arg(&from).arg("+").arg("LIMIT").arg(0).arg(1);
+            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            if members.len() == 0 {
+                return Ok(found);
+            }
+            let member = self.read(members.bytes(0))?.to_vec();
+            let (workflow, version, length) = self.read(shelf_of(&member))?;
+            let begin = [b"[", &member[..length]].concat();
+            // No queue's name begins with a byte of 255.
+            let end = [b"(", &member[..length], b"\xff".as_slice()].concat();
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("ZLEXCOUNT").arg(&shelf).arg(begin).arg(&end);
+            let count = self.read(self.answers(pipeline).await?.natural(0))?;
+            found.push((workflow, version, count));
+            from = end;
+        }
+    }
+
+    pub(super) async fn read_list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let limit = query.limit.clamp(1, 1_000);
+        let mut rows: Vec<Row> = Vec::new();
+        let mut ended: Option<Cursor> = None;
+        for keys in &self.keys {
+            let workflows = match &query.workflow {
+                Some(workflow) => vec![workflow.clone()],
+                None => self.workflows_of(keys).await?,
+            };
+            for workflow in workflows {
+                let (found, stopped) = self.list_of(keys, &workflow, query, limit).await?;
+                rows.extend(found);
+                // Where a search was broken off nothing older is complete.
+                ended = ended.into_iter().chain(stopped).max_by(|one, other| order(one).cmp(&order(other)));
+            }
+        }
+        rows.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+        if let Some(stop) = &ended {
+            rows.retain(|row| (row.created_at, &row.id) >= order(stop));
+        }
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().map(|row| Cursor { created_at: row.created_at, id: row.id.clone() });
+        Ok(Page { rows, next: if more { last } else { ended } })
+    }
+
+    /// The workflows that have instances in a partition.
+    async fn workflows_of(&self, keys: &Keys) -> Result<Vec<WorkflowName>, StoreError> {
+        let mut found: Vec<WorkflowName> = Vec::new();
+        let mut from = b"-".to_vec();
+        loop {
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::All)).arg(&from).arg("+").arg("LIMIT").arg(0).arg(1);
+            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            if members.len() == 0 {
+                return Ok(found);
+            }
+            let (workflow, _) = self.read(listed(self.read(members.bytes(0))?))?;
+            from = [b"(", workflow.as_str().as_bytes(), b"\x01"].concat();
+            found.push(workflow);
+        }
+    }
+
+    /// One more than `limit` rows of one workflow, newest first; and where the search was broken off, if it was.
+    async fn list_of(
+        &self,
+        keys: &Keys,
+        workflow: &WorkflowName,
+        query: &ListQuery,
+        limit: usize,
+    ) -> Result<(Vec<Row>, Option<Cursor>), StoreError> {
+        let prefix = [workflow.as_str().as_bytes(), b"\0"].concat();
+        let bound = |kind: &[u8], at: Timestamp, id: &str| {
+            let time = (at.as_millis().saturating_add(SORTABLE_ZERO)).to_be_bytes();
+            [kind, &prefix, &time[1..], id.as_bytes()].concat()
+        };
+        let mut below = match (&query.after, query.created_to) {
+            (Some(after), _) => bound(b"(", after.created_at, after.id.as_str()),
+            (None, Some(to)) => bound(b"(", to, ""),
+            (None, None) => [b"(", workflow.as_str().as_bytes(), b"\x01"].concat(),
+        };
+        let least = match query.created_from {
+            Some(from) => bound(b"[", from, ""),
+            None => [b"[", prefix.as_slice()].concat(),
+        };
+        let (mut rows, mut looked_at) = (Vec::new(), 0);
+        loop {
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("ZREVRANGEBYLEX").arg(keys.of(Of::All)).arg(&below).arg(&least);
+            pipeline.arg("LIMIT").arg(0).arg(LISTED_A_READ);
+            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            let ids: Vec<InstanceId> =
+                (0..members.len()).map(|index| self.read(listed_id(&members, index))).collect::<Result<_, _>>()?;
+            for row in self.rows(keys, workflow, &ids).await?.into_iter().flatten() {
+                if asked_for(&row, query) {
+                    rows.push(row);
+                }
+            }
+            looked_at += members.len();
+            if members.len() < LISTED_A_READ || rows.len() > limit {
+                rows.truncate(limit + 1);
+                return Ok((rows, None));
+            }
+            let last = self.read(members.bytes(members.len() - 1))?;
+            if looked_at >= LISTED_MAX {
+                let (_, created_at) = self.read(listed(last))?;
+                let id = ids.last().expect("the page is full").clone();
+                return Ok((rows, Some(Cursor { created_at, id })));
+            }
+            below = [b"(", last].concat();
+        }
+    }
+
+    /// Lines of a list; `None` for what was deleted meanwhile.
+    async fn rows(
+        &self,
+        keys: &Keys,
+        workflow: &WorkflowName,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<Row>>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = Pipeline::new();
+        for id in ids {
+            pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&["h", "b", "m"]);
+        }
+        let answers = self.answers(pipeline).await?;
+        let row = |(index, id): (usize, &InstanceId)| {
+            let fields = self.optional_fields(&answers, index)?;
+            let [Some(head), Some(birth), Some(meta)] = fields.as_slice() else { return Ok(None) };
+            let read = || {
+                let (head, (.., created_at)) = (Numbers::read(head)?, stored::read_birth(birth)?);
+                let version = stored::read_spec(meta, 0, &[])?.version;
+                let (state, updated_at) = (head.state()?, head.updated_at);
+                Ok(Row { id: id.clone(), workflow: workflow.clone(), version, state, created_at, updated_at })
+            };
+            read().map(Some).map_err(|error| self.damaged_in(id, &error))
+        };
+        ids.iter().enumerate().map(row).collect()
+    }
+
+    pub(super) async fn read_now(&self) -> Result<Timestamp, StoreError> {
+        if let Some(clock) = &self.clock {
+            return Ok(clock.now());
+        }
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("TIME");
+        let time = self.read(self.answers(pipeline).await?.list(0))?;
+        let part = |index: usize| self.read(time.bytes(index)).and_then(|bytes| self.number(bytes));
+        Ok(Timestamp::from_millis(part(0)? * 1_000 + part(1)? / 1_000))
+    }
+
+    // ---- answers
+
+    async fn answers(&self, pipeline: Pipeline) -> Result<Said, StoreError> {
+        let values = self.link.read(pipeline).await?;
+        self.read(Said::read(Value::Array(values)))
+    }
+
+    fn read<T>(&self, read: Result<T, Misread>) -> Result<T, StoreError> {
+        read.map_err(|misread| self.damaged(&misread.0))
+    }
+
+    fn number(&self, text: &[u8]) -> Result<i64, StoreError> {
+        let text = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        text.ok_or_else(|| self.damaged("a text that is no number"))
+    }
+
+    fn optional_fields(&self, answers: &Said, index: usize) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let list = self.read(answers.list(index))?;
+        Ok((0..list.len()).map(|at| list.bytes(at).ok().map(<[u8]>::to_vec)).collect())
+    }
+
+    fn pairs(&self, answers: &Said, index: usize) -> Result<Vec<Pair>, StoreError> {
+        let list = self.read(answers.list(index))?;
+        (0..list.len() / 2)
+            .map(|at| Ok((self.read(list.bytes(2 * at))?.to_vec(), self.read(list.bytes(2 * at + 1))?.to_vec())))
+            .collect()
+    }
+}
+
+fn order(cursor: &Cursor) -> (Timestamp, &InstanceId) {
+    (cursor.created_at, &cursor.id)
+}
+
+fn asked_for(row: &Row, query: &ListQuery) -> bool {
+    query.state.is_none_or(|state| state == row.state)
+        && query.created_to.is_none_or(|to| row.created_at < to)
+        && query.after.as_ref().is_none_or(|after| (row.created_at, &row.id) < order(after))
+}
+
+fn misread(what: &'static str) -> impl Fn() -> Misread {
+    move || Misread(format!("{what} in an index"))
+}
+
+/// The workflow and creation time of an entry of the list of all.
+fn listed(member: &[u8]) -> Result<(WorkflowName, Timestamp), Misread> {
+    let wrong = misread("an instance");
+    let length = member.iter().position(|byte| *byte == 0).ok_or_else(&wrong)?;
+    let name = std::str::from_utf8(&member[..length]).ok().and_then(|name| WorkflowName::new(name).ok());
+    let time = member.get(length + 1..length + 8).ok_or_else(&wrong)?;
+    let time = time.iter().fold(0_i64, |value, byte| value << 8 | i64::from(*byte)) - SORTABLE_ZERO;
+    Ok((name.ok_or_else(&wrong)?, Timestamp::from_millis(time)))
+}
+
+fn listed_id(members: &Said, index: usize) -> Result<InstanceId, Misread> {
+    let member = members.bytes(index)?;
+    let wrong = misread("an instance");
+    let length = member.iter().position(|byte| *byte == 0).ok_or_else(&wrong)?;
+    let id = member.get(length + 8..).and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
+    InstanceId::new(id).map_err(|_| wrong())
+}
+
+/// The source and number of an entry of the outbox.
+fn source_of(member: &[u8]) -> Result<(InstanceId, u64), Misread> {
+    let wrong = misread("an outgoing command");
+    let (id, number) = member.split_last_chunk::<7>().ok_or_else(&wrong)?;
+    let id = id.strip_suffix(b"\0").and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
+    let number = number.iter().fold(0_i64, |value, byte| value << 8 | i64::from(*byte)) - SORTABLE_ZERO;
+    Ok((InstanceId::new(id).map_err(|_| wrong())?, number.unsigned_abs()))
+}
+
+/// The workflow and version of an entry of the shelves, and how long they are in it.
+fn shelf_of(member: &[u8]) -> Result<(WorkflowName, u32, usize), Misread> {
+    let wrong = misread("a shelf");
+    let length = member.iter().position(|byte| *byte == 0).ok_or_else(&wrong)?;
+    let name = std::str::from_utf8(&member[..length]).ok().and_then(|name| WorkflowName::new(name).ok());
+    let version = member.get(length + 1..length + 5).ok_or_else(&wrong)?;
+    let version = u32::from_be_bytes(version.try_into().expect("four bytes were taken"));
+    Ok((name.ok_or_else(&wrong)?, version, length + 5))
+}
