@@ -10,7 +10,7 @@ const FILES: [(&str, &str, &[&str]); 14] = [
     ("send", include_str!("send.lua"), &[include_str!("send.rs")]),
     ("control", include_str!("control.lua"), &[include_str!("control.rs")]),
     ("own", include_str!("own.lua"), &[include_str!("own.rs")]),
-    ("claim", include_str!("claim.lua"), &[include_str!("claim.rs")]),
+    ("claim", include_str!("claim.lua"), &[include_str!("claim.rs"), include_str!("create.rs")]),
     ("session", include_str!("session.lua"), &[include_str!("session.rs")]),
     ("sweep", include_str!("sweep.lua"), &[include_str!("sweep.rs"), include_str!("session.rs")]),
     ("candidates", include_str!("candidates.lua"), &[include_str!("claim.rs")]),
