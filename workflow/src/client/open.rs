@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::error::EngineError;
 use crate::store::Store;
 use crate::words::id::Namespace;
+#[cfg(feature = "sqlite")]
 use crate::words::time::SystemClock;
 
 /// A kind of store: the schemes its urls begin with, and how one is opened.
@@ -42,6 +43,10 @@ pub async fn open_store(url: &str, namespace: &str) -> Result<Arc<dyn Store>, En
 /// # Errors
 /// When the url is of no known kind, or the store cannot be opened. Errors never repeat what could be a password: of an
 /// unknown url only the scheme is shown.
+#[cfg_attr(
+    not(any(feature = "redis", feature = "sqlite")),
+    expect(unused_variables, reason = "without stores there is nothing to open")
+)]
 pub(super) async fn open(url: &str, namespace: &Namespace) -> Result<Arc<dyn Store>, EngineError> {
     match kind_of(url)? {
         #[cfg(feature = "redis")]
