@@ -1,9 +1,9 @@
 //! The link to the server: what the store asks goes through here, on two connections that come back by themselves.
 //!
 //! Scripts, which write, go on one connection; reads and administration on another, so that a long answer does not hold
-//! up commits. Both live on one thread of the link's own, see [`super::dial`]: handing a request over costs a few
-//! microseconds, and requests that are handed over together are written together. The thread ends with the last clone
-//! of the link. Called by the store, [`super::check`] and views.
+//! up commits. Both live on one thread of the link's own, see [`super::dial`], so that they outlive the runtime that opened
+//! the store; requests that are handed over together are written together. The thread ends with the last clone of the
+//! link. Called by the store, [`super::check`] and views.
 
 use std::sync::Arc;
 use std::time::Duration;
