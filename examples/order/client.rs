@@ -75,6 +75,9 @@ impl Client {
             tally.add(&ended.timeline);
             all_well &= ended.as_it_should;
         }
+        if let Some(bench) = &self.bench {
+            bench.no_crash().await;
+        }
         say(format_args!("{tally}; {:.1} s", self.begun.elapsed().unwrap_or_default().as_secs_f64()));
         Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -57,14 +57,16 @@ impl Floor {
         Self { places, places_total, crash_after: crash_after.map(Arc::from), crashing: Arc::default(), engine }
     }
 
-    /// Waits for a place. When the process is about to crash there is none any more.
+    /// Waits for a place. While the process is about to crash there is none.
     pub(crate) async fn enter(&self, cx: &StepContext) -> Admitted {
-        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
-        if self.crashing.load(Ordering::SeqCst) {
+        let place = loop {
+            let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
+            if !self.crashing.load(Ordering::SeqCst) {
+                break place;
+            }
             drop(place);
-            std::future::pending::<()>().await;
-            unreachable!("a pending future does not end");
-        }
+            self.no_crash().await;
+        };
         let body = Body {
             instance: cx.instance_id().to_owned(),
             step: cx.name().to_owned(),
@@ -72,6 +74,14 @@ impl Floor {
             attempt: cx.attempt(),
         };
         Admitted { floor: self.clone(), place, body }
+    }
+
+    /// Comes back when no crash is on its way: where a step has ended that the process is to crash after, only if the
+    /// result was never recorded.
+    pub(crate) async fn no_crash(&self) {
+        while self.crashing.load(Ordering::SeqCst) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Waits until the bodies that are under way are recorded too, and aborts.
@@ -94,6 +104,8 @@ impl Admitted {
             let recorded = tokio::time::timeout(LOOK_FOR, self.body.recorded(&self.floor.engine)).await;
             if crashes && recorded.is_ok() {
                 self.floor.crash(&self.body.step).await;
+            } else if crashes {
+                self.floor.crashing.store(false, Ordering::SeqCst);
             }
             drop(self.place);
         });

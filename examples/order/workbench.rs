@@ -89,6 +89,12 @@ impl Workbench {
         Ok(())
     }
 
+    /// Waits for the crash that `--crash-after` asked for, if a step brought it about. The last order may end, and be seen
+    /// to end, before the floor has read the step's commit: so this comes before a process may say that it is done.
+    pub(crate) async fn no_crash(&self) {
+        self.floor.no_crash().await;
+    }
+
     /// Whether the body of this step ran in this process.
     pub(crate) fn ran_here(&self, place: &Place) -> bool {
         self.ran().contains(place)
