@@ -303,7 +303,7 @@ impl Pair {
             Step::Close { session } => Command::CloseSession { session: SessionId(*session) },
             Step::Fence { session, wrong } => {
                 let session = SessionId(*session);
-                let beats = self.store.session(session).map_or(0, |view| view.beats) + u64::from(*wrong);
+                let beats = self.store.session(session).map_or(0, |view| view.beats).saturating_sub(u64::from(*wrong));
                 Command::Fence { session, beats }
             }
             Step::Recover { session, limit } => Command::Recover { session: SessionId(*session), limit: *limit },

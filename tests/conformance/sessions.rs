@@ -12,6 +12,7 @@ use crate::world::{LEASE, World, names, payload, record, suspend, wait_for, writ
 on_every_store!(
     a_session_is_listed_with_its_beats_and_its_lease,
     a_session_that_beats_is_not_fenced,
+    a_session_whose_last_beat_did_not_arrive_everywhere_is_fenced_all_the_same,
     a_session_that_is_merely_late_can_still_write_until_it_is_revoked,
     a_revoked_session_writes_nothing_and_stays_revoked,
     what_a_lost_session_held_moves_a_few_at_a_time_and_the_session_is_forgotten,
@@ -45,6 +46,13 @@ fn a_session_that_beats_is_not_fenced(w: &mut World) {
     assert_eq!(w.apply(fence(1)), Reply::Fence(true));
     assert_eq!(w.apply(fence(1)), Reply::Fence(true));
     assert_eq!(w.apply(Command::Fence { session: SessionId(9), beats: 0 }), Reply::Fence(true), "unknown is revoked");
+}
+
+fn a_session_whose_last_beat_did_not_arrive_everywhere_is_fenced_all_the_same(w: &mut World) {
+    let session = w.open(1);
+    w.beat(session);
+    w.advance(10_000);
+    assert_eq!(w.apply(Command::Fence { session, beats: 2 }), Reply::Fence(true));
 }
 
 fn a_session_that_is_merely_late_can_still_write_until_it_is_revoked(w: &mut World) {

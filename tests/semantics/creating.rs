@@ -14,7 +14,6 @@ on_every_store!(
     an_input_that_is_too_large_is_refused,
     an_instance_with_a_start_time_does_not_begin_before_it,
     a_queue_is_served_by_who_asks_for_it,
-    smaller_priority_numbers_come_first,
     every_instance_can_be_listed_page_by_page,
     a_workflow_with_defaults_takes_inputs_of_before,
 );
@@ -136,26 +135,6 @@ async fn a_queue_is_served_by_who_asks_for_it(stage: Stage) -> TestResult {
     assert_eq!(heavy.status().await?.state, State::Queued);
     let _heavy_worker = stage.builder().only::<heavy_work>().start().await?;
     assert_eq!(heavy.result().await?, 5);
-    Ok(())
-}
-
-#[workflow]
-async fn notes_its_name(name: String, #[resource] witness: &Witness) -> workflow::Result<()> {
-    step!("run", witness.ok(&name, ())).await?;
-    Ok(())
-}
-
-async fn smaller_priority_numbers_come_first(stage: Stage) -> TestResult {
-    let client = stage.builder().mode(Mode::Client).start().await?;
-    let mut instances = Vec::new();
-    for (name, priority) in [("last", 2), ("middle", 1), ("first", 0)] {
-        instances.push(notes_its_name::create(&client, name.to_owned()).priority(priority).await?);
-    }
-    let _worker = stage.builder().concurrency(1).only::<notes_its_name>().start().await?;
-    for instance in &instances {
-        instance.result().await?;
-    }
-    assert_eq!(stage.witness.notes(), ["first", "middle", "last"]);
     Ok(())
 }
 

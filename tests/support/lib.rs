@@ -55,6 +55,17 @@ where
 #[macro_export]
 macro_rules! on_every_store {
     ($($test:ident),+ $(,)?) => {
+        $crate::on_every_undivided_store!($($test),+);
+        mod redis_partitioned {
+            $(#[test] fn $test() { $crate::run($crate::StoreKind::RedisPartitioned, super::$test); })+
+        }
+    };
+}
+
+/// The same where a store in several partitions promises something else: there is an order within a partition only.
+#[macro_export]
+macro_rules! on_every_undivided_store {
+    ($($test:ident),+ $(,)?) => {
         mod sqlite_memory {
             $(#[test] fn $test() { $crate::run($crate::StoreKind::SqliteMemory, super::$test); })+
         }

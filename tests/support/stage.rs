@@ -26,6 +26,8 @@ pub enum StoreKind {
     SqliteFile,
     /// Redis, on a server of the test's own.
     Redis,
+    /// The same, in several partitions.
+    RedisPartitioned,
 }
 
 /// One store under test, and what goes with it.
@@ -52,9 +54,10 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
         let shared = match kind {
             StoreKind::SqliteMemory => Some(in_memory("default").await),
-            StoreKind::SqliteFile | StoreKind::Redis => None,
+            StoreKind::SqliteFile | StoreKind::Redis | StoreKind::RedisPartitioned => None,
         };
-        let server = (kind == StoreKind::Redis).then(RedisServer::start);
+        let on_redis = matches!(kind, StoreKind::Redis | StoreKind::RedisPartitioned);
+        let server = on_redis.then(RedisServer::start);
         Self { kind, witness: Witness::default(), folder, shared, server }
     }
 
@@ -64,8 +67,13 @@ impl Stage {
         match self.kind {
             StoreKind::SqliteMemory => "sqlite::memory:".to_owned(),
             StoreKind::SqliteFile => format!("sqlite:{}", self.folder.path().join("store.db").display()),
-            StoreKind::Redis => self.server.as_ref().expect("the stage has a server").url(),
+            StoreKind::Redis => self.server().url(),
+            StoreKind::RedisPartitioned => format!("{}?partitions=3", self.server().url()),
         }
+    }
+
+    fn server(&self) -> &RedisServer {
+        self.server.as_ref().expect("a stage on Redis has a server")
     }
 
     /// The temporary folder.
@@ -89,7 +97,7 @@ impl Stage {
         match self.kind {
             // What is in memory is one namespace of one store object.
             StoreKind::SqliteMemory => builder.store(in_memory(namespace).await),
-            StoreKind::SqliteFile | StoreKind::Redis => builder,
+            StoreKind::SqliteFile | StoreKind::Redis | StoreKind::RedisPartitioned => builder,
         }
     }
 

@@ -35,7 +35,7 @@ pub enum Command {
         /// The session.
         session: SessionId,
     },
-    /// Revokes a session whose lease has run out, if its beat counter is still `beats`.
+    /// Revokes a session whose lease has run out, if its heart has not beaten more than `beats` times.
     Fence {
         /// The session.
         session: SessionId,

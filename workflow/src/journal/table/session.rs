@@ -61,10 +61,12 @@ impl Session {
     /// the answer is then [`Self::revoked`], and true for an unknown session.
     ///
     /// Two clocks must agree: the store's, that the lease is over, and the caller's, that the counter stood still for a
-    /// lease. A jump of one of them fences nobody.
+    /// lease. A jump of one of them fences nobody. The caller may have seen more beats than are known here: where a
+    /// store has several partitions, a session may die when its beat has reached some of them, and the caller goes by
+    /// the highest count.
     #[must_use]
     pub fn fence(&self, beats: u64, now: Timestamp) -> Option<Self> {
-        let over = self.expires_at <= now && self.beats == beats;
+        let over = self.expires_at <= now && self.beats <= beats;
         (over && !self.revoked).then(|| Self { revoked: true, ..self.clone() })
     }
 

@@ -94,7 +94,8 @@ impl RedisStore {
                 // Beats reach one partition after the other: the highest count is the newest.
                 known.beats = known.beats.max(view.beats);
                 known.expires_at = known.expires_at.max(view.expires_at);
-                known.revoked |= view.revoked;
+                // Until it is revoked everywhere there is something left to revoke.
+                known.revoked &= view.revoked;
             }
         }
         Ok(views.into_values().collect())
