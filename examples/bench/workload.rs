@@ -51,7 +51,7 @@ pub(crate) async fn wf3(engine: &Engine, workflows: usize, in_flight: usize) -> 
             waiting.spawn(async move {
                 let output = instance.result().await?;
                 drop(place);
-                check(&output, &[1, 2, 3], instance.id().as_ref())?;
+                check(&output, &[1, 2, 3], instance.id())?;
                 Ok::<_, AnyError>(began.elapsed())
             });
         }
@@ -71,7 +71,7 @@ pub(crate) async fn alone(engine: &Engine, workflows: usize) -> Result<Vec<Durat
     for _ in 0..workflows {
         let began = Instant::now();
         let instance = one_step::create(engine).await?;
-        check(&instance.result().await?, &1, instance.id().as_ref())?;
+        check(&instance.result().await?, &1, instance.id())?;
         latencies.push(began.elapsed());
     }
     Ok(latencies)
