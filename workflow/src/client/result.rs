@@ -7,10 +7,14 @@ use super::engine::{Engine, Pause};
 use super::failure::RecordedError;
 use super::handle::{Subject, check_workflow};
 use crate::definition::{WorkflowError, WorkflowOutput};
+use crate::engine::{Signal, Watch};
 use crate::journal::command::Ending;
 use crate::journal::head::{End, Place};
 use crate::store::{Snapshot, StoreError};
 use crate::words::id::InstanceId;
+
+/// How long a drive may take to tell of an end after the hint of it.
+const TOLD_WITHIN: Duration = Duration::from_millis(20);
 
 /// Why an instance gave no output. `E` is the workflow's own error.
 #[derive(Debug)]
@@ -96,7 +100,13 @@ impl<E: fmt::Debug> std::error::Error for ResultError<E> {
 pub(super) async fn wait<W: Subject>(engine: &Engine, id: &InstanceId) -> Result<W::Output, ResultError<W::Error>> {
     // Watched from before the first look, so that no end falls between the two.
     let mut watch = engine.core().changes().watch(id);
+    let driven_here = || engine.core().drive_of(id, W::WORKFLOW);
     loop {
+        if let Some(drive) = driven_here()
+            && let Some(end) = end_of(&drive, &mut watch).await
+        {
+            return ended::<W>(&End::Returned(end));
+        }
         let snapshot = look(engine, id).await.map_err(ResultError::Store)?;
         let snapshot = snapshot.ok_or_else(|| ResultError::Unknown { id: id.to_string() })?;
         if check_workflow::<W>(&snapshot).is_err() {
@@ -106,7 +116,19 @@ pub(super) async fn wait<W: Subject>(engine: &Engine, id: &InstanceId) -> Result
         if let Place::Done { end, .. } = &snapshot.head.place {
             return ended::<W>(end);
         }
-        watch.changed().await;
+        if driven_here().is_none() {
+            watch.changed().await;
+        }
+    }
+}
+
+/// How a run that is driven here ends: told by its drive, so that the store need not be read. `None`: look.
+async fn end_of(drive: &Signal, watch: &mut Watch) -> Option<Ending> {
+    tokio::select! {
+        biased;
+        end = drive.end() => end,
+        // It may be this very end, which the drive is about to be told too; or it was ended from outside.
+        () = watch.changed() => tokio::time::timeout(TOLD_WITHIN, drive.end()).await.ok().flatten(),
     }
 }
 

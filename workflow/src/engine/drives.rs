@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Notify, watch};
 
 use super::supervise::lock;
-use crate::journal::command::Claimed;
-use crate::words::id::{InstanceId, SessionId};
+use crate::journal::command::{Claimed, Ending};
+use crate::words::id::{InstanceId, SessionId, WorkflowName};
 
 /// What a drive is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +28,16 @@ pub(crate) enum Tell {
     Stop = 8,
 }
 
-/// What a drive was told, and its wake-up.
+/// What a drive was told, and its wake-up; and what it tells those who wait for its end.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     told: AtomicU8,
     bell: Notify,
+    /// How the run ended, once that is committed.
+    end: OnceLock<Ending>,
+    /// The drive is over, whatever became of the run.
+    over: AtomicBool,
+    over_bell: Notify,
 }
 
 impl Signal {
@@ -61,6 +67,35 @@ impl Signal {
             self.rung().await;
         }
     }
+
+    /// The drive's run ended so, and the store has it.
+    pub(super) fn ended(&self, end: &Ending) {
+        // A run ends once.
+        let _ = self.end.set(end.clone());
+        self.over_bell.notify_waiters();
+    }
+
+    fn leave(&self) {
+        self.over.store(true, Ordering::Release);
+        self.over_bell.notify_waiters();
+    }
+
+    /// How the drive's run ended; `None` when the drive is over and the run is not, or ended in another way.
+    pub(crate) async fn end(&self) -> Option<Ending> {
+        loop {
+            let mut rung = pin!(self.over_bell.notified());
+            // Before the look, so that no bell falls between the two.
+            rung.as_mut().enable();
+            let over = self.over.load(Ordering::Acquire);
+            if let Some(end) = self.end.get() {
+                return Some(end.clone());
+            }
+            if over {
+                return None;
+            }
+            rung.await;
+        }
+    }
 }
 
 /// All drives of a worker.
@@ -75,6 +110,7 @@ struct Driven {
     session: SessionId,
     run: u32,
     v: u64,
+    workflow: WorkflowName,
     signal: Arc<Signal>,
 }
 
@@ -97,7 +133,14 @@ impl Drives {
         }
         let key = self.keys.fetch_add(1, Ordering::Relaxed);
         let signal = Arc::new(Signal::default());
-        let entry = Driven { key, session, run: claimed.run, v: claimed.v, signal: signal.clone() };
+        let entry = Driven {
+            key,
+            session,
+            run: claimed.run,
+            v: claimed.v,
+            workflow: claimed.spec.workflow.clone(),
+            signal: signal.clone(),
+        };
         driven.insert(claimed.id.clone(), entry);
         self.count.send_modify(|count| *count += 1);
         Some(Entered { drives: self.clone(), id: claimed.id.clone(), key, signal })
@@ -108,6 +151,13 @@ impl Drives {
         if let Some(driven) = lock(&self.driven).get(id) {
             driven.signal.tell(what);
         }
+    }
+
+    /// The drive of an instance, if there is one and the instance is of this workflow (`None`: of any).
+    pub(crate) fn of(&self, id: &InstanceId, workflow: Option<&str>) -> Option<Arc<Signal>> {
+        let driven = lock(&self.driven);
+        let found = driven.get(id).filter(|found| workflow.is_none_or(|name| name == found.workflow.as_str()))?;
+        Some(found.signal.clone())
     }
 
     /// Tells every drive something.
@@ -164,6 +214,7 @@ impl Drop for Entered {
             driven.remove(&self.id);
         }
         drop(driven);
+        self.signal.leave();
         self.drives.count.send_modify(|count| *count -= 1);
     }
 }
@@ -172,6 +223,7 @@ impl Drop for Entered {
 mod tests {
     use super::*;
     use crate::engine::tests::claimed;
+    use crate::words::payload::Payload;
 
     #[test]
     fn a_repeated_claim_is_not_driven_twice_and_a_newer_one_stops_the_older() {
@@ -187,6 +239,23 @@ mod tests {
         assert!(new.signal().take(Tell::Look));
         assert!(!new.signal().take(Tell::Look));
         assert_eq!(drives.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_drive_is_told_how_its_run_ended_or_that_it_did_not() {
+        let drives = Arc::new(Drives::new());
+        let (a, b) = (InstanceId::new("a").expect("valid"), InstanceId::new("b").expect("valid"));
+        let ends = drives.enter(SessionId(1), &claimed("a", 1, 5)).expect("new");
+        let suspends = drives.enter(SessionId(1), &claimed("b", 1, 5)).expect("new");
+        assert!(drives.of(&a, Some("another")).is_none());
+        let (of_a, of_b) = (drives.of(&a, None).expect("driven"), drives.of(&b, None).expect("driven"));
+        let waiting = tokio::spawn(async move { (of_a.end().await, of_b.end().await) });
+        tokio::task::yield_now().await;
+        let end = Ending { result: Ok(Payload::from_bytes(*b"1")) };
+        ends.signal().ended(&end);
+        drop((ends, suspends));
+        assert_eq!(waiting.await.expect("it does not panic"), (Some(end), None));
+        assert!(drives.of(&a, None).is_none());
     }
 
     #[tokio::test]

@@ -154,6 +154,9 @@ impl Holding {
         self.records += u32::try_from(write.records.len()).expect("the store accepted no more than a journal holds");
         self.bytes += write.records.iter().map(|record| record.as_bytes().len() as u64).sum::<u64>();
         self.seen = granted.messages.iter().map(|message| message.seq).fold(self.seen, u64::max);
+        if let Then::Finish(end) = &write.then {
+            self.signal.ended(end);
+        }
         let told_parent = self.has_parent && matches!(write.then, Then::Finish(_));
         if told_parent || !write.outgoing.is_empty() {
             self.worker.bells.outbox_here.notify_one();

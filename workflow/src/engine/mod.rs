@@ -60,6 +60,7 @@ use tokio::time::Instant;
 
 pub use self::changes::{Changes, Watch};
 pub use self::commands::{Commands, StoreHealth};
+pub(crate) use self::drives::Signal;
 use self::drives::Tell;
 use self::estimate::StoreTime;
 pub use self::health::{Health, WorkerHealth};
@@ -70,7 +71,7 @@ use self::worker::{Stage, Worker};
 use crate::definition::{Registration, Resources};
 use crate::journal::command::{Command, Create, CreateReply, Reply};
 use crate::store::{Store, StoreError};
-use crate::words::id::{Namespace, QueueName};
+use crate::words::id::{InstanceId, Namespace, QueueName};
 
 /// How long the store has, at a shutdown, to answer what hands the worker's instances over.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -221,6 +222,11 @@ impl Core {
                 _ => Err(self.commands.misfit()),
             },
         }
+    }
+
+    /// The drive of an instance, if this engine drives it now and it is of this workflow (`None`: of any).
+    pub(crate) fn drive_of(&self, id: &InstanceId, workflow: Option<&str>) -> Option<Arc<Signal>> {
+        self.worker.as_ref()?.drives.of(id, workflow)
     }
 
     /// Stops: claims nothing more, lets bodies end for as long as `grace`, then hands the rest over at once by closing

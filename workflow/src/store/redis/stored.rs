@@ -54,7 +54,7 @@ pub(super) struct Numbers {
     journal_bytes: u64,
     pub(super) arrivals: u64,
     unread: u32,
-    outgoing: u64,
+    pub(super) outgoing: u64,
     pub(super) shift_ms: i64,
     since: i64,
 }

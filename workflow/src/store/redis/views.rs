@@ -31,15 +31,23 @@ impl RedisStore {
     pub(super) async fn read_instance(&self, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {
         let keys = self.keys_of(id);
         let mut pipeline = Pipeline::new();
-        pipeline.atomic();
         pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::FIELDS);
-        pipeline.cmd("ZRANGE").arg(keys.children(id)).arg(0).arg(-1);
-        let both = self.answers(pipeline).await?;
-        let fields = self.optional_fields(&both, 0)?;
-        if fields.first().is_none_or(Option::is_none) {
-            return Ok(None);
+        let mut fields = self.optional_fields(&self.answers(pipeline).await?, 0)?;
+        let Some(Some(head)) = fields.first() else { return Ok(None) };
+        let mut children = Vec::new();
+        // Only what has sent something can have children: then both are read at one moment.
+        if Numbers::read(head).map_err(|error| self.damaged_in(id, &error))?.outgoing > 0 {
+            let mut pipeline = Pipeline::new();
+            pipeline.atomic();
+            pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::FIELDS);
+            pipeline.cmd("ZRANGE").arg(keys.children(id)).arg(0).arg(-1);
+            let both = self.answers(pipeline).await?;
+            fields = self.optional_fields(&both, 0)?;
+            if fields.first().is_none_or(Option::is_none) {
+                return Ok(None);
+            }
+            children = self.read(both.ids(1))?;
         }
-        let children = self.read(both.ids(1))?;
         let (head, mut runs) = stored::read_head(&fields, children).map_err(|error| self.damaged_in(id, &error))?;
         runs.push(head.run);
         Ok(Some(Snapshot { id: id.clone(), head, runs }))
