@@ -174,11 +174,6 @@ impl<'a> Unpacker<'a> {
         Ok(Timestamp::from_millis(self.six()?.cast_signed()))
     }
 
-    pub(super) fn time(&mut self) -> Result<Option<Timestamp>, Damaged> {
-        let (given, millis) = (self.flag()?, self.signed_six()?);
-        Ok(given.then(|| Timestamp::from_millis(millis)))
-    }
-
     pub(super) fn wide(&mut self) -> Result<u128, Damaged> {
         let bytes = self.raw(16, "a number of 128 bits")?;
         Ok(u128::from_be_bytes(bytes.try_into().expect("sixteen bytes were taken")))

@@ -2,11 +2,11 @@
 //!
 //! | field | what |
 //! |---|---|
-//! | `h` | the head's numbers, packed; 62 bytes |
-//! | `s` | the session that holds it, has it in its inbox, or in memory while it sleeps |
+//! | `h` | the head's numbers, packed: 42 bytes; then 16 of the session that holds it, has it in its inbox, or in memory |
+//! | `t` | its traffic: messages, commands for others, time it was paused; only where one of them is not zero |
 //! | `b` | birth: the request that created it, its seed, when |
 //! | `m` | what it is, packed; `i` its input |
-//! | `w` | what it waits for; `p` why it is paused; `o` its expiry and how it ended |
+//! | `w` | what it waits for; `p` why it is paused; `o` how it ended |
 //! | `q` | the newest owner's write and its answer; `k` the newest controls; `a` the old runs |
 //! | `0`, `1`, … | the records of run 1; `2:0`, … those of run 2 |
 //! | `x1`, `x2`, … | commands for other instances |
@@ -30,13 +30,16 @@ use crate::words::time::{Timestamp, millis_rounded_up};
 use super::pack::{Packer, Unpacker};
 
 /// The fields a whole head is read from, in order.
-pub(super) const FIELDS: [&str; 11] = ["h", "s", "b", "m", "i", "w", "p", "o", "q", "k", "a"];
+pub(super) const FIELDS: [&str; 11] = ["h", "t", "b", "m", "i", "w", "p", "o", "q", "k", "a"];
 
 /// The states, numbered from 1 as scripts number them.
 pub(super) const STATES: [State; 7] =
     [State::Queued, State::Running, State::Waiting, State::Paused, State::Complete, State::Errored, State::Terminated];
 
-/// The packed head.
+/// Added to the place of a head that has traffic.
+const TRAFFIC_FLAG: u8 = 16;
+
+/// The packed head, with the traffic.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numbers {
     place: u8,
@@ -57,20 +60,32 @@ pub(super) struct Numbers {
     pub(super) outgoing: u64,
     pub(super) shift_ms: i64,
     since: i64,
+    /// That holds it, has it in its inbox, or in memory while it sleeps.
+    session: Option<SessionId>,
 }
 
 impl Numbers {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Damaged> {
-        let mut from = Unpacker::new(bytes);
-        let place = from.byte()?;
+    /// Reads both. The traffic may be empty where it does not matter.
+    pub(super) fn read(head: &[u8], traffic: &[u8]) -> Result<Self, Damaged> {
+        let mut from = Unpacker::new(head);
+        let place = from.byte()? % TRAFFIC_FLAG;
         let (notice, pause, begun) = (from.flag()?, from.flag()?, from.flag()?);
         let (suspect, crashes, ending) = (from.byte()?, from.byte()?, from.byte()?);
-        let (run, v) = (from.small(4)?, from.six()?);
-        let (started_at, updated_at) = (from.moment()?, from.moment()?);
+        let (run, started_at, since) = (from.small(4)?, from.moment()?, from.signed_six()?);
+        let (v, updated_at) = (from.six()?, from.moment()?);
         let (records, journal_bytes) = (from.small(3)?, u64::from(from.small(4)?));
-        let (arrivals, unread) = (u64::from(from.small(4)?), from.small(3)?);
-        let (outgoing, _unsent) = (u64::from(from.small(4)?), from.small(3)?);
-        let (shift_ms, since) = (from.signed_six()?, from.signed_six()?);
+        let session = if from.is_at_end() { None } else { Some(SessionId(from.wide()?)) };
+        if !from.is_at_end() {
+            return Err(from.damaged("the end of a head"));
+        }
+        let (mut arrivals, mut unread, mut outgoing, mut shift_ms) = (0, 0, 0, 0);
+        if !traffic.is_empty() {
+            let mut from = Unpacker::new(traffic);
+            (arrivals, unread) = (u64::from(from.small(4)?), from.small(3)?);
+            outgoing = u64::from(from.small(4)?);
+            let _unsent = from.small(3)?;
+            shift_ms = from.signed_six()?;
+        }
         Ok(Self {
             place,
             notice,
@@ -90,6 +105,7 @@ impl Numbers {
             outgoing,
             shift_ms,
             since,
+            session,
         })
     }
 
@@ -133,14 +149,16 @@ pub(super) fn pack_meta(spec: &InstanceSpec) -> Vec<u8> {
     let mut to = Packer::new();
     let keep = |duration: Duration| millis_rounded_up(duration).cast_unsigned();
     to.four(spec.version).byte(spec.priority).six(keep(spec.keep_complete)).six(keep(spec.keep_failed));
-    to.time(spec.start_at);
-    let (parent, run, on_close) = match &spec.parent {
-        Some(parent) => (parent.id.as_str(), parent.run, parent.on_close),
-        None => ("", 0, ParentClose::Terminate),
-    };
-    to.four(run).flag(on_close == ParentClose::Abandon);
-    for text in [spec.workflow.as_str(), spec.queue.as_str(), parent] {
+    to.flag(spec.start_at.is_some());
+    if let Some(start_at) = spec.start_at {
+        to.signed_six(start_at.as_millis());
+    }
+    let parent = spec.parent.as_ref();
+    for text in [spec.workflow.as_str(), spec.queue.as_str(), parent.map_or("", |parent| parent.id.as_str())] {
         to.raw(text.as_bytes()).byte(0);
+    }
+    if let Some(parent) = parent {
+        to.four(parent.run).flag(parent.on_close == ParentClose::Abandon);
     }
     to.into_bytes()
 }
@@ -150,16 +168,15 @@ pub(super) fn read_spec(meta: &[u8], seed: u128, input: &[u8]) -> Result<Instanc
     let mut from = Unpacker::new(meta);
     let (version, priority) = (from.small(4)?, from.byte()?);
     let (keep_complete, keep_failed) = (Duration::from_millis(from.six()?), Duration::from_millis(from.six()?));
-    let start_at = from.time()?;
-    let (run, abandon) = (from.small(4)?, from.flag()?);
+    let start_at = if from.flag()? { Some(Timestamp::from_millis(from.signed_six()?)) } else { None };
     let workflow = WorkflowName::new(from.zero_ended()?).map_err(|_| from.damaged("a workflow name"))?;
     let queue = QueueName::new(from.zero_ended()?).map_err(|_| from.damaged("a queue name"))?;
     let parent = match from.zero_ended()? {
         "" => None,
         text => Some(Parent {
             id: InstanceId::new(text).map_err(|_| from.damaged("an instance id"))?,
-            run,
-            on_close: if abandon { ParentClose::Abandon } else { ParentClose::Terminate },
+            run: from.small(4)?,
+            on_close: if from.flag()? { ParentClose::Abandon } else { ParentClose::Terminate },
         }),
     };
     let input = Payload::from_bytes(input);
@@ -244,16 +261,13 @@ pub(super) fn pack_ending(ending: &Ending) -> (u8, Vec<u8>) {
     (tag, end.encode().as_bytes().to_vec())
 }
 
-fn read_end(bytes: &[u8]) -> Result<(Timestamp, End), Damaged> {
-    let mut from = Unpacker::new(bytes);
-    let expires_at = from.moment()?;
-    let end = match ChildEnd::decode(&Payload::from_bytes(from.rest()))? {
+fn read_end(bytes: &[u8]) -> Result<End, Damaged> {
+    Ok(match ChildEnd::decode(&Payload::from_bytes(bytes))? {
         ChildEnd::Complete(output) => End::Returned(Ending { result: Ok(output) }),
         ChildEnd::Errored(failure) => End::Returned(Ending { result: Err(failure) }),
         ChildEnd::Terminated { reason } => End::Terminated { reason },
-        ChildEnd::NotCreated { .. } => return Err(from.damaged("how a run ended")),
-    };
-    Ok((expires_at, end))
+        ChildEnd::NotCreated { .. } => return Err(Damaged { at: 0, what: "how a run ended" }),
+    })
 }
 
 fn read_last_write(bytes: &[u8]) -> Result<(RequestId, OwnReply), Damaged> {
@@ -297,10 +311,10 @@ pub(super) fn read_head(fields: &[Option<Vec<u8>>], children: Vec<InstanceId>) -
         fields.get(index).and_then(Option::as_deref)
     };
     let needed = |name: &'static str| field(name).ok_or(Damaged { at: 0, what: "a field of an instance" });
-    let numbers = Numbers::read(needed("h")?)?;
+    let numbers = Numbers::read(needed("h")?, field("t").unwrap_or_default())?;
     let (created_by, seed, created_at) = read_birth(needed("b")?)?;
     let spec = Arc::new(read_spec(needed("m")?, seed, needed("i")?)?);
-    let session = field("s").map(|bytes| Unpacker::new(bytes).wide().map(SessionId)).transpose()?;
+    let session = numbers.session;
     let waits = || field("w").map_or(Ok(Vec::new()), read_waits);
     let of_session = || session.ok_or(Damaged { at: 0, what: "the session of an instance" });
     let since = Timestamp::from_millis(numbers.since);
@@ -312,8 +326,8 @@ pub(super) fn read_head(fields: &[Option<Vec<u8>>], children: Vec<InstanceId>) -
         5 => Place::Asleep { waits: waits()?, sticky: session },
         6 => Place::Paused { reason: read_reason(needed("p")?)?, since, waits: waits()? },
         7 => {
-            let (expires_at, end) = read_end(needed("o")?)?;
-            Place::Done { end, at: since, expires_at }
+            // Nothing changes it after its end.
+            Place::Done { end: read_end(needed("o")?)?, at: numbers.updated_at, expires_at: since }
         }
         _ => return Err(Damaged { at: 0, what: "a place" }),
     };

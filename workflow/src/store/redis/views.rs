@@ -36,7 +36,8 @@ impl RedisStore {
         let Some(Some(head)) = fields.first() else { return Ok(None) };
         let mut children = Vec::new();
         // Only what has sent something can have children: then both are read at one moment.
-        if Numbers::read(head).map_err(|error| self.damaged_in(id, &error))?.outgoing > 0 {
+        let traffic = fields.get(1).and_then(Option::as_deref).unwrap_or_default();
+        if Numbers::read(head, traffic).map_err(|error| self.damaged_in(id, &error))?.outgoing > 0 {
             let mut pipeline = Pipeline::new();
             pipeline.atomic();
             pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::FIELDS);
@@ -85,7 +86,7 @@ impl RedisStore {
     fn length_of(&self, id: &InstanceId, run: u32, found: &[Option<Vec<u8>>]) -> Result<Option<u32>, StoreError> {
         let field = |index: usize| found.get(index).and_then(Option::as_deref);
         let Some(head) = field(0) else { return Ok(None) };
-        let head = Numbers::read(head).map_err(|error| self.damaged_in(id, &error))?;
+        let head = Numbers::read(head, &[]).map_err(|error| self.damaged_in(id, &error))?;
         if head.run == run {
             return Ok(Some(head.records));
         }
@@ -321,14 +322,15 @@ impl RedisStore {
         }
         let mut pipeline = Pipeline::new();
         for id in ids {
-            pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&["h", "b", "m"]);
+            pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&["h", "t", "b", "m"]);
         }
         let answers = self.answers(pipeline).await?;
         let row = |(index, id): (usize, &InstanceId)| {
             let fields = self.optional_fields(&answers, index)?;
-            let [Some(head), Some(birth), Some(meta)] = fields.as_slice() else { return Ok(None) };
+            let [Some(head), traffic, Some(birth), Some(meta)] = fields.as_slice() else { return Ok(None) };
             let read = || {
-                let (head, (.., created_at)) = (Numbers::read(head)?, stored::read_birth(birth)?);
+                let head = Numbers::read(head, traffic.as_deref().unwrap_or_default())?;
+                let (_, _, created_at) = stored::read_birth(birth)?;
                 let version = stored::read_spec(meta, 0, &[])?.version;
                 let (state, updated_at) = (head.state()?, head.updated_at);
                 Ok(Row { id: id.clone(), workflow: workflow.clone(), version, state, created_at, updated_at })

@@ -103,20 +103,20 @@ pub(in super::super) fn read(said: Said, now: Timestamp) -> Result<Option<ClaimR
 
 /// What `claimed` in the prelude says of an instance.
 pub(super) fn read_claimed(said: &Said, now: Timestamp) -> Result<Claimed, Misread> {
-    let numbers = Numbers::read(said.bytes(2)?)?;
-    let (_, seed, created_at) = read_birth(said.bytes(3)?)?;
+    let numbers = Numbers::read(said.bytes(2)?, said.bytes(3)?)?;
+    let (_, seed, created_at) = read_birth(said.bytes(4)?)?;
     Ok(Claimed {
         id: said.id(1)?,
         run: numbers.run,
         v: numbers.v,
         records: numbers.records,
-        spec: Arc::new(read_spec(said.bytes(4)?, seed, said.bytes(5)?)?),
+        spec: Arc::new(read_spec(said.bytes(5)?, seed, said.bytes(6)?)?),
         created_at,
         started_at: numbers.started_at,
         suspect: numbers.suspect()? != Suspect::No,
         shift_ms: numbers.shift_ms,
         arrivals: numbers.arrivals,
-        granted: Granted { v: numbers.v, now, pause: numbers.pause(), messages: read_messages(said, 6)? },
+        granted: Granted { v: numbers.v, now, pause: numbers.pause(), messages: read_messages(said, 7)? },
     })
 }
 

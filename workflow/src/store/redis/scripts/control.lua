@@ -63,12 +63,7 @@ end
 
 actions.S = function(d, k)
   take_from_owner(d)
-  local expires
-  if d.place == DONE then
-    expires = unpack_('>I6', call('HGET', d.key, 'o'))
-  else
-    expires = expiry(d, false)
-  end
+  local expires = d.place == DONE and d.since or expiry(d, false)
   set(d, 'a', (call('HGET', d.key, 'a') or '') .. pack('>I4I3I6', d.run, d.records, expires))
   put(OLD, d.id .. '\0' .. pack('>I4', d.run), expires)
   close_children(d, KEYS[k + 3])

@@ -1,11 +1,11 @@
 -- A write of the worker that holds an instance: appends, consumes, queues, and moves it. Only its owner may ask.
 --
 -- KEYS     the instance; its mailbox; the ids of its messages; its children
--- ARGV     'O', request 16, session 16, run 4, state version 6, newest message seen 6, shifted ms 6 (signed), bytes of
---          the records 4, id (1 byte count), records 3 and each (4), consumed 3 and each 6,
---          outgoing 3 and each (child it creates and closes with it (1; '': none), command (4)),
---          then one of: H hold | C clear | M mark | L release | W paused 1, due 1 and 6, waits (4) |
---          F ending 1, end (4) | P reason (4)
+-- ARGV     'O', then 1 (a letter below), request 16, session 16, run 4, state version 6, newest message seen 6,
+--          shifted ms 6 (signed), bytes of the records 4, id (1 byte count), records 3 and each (4), consumed 3 and
+--          each 6, outgoing 3 and each (child it creates and closes with it (1; '': none), command (4)),
+--          and to its letter: H hold | C clear | M mark | L release | W paused 1, due 1 and 6, waits (4) |
+--          F ending 1, end (4) | P reason (4) | A nothing (hold; nothing is shifted, consumed or outgoing)
 -- RETURNS  OK state version, pause, time, (position message).. | CONTINUE the same: the records are kept, the owner
 --          goes on | FENCED | STALE | BEHIND | GONE | FULL: nothing was written
 -- INVARIANT only the session that holds this run at this state version writes; `v` rises with every write
@@ -14,6 +14,7 @@
 local moves = {}
 
 moves.H = function() end
+moves.A = moves.H
 moves.C = function(d) clear_suspicion(d) end
 moves.M = function(d)
   if d.suspect == INNOCENT then d.crashes = 0 end
@@ -72,18 +73,42 @@ local function refusal(d, session, run, v, records, bytes)
   if records > 0 and (d.records + records > RECORDS_MAX or d.bytes + bytes > JOURNAL_BYTES_MAX) then return 'FULL' end
 end
 
+-- What an owner is that nobody has disturbed: it holds the instance and has begun; no traffic,
+-- notice, pause or suspicion.
+local UNDISTURBED = string.char(HELD, 0, 0, 1, INNOCENT, 0, 0)
+
+-- Most writes: such an owner appends records, and goes on. Nil when it is not such a one, or there are limits to look
+-- at: then the long way decides.
+local function append(key, head, packed, request, session, run, v, bytes, records, at)
+  local plain = #head == HEAD_BYTES + SESSION_BYTES and head:sub(1, 11) == UNDISTURBED .. packed:sub(38, 41)
+  if not plain or head:sub(24, 29) ~= packed:sub(42, 47) or head:sub(-SESSION_BYTES) ~= session then return nil end
+  if records ~= 1 or not alive(session) then return nil end
+  local number, held = unpack_('>I3I4', head, 36)
+  if number + 1 > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX then return nil end
+  call('HSET', key, 'h', head:sub(1, 23) .. pack('>I6I6I3I4', v + 1, now, number + 1, held + bytes) .. session,
+    'q', request .. pack('>BI6I6B', 0, v + 1, now, 0), record_field(run, number), packed:sub(at + 4, -7))
+  return { 'OK', v + 1, 0, now }
+end
+
 commands.O = function(packed, k)
-  local request, session, run, v, seen, shifted, bytes, id, records, at =
-    unpack_('>xxxxc16c16I4I6I6i6I4Bc0I3', packed)
+  local word, request, session, run, v, seen, shifted, bytes, id, records, at =
+    unpack_('>xxxxc1c16c16I4I6I6i6I4Bc0I3', packed)
   local key = KEYS[k]
-  local f = call('HMGET', key, 'h', 's', 'q')
-  if not f[1] then return { 'GONE' } end
-  local d = decode({ key = key, id = id }, f[1], f[2])
-  if f[3] and f[3]:sub(1, 16) == request then return again(d, f[3], k, run, session, seen) end
+  local f = word == 'F' and call('HMGET', key, 'h', 'q', 'm') or call('HMGET', key, 'h', 'q')
+  local head, last = f[1], f[2]
+  if not head then return { 'GONE' } end
+  local repeated = last and last:sub(1, 16) == request
+  if word == 'A' and not repeated then
+    local reply = append(key, head, packed, request, session, run, v, bytes, records, at)
+    if reply then return reply end
+  end
+  local d = decode(key, id, head)
+  d.packed_meta = f[3]
+  if repeated then return again(d, last, k, run, session, seen) end
   local refused = refusal(d, session, run, v, records, bytes)
   if refused then return { refused } end
 
-  local record, consumed, sent, word
+  local record, consumed, sent
   for i = 1, records do
     record, at = unpack_('>I4c0', packed, at)
     set(d, record_field(run, d.records), record)
@@ -113,7 +138,6 @@ commands.O = function(packed, k)
   end
   if children then call_with('ZADD', KEYS[k + 3], children) end
   d.v, d.updated, d.notice = d.v + 1, now, 0
-  word, at = unpack_('>c1', packed, at)
   local continue = moves[word](d, packed, at, k, seen)
   set(d, 'q', request .. pack('>BI6I6B', continue and 1 or 0, d.v, now, d.pause))
   write(d)

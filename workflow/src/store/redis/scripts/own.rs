@@ -2,7 +2,7 @@
 
 use super::claim::read_messages;
 use super::{Call, Misread, Said};
-use crate::journal::command::{Granted, Outgoing, OwnReply, OwnerWrite, ParentClose, Then, Wait};
+use crate::journal::command::{Granted, Outgoing, OwnReply, OwnerWrite, ParentClose, Then, Wait, Write};
 use crate::store::redis::keys::Keys;
 use crate::store::redis::pack::Packer;
 use crate::store::redis::stored::{pack_ending, pack_reason, pack_waits};
@@ -14,7 +14,12 @@ pub(in super::super) fn call(keys: &Keys, request: &OwnerWrite) -> Call {
     let (owner, write) = (&request.owner, &request.write);
     Call::new(b'O', needed(keys, request), |to| {
         let bytes: usize = write.records.iter().map(|record| record.as_bytes().len()).sum();
-        to.wide(request.request.0).session(owner.session).four(owner.run).six(owner.v).six(write.seen);
+        to.byte(letter(write))
+            .wide(request.request.0)
+            .session(owner.session)
+            .four(owner.run)
+            .six(owner.v)
+            .six(write.seen);
         to.signed_six(write.shifted_ms).four(u32::try_from(bytes).unwrap_or(u32::MAX)).id(&owner.id);
         to.three(write.records.len());
         for record in &write.records {
@@ -51,22 +56,36 @@ fn closed_with(outgoing: &Outgoing) -> &str {
     }
 }
 
+/// How the write is called in `own.lua`.
+fn letter(write: &Write) -> u8 {
+    let only_records = write.consumed.is_empty() && write.outgoing.is_empty() && write.shifted_ms == 0;
+    match &write.then {
+        Then::Hold if only_records => b'A',
+        Then::Hold => b'H',
+        Then::Clear => b'C',
+        Then::Mark => b'M',
+        Then::Release => b'L',
+        Then::Suspend { .. } => b'W',
+        Then::Finish(_) => b'F',
+        Then::Park(_) => b'P',
+    }
+}
+
 fn pack_then(to: &mut Packer, then: &Then) {
     match then {
-        Then::Hold => to.byte(b'H'),
-        Then::Clear => to.byte(b'C'),
-        Then::Mark => to.byte(b'M'),
-        Then::Release => to.byte(b'L'),
+        Then::Hold | Then::Clear | Then::Mark | Then::Release => {}
         Then::Suspend { waits, paused } => {
             let due = waits.iter().filter_map(|wait: &Wait| wait.due).min();
-            to.byte(b'W').flag(*paused).time(due).long(&pack_waits(waits))
+            to.flag(*paused).time(due).long(&pack_waits(waits));
         }
         Then::Finish(ending) => {
             let (tag, end) = pack_ending(ending);
-            to.byte(b'F').byte(tag).long(&end)
+            to.byte(tag).long(&end);
         }
-        Then::Park(reason) => to.byte(b'P').long(&pack_reason(reason)),
-    };
+        Then::Park(reason) => {
+            to.long(&pack_reason(reason));
+        }
+    }
 }
 
 /// Its answer.

@@ -122,36 +122,67 @@ end
 
 -- ---- heads
 
--- place, notice, pause, begun, suspect, crashes, ending, run, v, started, updated, records, bytes, arrivals, unread,
--- outgoing, unsent, shift, since (the score of what is ready)
-local HEAD = '>BBBBBBBI4I6I6I6I3I4I4I3I4I3i6i6'
+-- A head is HEAD, then the session that holds it, has it in its inbox, or in memory while it sleeps, if there is one;
+-- with what most instances never have in a field of its own. Each stays below 64 bytes: longer values make Redis keep
+-- the whole hash in a form that takes twice the memory.
+-- place (more by TRAFFIC_FLAG where there is traffic), notice, pause, begun, suspect, crashes, ending, run, started,
+-- since (the score of what is ready, the expiry of what has ended), v, updated, records, bytes
+local HEAD, HEAD_BYTES = '>BBBBBBBI4I6i6I6I6I3I4', 42
+local SESSION_BYTES, TRAFFIC_FLAG = 16, 16
+-- arrivals, unread, outgoing, unsent, shift
+local TRAFFIC = '>I4I3I4I3i6'
 
-local function decode(d, head, session)
-  d.place, d.notice, d.pause, d.begun, d.suspect, d.crashes, d.ending, d.run, d.v, d.started, d.updated, d.records,
-    d.bytes, d.arrivals, d.unread, d.outgoing, d.unsent, d.shift, d.since = unpack_(HEAD, head)
-  d.session = session
-  d.was_place, d.was_session, d.was_since, d.was_notice = d.place, session, d.since, d.notice
-  return d
+local function decode(key, id, head)
+  local place, notice, pause, begun, suspect, crashes, ending, run, started, since, v, updated, records, bytes =
+    unpack_(HEAD, head)
+  local session = #head ~= HEAD_BYTES and head:sub(HEAD_BYTES + 1)
+  if session and #session ~= SESSION_BYTES then error('the length of a head') end
+  local arrivals, unread, outgoing, unsent, shift = 0, 0, 0, 0, 0
+  local traffic = false
+  if place >= TRAFFIC_FLAG then
+    place, traffic = place - TRAFFIC_FLAG, call('HGET', key, 't')
+    arrivals, unread, outgoing, unsent, shift = unpack_(TRAFFIC, traffic)
+  end
+  return {
+    key = key, id = id, place = place, notice = notice, pause = pause, begun = begun, suspect = suspect,
+    crashes = crashes, ending = ending, run = run, started = started, since = since, v = v, updated = updated,
+    records = records, bytes = bytes, arrivals = arrivals, unread = unread, outgoing = outgoing, unsent = unsent,
+    shift = shift, session = session, traffic = traffic, was_place = place, was_session = session, was_since = since,
+    was_notice = notice, set = { 'h', '' },
+  }
 end
-local function encode(d)
-  return pack(HEAD, d.place, d.notice, d.pause, d.begun, d.suspect, d.crashes, d.ending, d.run, d.v, d.started,
-    d.updated, d.records, d.bytes, d.arrivals, d.unread, d.outgoing, d.unsent, d.shift, d.since)
+local function encode(d, traffic)
+  local head = pack(HEAD, traffic and d.place + TRAFFIC_FLAG or d.place, d.notice, d.pause, d.begun, d.suspect, d.crashes,
+    d.ending, d.run, d.started, d.since, d.v, d.updated, d.records, d.bytes)
+  return d.session and head .. d.session or head
+end
+local function traffic_of(d)
+  local none = d.arrivals == 0 and d.unread == 0 and d.outgoing == 0 and d.unsent == 0 and d.shift == 0
+  return not none and pack(TRAFFIC, d.arrivals, d.unread, d.outgoing, d.unsent, d.shift)
 end
 
 -- The instance under `key`; nil when there is none.
 local function read(key, id)
-  local f = call('HMGET', key, 'h', 's')
-  if not f[1] then return nil end
-  return decode({ key = key, id = id }, f[1], f[2])
+  local head = call('HGET', key, 'h')
+  return head and decode(key, id, head) or nil
 end
 
 -- What it is: its spec without input and seed.
 local function meta(d)
   local m = d.meta
   if not m then
-    m = {}
-    m.version, m.priority, m.keep_complete, m.keep_failed, m.starts, m.start_at, m.parent_run, m.abandon, m.workflow,
-      m.queue, m.parent = unpack_('>I4BI6I6BI6I4Bsss', d.packed_meta or call('HGET', d.key, 'm'))
+    local packed = d.packed_meta or call('HGET', d.key, 'm')
+    local version, priority, keep_complete, keep_failed, starts, at = unpack_('>I4BI6I6B', packed)
+    local start_at, parent_run, abandon = 0, 0, 0
+    if starts == 1 then start_at, at = unpack_('>i6', packed, at) end
+    local workflow, queue, parent
+    workflow, queue, parent, at = unpack_('>sss', packed, at)
+    if parent ~= '' then parent_run, abandon = unpack_('>I4B', packed, at) end
+    m = {
+      version = version, priority = priority, keep_complete = keep_complete, keep_failed = keep_failed, starts = starts,
+      start_at = start_at, parent_run = parent_run, abandon = abandon, workflow = workflow, queue = queue,
+      parent = parent,
+    }
     d.meta = m
   end
   return m
@@ -182,10 +213,21 @@ local function shelf_member(d)
   local m = meta(d)
   return m.workflow .. '\0' .. pack('>I4', m.version) .. m.queue .. '\0' .. d.id
 end
+-- By queue: whether anything is ready, once it was asked for.
+local filled = {}
+local function any_ready(queue)
+  if filled[queue] == nil then
+    flush(READY_KEY)
+    filled[queue] = call('ZRANGEBYLEX', READY_KEY, '[' .. queue .. '\0', '(' .. queue .. '\1', 'LIMIT', 0, 1)[1] ~= nil
+  end
+  return filled[queue]
+end
 local function leave(d)
   local place = d.was_place
   if place == HELD then drop(HELD_KEY, d.was_session .. d.id)
-  elseif place == READY then drop(READY_KEY, ready_member(d, d.was_since))
+  elseif place == READY then
+    filled[meta(d).queue] = nil
+    drop(READY_KEY, ready_member(d, d.was_since))
   elseif place == ASLEEP then drop(TIMERS, d.id)
   elseif place == INBOX then drop(INBOX_KEY, inbox_member(d, d.was_session, d.was_since))
   elseif place == PAUSED then drop(PAUSED_KEY, d.id)
@@ -195,13 +237,15 @@ end
 local function enter(d)
   local place = d.place
   if place == HELD then put(HELD_KEY, d.session .. d.id, 0)
-  elseif place == READY then put(READY_KEY, ready_member(d, d.since), 0)
+  elseif place == READY then
+    filled[meta(d).queue] = true
+    put(READY_KEY, ready_member(d, d.since), 0)
   elseif place == ASLEEP then put(TIMERS, d.id, d.due or '+inf')
   elseif place == INBOX then put(INBOX_KEY, inbox_member(d, d.session, d.since), 0)
   elseif place == PAUSED then put(PAUSED_KEY, d.id, d.since)
   elseif place == SHELVED then put(SHELF, shelf_member(d), 0)
   -- Never expires before others have heard of it: `sent` puts it in its place.
-  elseif place == DONE then put(DONE_KEY, d.id, d.unsent > 0 and '+inf' or d.expires) end
+  elseif place == DONE then put(DONE_KEY, d.id, d.unsent > 0 and '+inf' or d.since) end
 end
 
 -- The places whose index entries name the workflow.
@@ -214,12 +258,9 @@ end
 
 local function set(d, field, value)
   local fields = d.set
-  if not fields then
-    fields = {}
-    d.set = fields
-  end
-  fields[#fields + 1] = field
-  fields[#fields + 1] = value
+  local count = #fields
+  fields[count + 1] = field
+  fields[count + 2] = value
 end
 local function unset(d, field)
   local fields = d.unset
@@ -236,12 +277,14 @@ local function write(d)
   -- What cannot be read is found before anything is written.
   if named[place] or named[was] then meta(d) end
   if place ~= HELD and place ~= INBOX and place ~= ASLEEP then d.session = false end
-  if d.session ~= d.was_session then
-    if d.session then set(d, 's', d.session) else unset(d, 's') end
-  end
   if was and keeps_waits(was) and not keeps_waits(place) then unset(d, 'w') end
   if was == PAUSED and place ~= PAUSED then unset(d, 'p') end
-  set(d, 'h', encode(d))
+  local traffic = traffic_of(d)
+  if traffic ~= d.traffic then
+    if traffic then set(d, 't', traffic) else unset(d, 't') end
+  end
+  -- The head comes first, also in the hash, where it is looked for most.
+  d.set[2] = encode(d, traffic)
   call_with('HSET', d.key, d.set)
   if d.unset then call_with('HDEL', d.key, d.unset) end
   if place ~= was or d.session ~= d.was_session or d.since ~= d.was_since then
@@ -273,8 +316,8 @@ end
 
 -- What a claimer learns of an instance it holds.
 local function claimed(word, d, mailbox)
-  local f = call('HMGET', d.key, 'h', 'b', 'm', 'i')
-  return add_messages({ word, d.id, f[1], f[2], f[3], f[4] }, d, mailbox, 0)
+  local f = call('HMGET', d.key, 'h', 't', 'b', 'm', 'i')
+  return add_messages({ word, d.id, f[1], f[2] or '', f[3], f[4], f[5] }, d, mailbox, 0)
 end
 
 -- ---- moves that more than one command makes
@@ -371,10 +414,9 @@ local function finish(d, ending, packed, children)
       .. counted(d.id .. ':' .. d.run) .. counted(packed))
   end
   close_children(d, children)
-  d.expires = expiry(d, ending == COMPLETE)
-  d.place, d.since, d.ending, d.pause, d.unread = DONE, now, ending, 0, 0
+  d.place, d.since, d.ending, d.pause, d.unread = DONE, expiry(d, ending == COMPLETE), ending, 0, 0
   clear_suspicion(d)
-  set(d, 'o', pack('>I6', d.expires) .. packed)
+  set(d, 'o', packed)
   hint('c' .. d.id)
 end
 -- Deletes what only a run that goes on needs. After `write`: a server without memory refuses HSET, but no UNLINK.

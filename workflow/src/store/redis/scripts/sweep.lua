@@ -50,9 +50,10 @@ end
 local function delete(key, id)
   local d = read(key, id)
   if not d or d.place ~= DONE or d.unsent > 0 then return 0 end
-  local f = call('HMGET', key, 'o', 'b', 'a')
-  if unpack_('>I6', f[1]) > now then return 0 end
-  drop(ALL, meta(d).workflow .. '\0' .. sortable(unpack_('>I6', f[2], 33)) .. id)
+  if d.since > now then return 0 end
+  local f = call('HMGET', key, 'b', 'm', 'a')
+  d.packed_meta = f[2]
+  drop(ALL, meta(d).workflow .. '\0' .. sortable(unpack_('>I6', f[1], 33)) .. id)
   each_old_run(f[3] or '', function(run) drop(OLD, id .. '\0' .. pack('>I4', run)) end)
   drop(DONE_KEY, id)
   call('UNLINK', key)
@@ -106,7 +107,7 @@ commands.Q = function(packed, k)
   if done > 0 then
     d.unsent = d.unsent - done
     -- Others have heard of its end: from now on it may expire.
-    if d.place == DONE and d.unsent == 0 then put(DONE_KEY, id, unpack_('>I6', call('HGET', d.key, 'o'))) end
+    if d.place == DONE and d.unsent == 0 then put(DONE_KEY, id, d.since) end
     write(d)
   end
   return { 'COUNT', done, '' }
