@@ -50,6 +50,11 @@ impl Packer {
         self.raw(&value.to_be_bytes())
     }
 
+    /// Five bytes, for durations: those that are allowed take no more.
+    pub(super) fn five(&mut self, value: u64) -> &mut Self {
+        self.raw(&value.min((1 << 40) - 1).to_be_bytes()[3..])
+    }
+
     /// Six bytes; what is larger is cut to the largest, 4,459 years of milliseconds.
     pub(super) fn six(&mut self, value: u64) -> &mut Self {
         let value = value.min(SIX_BYTES_MAX.cast_unsigned());
@@ -158,6 +163,10 @@ impl<'a> Unpacker<'a> {
 
     pub(super) fn small(&mut self, width: usize) -> Result<u32, Damaged> {
         u32::try_from(self.unsigned(width)?).map_err(|_| self.damaged("a number of 32 bits"))
+    }
+
+    pub(super) fn five(&mut self) -> Result<u64, Damaged> {
+        self.unsigned(5)
     }
 
     pub(super) fn six(&mut self) -> Result<u64, Damaged> {

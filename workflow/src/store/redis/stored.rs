@@ -36,6 +36,8 @@ pub(super) const FIELDS: [&str; 11] = ["h", "t", "b", "m", "i", "w", "p", "o", "
 pub(super) const STATES: [State; 7] =
     [State::Queued, State::Running, State::Waiting, State::Paused, State::Complete, State::Errored, State::Terminated];
 
+/// The queue that is stored as an empty text: most instances are in the one that is the default.
+pub(super) const COMMON_QUEUE: &str = "default";
 /// Added to the place of a head that has traffic.
 const TRAFFIC_FLAG: u8 = 16;
 
@@ -148,13 +150,14 @@ pub(super) fn read_birth(bytes: &[u8]) -> Result<(RequestId, u128, Timestamp), D
 pub(super) fn pack_meta(spec: &InstanceSpec) -> Vec<u8> {
     let mut to = Packer::new();
     let keep = |duration: Duration| millis_rounded_up(duration).cast_unsigned();
-    to.four(spec.version).byte(spec.priority).six(keep(spec.keep_complete)).six(keep(spec.keep_failed));
+    to.four(spec.version).byte(spec.priority).five(keep(spec.keep_complete)).five(keep(spec.keep_failed));
     to.flag(spec.start_at.is_some());
     if let Some(start_at) = spec.start_at {
         to.signed_six(start_at.as_millis());
     }
     let parent = spec.parent.as_ref();
-    for text in [spec.workflow.as_str(), spec.queue.as_str(), parent.map_or("", |parent| parent.id.as_str())] {
+    let queue = if spec.queue.as_str() == COMMON_QUEUE { "" } else { spec.queue.as_str() };
+    for text in [spec.workflow.as_str(), queue, parent.map_or("", |parent| parent.id.as_str())] {
         to.raw(text.as_bytes()).byte(0);
     }
     if let Some(parent) = parent {
@@ -167,10 +170,11 @@ pub(super) fn pack_meta(spec: &InstanceSpec) -> Vec<u8> {
 pub(super) fn read_spec(meta: &[u8], seed: u128, input: &[u8]) -> Result<InstanceSpec, Damaged> {
     let mut from = Unpacker::new(meta);
     let (version, priority) = (from.small(4)?, from.byte()?);
-    let (keep_complete, keep_failed) = (Duration::from_millis(from.six()?), Duration::from_millis(from.six()?));
+    let (keep_complete, keep_failed) = (Duration::from_millis(from.five()?), Duration::from_millis(from.five()?));
     let start_at = if from.flag()? { Some(Timestamp::from_millis(from.signed_six()?)) } else { None };
     let workflow = WorkflowName::new(from.zero_ended()?).map_err(|_| from.damaged("a workflow name"))?;
-    let queue = QueueName::new(from.zero_ended()?).map_err(|_| from.damaged("a queue name"))?;
+    let queue = Some(from.zero_ended()?).filter(|queue| !queue.is_empty()).unwrap_or(COMMON_QUEUE);
+    let queue = QueueName::new(queue).map_err(|_| from.damaged("a queue name"))?;
     let parent = match from.zero_ended()? {
         "" => None,
         text => Some(Parent {
@@ -272,8 +276,13 @@ fn read_end(bytes: &[u8]) -> Result<End, Damaged> {
 
 fn read_last_write(bytes: &[u8]) -> Result<(RequestId, OwnReply), Damaged> {
     let mut from = Unpacker::new(bytes);
-    let (request, goes_on) = (RequestId(from.wide()?), from.flag()?);
-    let granted = Granted { v: from.six()?, now: from.moment()?, pause: from.flag()?, messages: Vec::new() };
+    let request = RequestId(from.wide()?);
+    // One bit each, as `own.lua` adds them.
+    let (pause, goes_on) = match from.byte()? {
+        flags @ 0..4 => (flags & 1 == 1, flags & 2 == 2),
+        _ => return Err(from.damaged("flags")),
+    };
+    let granted = Granted { v: from.six()?, now: from.moment()?, pause, messages: Vec::new() };
     Ok((request, if goes_on { OwnReply::Continue(granted) } else { OwnReply::Ok(granted) }))
 }
 

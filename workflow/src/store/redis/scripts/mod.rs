@@ -17,7 +17,7 @@ use super::keys::Keys;
 use super::link::Request;
 use super::pack::{Packer, Unpacker};
 use super::script::Script;
-use super::stored::STATES;
+use super::stored::{COMMON_QUEUE, STATES};
 use crate::journal::command::Wait;
 use crate::journal::path::Path;
 use crate::journal::table;
@@ -96,7 +96,8 @@ fn constants() -> String {
     let wait = Wait { path: Path::root(), channel: None, due: None, shifts: false };
     let mut start = Packer::new();
     start.raw(&1_u16.to_be_bytes()).medium(wait.path.as_str().as_bytes()).medium(b"");
-    let texts: [(&str, &[u8]); 5] = [
+    let texts: [(&str, &[u8]); 6] = [
+        ("COMMON_QUEUE", COMMON_QUEUE.as_bytes()),
         ("NO_SESSION", &[0; 16]),
         ("OUTGOING_DELIVER", &[crate::journal::head_codec::FORMAT, 2]),
         ("OUTGOING_CLOSE", &[crate::journal::head_codec::FORMAT, 3]),

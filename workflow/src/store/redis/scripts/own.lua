@@ -52,10 +52,13 @@ moves.W = function(d, packed, at, _, seen)
   return false
 end
 
+-- Added, where a write was answered CONTINUE, to the pause that is remembered with the request, the version and the time.
+local CONTINUED = 2
+
 -- What the first request was answered, up to date if it still holds the instance.
 local function again(d, last, k, run, session, seen)
-  local continue, v, at, pause = unpack_('>BI6I6B', last, 17)
-  local reply = { continue == 1 and 'CONTINUE' or 'OK', v, pause, at }
+  local flags, v, at = unpack_('>BI6I6', last, 17)
+  local reply = { flags >= CONTINUED and 'CONTINUE' or 'OK', v, flags % CONTINUED, at }
   if d.run == run and d.place == HELD and d.session == session and d.v == v then
     reply[3], reply[4] = d.pause, now
     add_messages(reply, d, KEYS[k + 1], seen)
@@ -86,7 +89,7 @@ local function append(key, head, packed, request, session, run, v, bytes, record
   local number, held = unpack_('>I3I4', head, 36)
   if number + 1 > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX then return nil end
   call('HSET', key, 'h', head:sub(1, 23) .. pack('>I6I6I3I4', v + 1, now, number + 1, held + bytes) .. session,
-    'q', request .. pack('>BI6I6B', 0, v + 1, now, 0), record_field(run, number), packed:sub(at + 4, -7))
+    'q', request .. pack('>BI6I6', 0, v + 1, now), record_field(run, number), packed:sub(at + 4, -7))
   return { 'OK', v + 1, 0, now }
 end
 
@@ -139,7 +142,7 @@ commands.O = function(packed, k)
   if children then call_with('ZADD', KEYS[k + 3], children) end
   d.v, d.updated, d.notice = d.v + 1, now, 0
   local continue = moves[word](d, packed, at, k, seen)
-  set(d, 'q', request .. pack('>BI6I6B', continue and 1 or 0, d.v, now, d.pause))
+  set(d, 'q', request .. pack('>BI6I6', (continue and CONTINUED or 0) + d.pause, d.v, now))
   write(d)
   if gone then call_with('HDEL', KEYS[k + 1], gone) end
   if d.place == DONE then clear(d, d.arrivals, KEYS[k + 1], KEYS[k + 2]) end

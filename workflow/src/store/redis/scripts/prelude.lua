@@ -172,11 +172,12 @@ local function meta(d)
   local m = d.meta
   if not m then
     local packed = d.packed_meta or call('HGET', d.key, 'm')
-    local version, priority, keep_complete, keep_failed, starts, at = unpack_('>I4BI6I6B', packed)
+    local version, priority, keep_complete, keep_failed, starts, at = unpack_('>I4BI5I5B', packed)
     local start_at, parent_run, abandon = 0, 0, 0
     if starts == 1 then start_at, at = unpack_('>i6', packed, at) end
     local workflow, queue, parent
     workflow, queue, parent, at = unpack_('>sss', packed, at)
+    if queue == '' then queue = COMMON_QUEUE end
     if parent ~= '' then parent_run, abandon = unpack_('>I4B', packed, at) end
     m = {
       version = version, priority = priority, keep_complete = keep_complete, keep_failed = keep_failed, starts = starts,
