@@ -1,4 +1,4 @@
-//! Worker processes on one SQLite file, the client that gives them work, and the account of what they did.
+//! Worker processes on one store, the client that gives them work, and the account of what they did.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ pub(crate) struct Fleet {
     pub(crate) client: Engine,
     pub(crate) workers: Vec<TestWorker>,
     pub(crate) setup: WorkerSetup,
-    /// Keeps the folder.
-    _stage: Stage,
+    /// Keeps the folder, and the server.
+    pub(crate) stage: Stage,
 }
 
 /// Parcels that were created and paid for.
@@ -29,9 +29,8 @@ pub(crate) struct Ended {
 }
 
 impl Fleet {
-    /// Starts the client, and no worker yet.
-    pub(crate) async fn new(concurrency: usize, step_time: Duration) -> Self {
-        let stage = Stage::new(StoreKind::SqliteFile).await;
+    /// Starts the client on the store, and no worker yet.
+    pub(crate) async fn new(stage: Stage, concurrency: usize, step_time: Duration) -> Self {
         let client = stage.builder().mode(Mode::Client).start().await.expect("a client starts");
         let file = |name: &str| -> PathBuf { stage.folder().join(name) };
         let setup = WorkerSetup {
@@ -43,7 +42,7 @@ impl Fleet {
             effects: file("effects"),
             log: file("workers.log"),
         };
-        Self { client, workers: Vec::new(), setup, _stage: stage }
+        Self { client, workers: Vec::new(), setup, stage }
     }
 
     /// Starts one more worker.

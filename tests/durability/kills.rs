@@ -7,42 +7,43 @@ use support::prelude::*;
 
 use super::fleet::Fleet;
 
+on_every_shared_store!(
+    three_workers_killed_at_random_lose_nothing_and_repeat_at_most_one_step_a_kill,
+    three_busy_workers_killed_at_random_lose_nothing,
+    the_only_worker_killed_again_and_again_loses_nothing,
+);
+
 /// One body at a time in each worker, so that a kill interrupts one body at most.
-#[test]
-fn three_workers_killed_at_random_lose_nothing_and_repeat_at_most_one_step_a_kill() {
-    support::run(StoreKind::SqliteFile, async |_| kill_at_random("kills, one at a time", 1, 40, 12).await);
+async fn three_workers_killed_at_random_lose_nothing_and_repeat_at_most_one_step_a_kill(stage: Stage) -> TestResult {
+    kill_at_random(stage, "kills, one at a time", 1, 40, 12).await
 }
 
 /// Many bodies at a time: a kill interrupts at most as many as a worker drives.
-#[test]
-fn three_busy_workers_killed_at_random_lose_nothing() {
-    support::run(StoreKind::SqliteFile, async |_| kill_at_random("kills, many at a time", 8, 60, 12).await);
+async fn three_busy_workers_killed_at_random_lose_nothing(stage: Stage) -> TestResult {
+    kill_at_random(stage, "kills, many at a time", 8, 60, 12).await
 }
 
 /// The only worker, killed again and again: the next process goes on where it stood.
-#[test]
-fn the_only_worker_killed_again_and_again_loses_nothing() {
-    support::run(StoreKind::SqliteFile, async |_| {
-        let mut chance = Chance::new("kills of the only worker");
-        let mut fleet = Fleet::new(1, Duration::from_millis(20)).await;
-        let parcels = fleet.create(6, false).await?;
-        fleet.start_worker();
-        let mut kills = 0;
-        while kills < 6 && parcels.ended().await? < 6 {
-            let more = fleet.effects().len() + usize::try_from(chance.within(1..8))?;
-            ran_or_ended(&mut fleet, more).await;
-            wait::moment(Instant::now() + chance.millis(0..25)).await;
-            fleet.replace_worker(0);
-            kills += 1;
-        }
-        parcels.results(&fleet).await.check(&fleet, kills, 0);
-        Ok(())
-    });
+async fn the_only_worker_killed_again_and_again_loses_nothing(stage: Stage) -> TestResult {
+    let mut chance = Chance::new("kills of the only worker");
+    let mut fleet = Fleet::new(stage, 1, Duration::from_millis(20)).await;
+    let parcels = fleet.create(6, false).await?;
+    fleet.start_worker();
+    let mut kills = 0;
+    while kills < 6 && parcels.ended().await? < 6 {
+        let more = fleet.effects().len() + usize::try_from(chance.within(1..8))?;
+        ran_or_ended(&mut fleet, more).await;
+        wait::moment(Instant::now() + chance.millis(0..25)).await;
+        fleet.replace_worker(0);
+        kills += 1;
+    }
+    parcels.results(&fleet).await.check(&fleet, kills, 0);
+    Ok(())
 }
 
-async fn kill_at_random(test: &str, concurrency: usize, instances: u64, kills_max: usize) -> TestResult {
+async fn kill_at_random(stage: Stage, test: &str, concurrency: usize, instances: u64, kills_max: usize) -> TestResult {
     let mut chance = Chance::new(test);
-    let mut fleet = Fleet::new(concurrency, Duration::from_millis(15)).await;
+    let mut fleet = Fleet::new(stage, concurrency, Duration::from_millis(15)).await;
     for _ in 0..3 {
         fleet.start_worker();
     }

@@ -77,3 +77,16 @@ macro_rules! on_every_undivided_store {
         }
     };
 }
+
+/// Makes one test of each for each store that several processes can share.
+#[macro_export]
+macro_rules! on_every_shared_store {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $test() { $crate::run($crate::StoreKind::SqliteFile, super::$test); })+
+        }
+        mod redis {
+            $(#[test] fn $test() { $crate::run($crate::StoreKind::Redis, super::$test); })+
+        }
+    };
+}

@@ -11,4 +11,4 @@ pub use workflow::{PauseReason, Subject, WaitTarget};
 pub use crate::stage::{self, CrashableEngine, Stage, StoreKind};
 pub use crate::wait;
 pub use crate::witness::{Go, Oops, Witness};
-pub use crate::{TestResult, on_every_store};
+pub use crate::{TestResult, on_every_shared_store, on_every_store};
