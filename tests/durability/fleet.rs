@@ -14,7 +14,7 @@ pub(crate) struct Fleet {
     pub(crate) client: Engine,
     pub(crate) workers: Vec<TestWorker>,
     pub(crate) setup: WorkerSetup,
-    /// Keeps the folder, and the server.
+    #[expect(dead_code, reason = "keeps the folder, and the server")]
     pub(crate) stage: Stage,
 }
 

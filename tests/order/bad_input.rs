@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use support::StoreKind;
+
 use crate::program::Ended;
 use crate::stage::Stage;
 
@@ -10,7 +12,7 @@ const REFUSAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Runs it with `orders` as the input file; it must fail in time, print no result and create nothing.
 fn refused(orders: &str, more: &[&str]) -> Ended {
-    let stage = Stage::new(Vec::new());
+    let stage = Stage::new(StoreKind::SqliteFile, Vec::new());
     std::fs::write(stage.file("orders.json"), orders).expect("the folder can be written");
     let mut program = stage.start(more);
     let ended = program.finish_within(REFUSAL_LIMIT).expect("a refusal takes no longer than 10 s");
@@ -66,7 +68,7 @@ fn a_missing_file_is_named() {
         &refused("[]", &["--mode", "all", "--store", "sqlite:workflow.db", "--effects", "no/such/folder/effects"]),
         &["no/such/folder/effects"],
     );
-    let stage = Stage::new(Vec::new());
+    let stage = Stage::new(StoreKind::SqliteFile, Vec::new());
     let ended = stage.start_plain(&["--orders", "missing.json"], None).finish();
     assert_ne!(ended.code(), 0);
     says(&ended, &["missing.json"]);
@@ -75,7 +77,7 @@ fn a_missing_file_is_named() {
 
 #[test]
 fn standard_input_is_named_too() {
-    let stage = Stage::new(Vec::new());
+    let stage = Stage::new(StoreKind::SqliteFile, Vec::new());
     let ended = stage.start_plain(&["--orders", "-"], Some("[\n{]")).finish();
     assert_ne!(ended.code(), 0);
     says(&ended, &["standard input:2:"]);

@@ -1,11 +1,19 @@
 //! `kill -9` at random moments: nothing is lost, and no more is repeated than there were kills.
 
+use support::StoreKind;
 use support::chance::Chance;
 
 use crate::modes::{client, end, free_address, worker};
 use crate::orders::Order;
 use crate::program::Program;
 use crate::stage::Stage;
+
+on_every_store!(
+    of_one_process,
+    of_one_of_three_workers,
+    of_the_client_which_forgets_every_payment,
+    of_worker_after_worker_in_the_same_step,
+);
 
 /// Long enough for the orders to take some seconds in one process, so that there is something to kill.
 const STEP_TIME: [&str; 2] = ["--step-time", "50ms"];
@@ -16,9 +24,8 @@ fn eight_orders() -> Vec<Order> {
         .collect()
 }
 
-#[test]
-fn of_one_process() {
-    let (stage, mut chance) = (Stage::new(eight_orders()), Chance::new("of_one_process"));
+fn of_one_process(store: StoreKind) {
+    let (stage, mut chance) = (Stage::new(store, eight_orders()), Chance::new("of_one_process"));
     let mut kills = 0;
     let ended = loop {
         let mut program = stage.start(&STEP_TIME);
@@ -35,10 +42,9 @@ fn of_one_process() {
     assert!(extra <= kills, "{extra} executions too many after {kills} kills");
 }
 
-#[test]
-fn of_one_of_three_workers() {
+fn of_one_of_three_workers(store: StoreKind) {
     let (stage, provider, mut chance) =
-        (Stage::new(eight_orders()), free_address(), Chance::new("of_one_of_three_workers"));
+        (Stage::new(store, eight_orders()), free_address(), Chance::new("of_one_of_three_workers"));
     let start = || worker(&stage, &provider, &STEP_TIME);
     let mut workers: Vec<Program> = (0..3).map(|_| start()).collect();
     let mut client = client(&stage, &provider);
@@ -55,9 +61,9 @@ fn of_one_of_three_workers() {
     workers.into_iter().for_each(end);
 }
 
-#[test]
-fn of_the_client_which_forgets_every_payment() {
-    let (stage, provider, mut chance) = (Stage::new(eight_orders()), free_address(), Chance::new("of_the_client"));
+fn of_the_client_which_forgets_every_payment(store: StoreKind) {
+    let (stage, provider, mut chance) =
+        (Stage::new(store, eight_orders()), free_address(), Chance::new("of_the_client"));
     let worker = worker(&stage, &provider, &STEP_TIME);
     for _ in 0..5 {
         let mut client = client(&stage, &provider);
@@ -71,9 +77,8 @@ fn of_the_client_which_forgets_every_payment() {
     end(worker);
 }
 
-#[test]
-fn of_worker_after_worker_in_the_same_step() {
-    let (stage, provider) = (Stage::new(vec![Order::paid("stubborn-1", &["MUG"])]), free_address());
+fn of_worker_after_worker_in_the_same_step(store: StoreKind) {
+    let (stage, provider) = (Stage::new(store, vec![Order::paid("stubborn-1", &["MUG"])]), free_address());
     let client = client(&stage, &provider);
     let kills = 5;
     for _ in 0..kills {

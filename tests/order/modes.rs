@@ -3,9 +3,21 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use support::StoreKind;
+
 use crate::orders::{self, Order};
 use crate::program::Program;
-use crate::stage::Stage;
+use crate::stage::{DATABASE, Stage};
+
+on_every_store!(
+    a_worker_may_start_before_the_client_and_before_the_store_exists,
+    a_worker_waits_for_a_store_that_cannot_be_opened_yet,
+    a_worker_that_waits_for_its_store_ends_when_told_to,
+    a_worker_told_to_end_in_the_middle_hands_its_orders_over,
+    a_worker_that_lost_its_lease_goes_on_with_a_new_session,
+    a_second_client_stands_by_for_the_first_ones_provider,
+    every_mode_accepts_every_flag,
+);
 
 /// How long a worker may take to end when it is told to.
 const END_LIMIT: Duration = Duration::from_secs(15);
@@ -36,10 +48,9 @@ pub(crate) fn end(mut worker: Program) {
     assert!(ended.stdout.is_empty(), "a worker has no results to print: {:?}", ended.stdout);
 }
 
-#[test]
-fn a_worker_may_start_before_the_client_and_before_the_store_exists() {
-    let (stage, provider) = (Stage::new(orders::three()), free_address());
-    assert!(!stage.file("workflow.db").exists());
+fn a_worker_may_start_before_the_client_and_before_the_store_exists(store: StoreKind) {
+    let (stage, provider) = (Stage::new(store, orders::three()), free_address());
+    assert!(!stage.file(DATABASE).exists());
     let worker = worker(&stage, &provider, &[]);
     worker.says(|line| line.starts_with("worker "));
     stage.check_success(client(&stage, &provider).finish());
@@ -47,30 +58,25 @@ fn a_worker_may_start_before_the_client_and_before_the_store_exists() {
     end(worker);
 }
 
-#[test]
-fn a_worker_waits_for_a_store_that_cannot_be_opened_yet() {
-    let (stage, provider) = (Stage::new(orders::three()), free_address());
-    let store = ["--store", "sqlite:later/orders.db"];
-    let worker = worker(&stage, &provider, &store);
-    worker.says(|line| line.contains("sqlite:later/orders.db"));
-    std::fs::create_dir(stage.file("later")).expect("the folder can be written");
-    let client = stage.start(&[&["--mode", "client", "--provider", &provider], &store[..]].concat());
-    stage.check_success(client.finish());
+fn a_worker_waits_for_a_store_that_cannot_be_opened_yet(store: StoreKind) {
+    let (mut stage, provider) = (Stage::without_store(store, orders::three()), free_address());
+    let worker = worker(&stage, &provider, &[]);
+    worker.says(|line| line.contains(stage.store()));
+    stage.bring_the_store();
+    stage.check_success(client(&stage, &provider).finish());
     stage.check_each_ran_once();
     end(worker);
 }
 
-#[test]
-fn a_worker_that_waits_for_its_store_ends_when_told_to() {
-    let stage = Stage::new(Vec::new());
-    let worker = worker(&stage, &free_address(), &["--store", "sqlite:never/orders.db"]);
-    worker.says(|line| line.contains("sqlite:never/orders.db"));
+fn a_worker_that_waits_for_its_store_ends_when_told_to(store: StoreKind) {
+    let stage = Stage::without_store(store, Vec::new());
+    let worker = worker(&stage, &free_address(), &[]);
+    worker.says(|line| line.contains(stage.store()));
     end(worker);
 }
 
-#[test]
-fn a_worker_told_to_end_in_the_middle_hands_its_orders_over() {
-    let (stage, provider) = (Stage::new(orders::three()), free_address());
+fn a_worker_told_to_end_in_the_middle_hands_its_orders_over(store: StoreKind) {
+    let (stage, provider) = (Stage::new(store, orders::three()), free_address());
     let client = client(&stage, &provider);
     let first = worker(&stage, &provider, &["--step-time", "100ms"]);
     first.says(|line| line.contains("fetch user"));
@@ -82,9 +88,8 @@ fn a_worker_told_to_end_in_the_middle_hands_its_orders_over() {
     end(second);
 }
 
-#[test]
-fn a_worker_that_lost_its_lease_goes_on_with_a_new_session() {
-    let (stage, provider) = (Stage::new(orders::three()), free_address());
+fn a_worker_that_lost_its_lease_goes_on_with_a_new_session(store: StoreKind) {
+    let (stage, provider) = (Stage::new(store, orders::three()), free_address());
     let mut frozen = worker(&stage, &provider, &["--step-time", "100ms"]);
     let first_client = client(&stage, &provider);
     frozen.says(|line| line.contains("fetch user"));
@@ -100,16 +105,14 @@ fn a_worker_that_lost_its_lease_goes_on_with_a_new_session() {
     // Alone now, it must do new work.
     let more = vec![Order::paid("late-1", &["MUG"])];
     std::fs::write(stage.file("more.json"), orders::to_json(&more)).expect("the folder can be written");
-    let arguments =
-        ["--mode", "client", "--provider", &provider, "--orders", "more.json", "--follow-up", "100ms", "--lease", "1s"];
-    let ended = stage.start_plain(&arguments, None).finish().succeeded();
+    let second_client = stage.start(&["--mode", "client", "--provider", &provider, "--orders", "more.json"]);
+    let ended = second_client.finish().succeeded();
     orders::check_output(&more, &ended.stdout);
     end(frozen);
 }
 
-#[test]
-fn a_second_client_stands_by_for_the_first_ones_provider() {
-    let (stage, provider) = (Stage::new(orders::three()), free_address());
+fn a_second_client_stands_by_for_the_first_ones_provider(store: StoreKind) {
+    let (stage, provider) = (Stage::new(store, orders::three()), free_address());
     let mut first = client(&stage, &provider);
     first.says(|line| line.starts_with("orders "));
     let second = client(&stage, &provider);
@@ -121,10 +124,9 @@ fn a_second_client_stands_by_for_the_first_ones_provider() {
     end(worker);
 }
 
-#[test]
-fn every_mode_accepts_every_flag() {
-    let (stage, provider) = (Stage::new(orders::three()), free_address());
-    let every = ["--store", "sqlite:workflow.db", "--provider", &provider, "--step-time", "1ms", "--concurrency", "2"];
+fn every_mode_accepts_every_flag(store: StoreKind) {
+    let (stage, provider) = (Stage::new(store, orders::three()), free_address());
+    let every = ["--store", stage.store(), "--provider", &provider, "--step-time", "1ms", "--concurrency", "2"];
     // A client executes nothing, so there is nothing for it to crash after.
     let client = stage.start(&[&["--mode", "client", "--crash-after", "fetch user"], &every[..]].concat());
     let worker = stage.start(&[&["--mode", "worker"], &every[..]].concat());

@@ -1,11 +1,19 @@
 //! What it prints and does when nothing goes wrong.
 
+use support::StoreKind;
+
 use crate::orders::{self, Order};
 use crate::stage::Stage;
 
+on_every_store!(
+    each_body_runs_once_and_a_second_run_prints_the_same_and_runs_none,
+    a_second_program_on_the_same_orders_attaches_and_prints_the_same,
+    many_orders_come_out_in_the_order_they_went_in,
+);
+
 #[test]
 fn the_shipped_orders_complete_without_any_flag() {
-    let stage = Stage::new(Vec::new());
+    let stage = Stage::new(StoreKind::SqliteFile, Vec::new());
     let ended = stage.start_plain(&[], None).finish().succeeded();
     let shown: Vec<_> = ended.stdout.iter().map(|line| line.split('\t').collect::<Vec<_>>()).collect();
     assert!(shown.iter().all(|columns| columns.len() == 3 && columns[1] == "complete"), "{shown:?}");
@@ -15,9 +23,8 @@ fn the_shipped_orders_complete_without_any_flag() {
     assert!(stage.file("workflow.db").is_file(), "the default store is a file in the current folder");
 }
 
-#[test]
-fn each_body_runs_once_and_a_second_run_prints_the_same_and_runs_none() {
-    let stage = Stage::new(orders::three());
+fn each_body_runs_once_and_a_second_run_prints_the_same_and_runs_none(store: StoreKind) {
+    let stage = Stage::new(store, orders::three());
     let first = stage.check_success(stage.run(&[]));
     stage.check_each_ran_once();
     let second = stage.run(&[]);
@@ -29,7 +36,7 @@ fn each_body_runs_once_and_a_second_run_prints_the_same_and_runs_none() {
 
 #[test]
 fn orders_are_read_from_standard_input() {
-    let stage = Stage::new(orders::three());
+    let stage = Stage::new(StoreKind::SqliteFile, orders::three());
     let input = orders::to_json(stage.orders());
     let arguments = ["--orders", "-", "--effects", "effects", "--follow-up", "100ms", "--store", "sqlite:elsewhere.db"];
     stage.check_success(stage.start_plain(&arguments, Some(&input)).finish());
@@ -38,9 +45,8 @@ fn orders_are_read_from_standard_input() {
     assert!(!stage.file("workflow.db").exists(), "only the store that was named");
 }
 
-#[test]
-fn a_second_program_on_the_same_orders_attaches_and_prints_the_same() {
-    let stage = Stage::new(orders::three());
+fn a_second_program_on_the_same_orders_attaches_and_prints_the_same(store: StoreKind) {
+    let stage = Stage::new(store, orders::three());
     let first = stage.start(&["--step-time", "30ms"]);
     first.says(|line| line.starts_with("webhook "));
     let second = stage.start(&["--step-time", "30ms"]);
@@ -49,11 +55,10 @@ fn a_second_program_on_the_same_orders_attaches_and_prints_the_same() {
     stage.check_each_ran_once();
 }
 
-#[test]
-fn many_orders_come_out_in_the_order_they_went_in() {
+fn many_orders_come_out_in_the_order_they_went_in(store: StoreKind) {
     let order =
         |n| if n % 8 == 3 { Order::unpaid(format!("o{n}")) } else { Order::paid(format!("o{n}"), &["PEN", "PEN"]) };
-    let stage = Stage::new((0..40).map(order).collect());
+    let stage = Stage::new(store, (0..40).map(order).collect());
     let ended = stage.run(&["--concurrency", "8"]);
     stage.check_success(ended);
     // The same article twice in an order is reserved twice.

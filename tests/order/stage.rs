@@ -3,24 +3,61 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use support::StoreKind;
+use support::redis::RedisServer;
 use tempfile::TempDir;
 
 use crate::effects::{self, Execution};
 use crate::orders::{self, Order};
 use crate::program::{Ended, Program};
 
+/// The file that is the store unless another is named.
+pub(crate) const DATABASE: &str = "workflow.db";
+/// The folder of a store whose folder is not there yet.
+const LATER: &str = "later";
+
 /// Where one test plays.
 pub(crate) struct Stage {
     folder: TempDir,
     orders: Vec<Order>,
+    /// The url of the store.
+    store: String,
+    server: Option<RedisServer>,
 }
 
 impl Stage {
-    /// A folder with these orders and nothing else.
-    pub(crate) fn new(orders: Vec<Order>) -> Self {
+    /// A folder with these orders and nothing else; and a server with nothing on it, for a store that needs one.
+    pub(crate) fn new(kind: StoreKind, orders: Vec<Order>) -> Self {
+        let server = (kind == StoreKind::Redis).then(RedisServer::start);
+        let store = server.as_ref().map_or_else(|| format!("sqlite:{DATABASE}"), RedisServer::url);
+        Self::with_store(orders, store, server)
+    }
+
+    /// The same with a store that cannot be opened until [`Self::bring_the_store`].
+    pub(crate) fn without_store(kind: StoreKind, orders: Vec<Order>) -> Self {
+        let mut server = (kind == StoreKind::Redis).then(RedisServer::start);
+        server.iter_mut().for_each(RedisServer::kill);
+        let store = server.as_ref().map_or_else(|| format!("sqlite:{LATER}/orders.db"), RedisServer::url);
+        Self::with_store(orders, store, server)
+    }
+
+    fn with_store(orders: Vec<Order>, store: String, server: Option<RedisServer>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         std::fs::write(folder.path().join("orders.json"), orders::to_json(&orders)).expect("the folder can be written");
-        Self { folder, orders }
+        Self { folder, orders, store, server }
+    }
+
+    /// Makes what keeps the store from being opened go away.
+    pub(crate) fn bring_the_store(&mut self) {
+        match &mut self.server {
+            Some(server) => server.restart(),
+            None => std::fs::create_dir(self.file(LATER)).expect("the folder can be written"),
+        }
+    }
+
+    /// The url of the store.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
     }
 
     /// The orders.
@@ -36,7 +73,8 @@ impl Stage {
     /// Starts the example with what all programs of a stage share, and `more`.
     pub(crate) fn start(&self, more: &[&str]) -> Program {
         let common = ["--orders", "orders.json", "--effects", "effects", "--follow-up", "300ms", "--lease", "1s"];
-        let arguments: Vec<String> = common.iter().chain(more).map(|word| (*word).to_owned()).collect();
+        let store = ["--store", self.store()];
+        let arguments: Vec<String> = common.iter().chain(&store).chain(more).map(|word| (*word).to_owned()).collect();
         Program::start(self.folder.path(), &arguments)
     }
 

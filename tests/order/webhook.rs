@@ -3,8 +3,12 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use support::StoreKind;
+
 use crate::orders::Order;
 use crate::stage::Stage;
+
+on_every_store!(a_delivery_that_is_repeated_changes_nothing,);
 
 /// Posts `body` to `url` and gives the status of the answer.
 fn post(url: &str, body: &str) -> u16 {
@@ -26,9 +30,8 @@ fn post(url: &str, body: &str) -> u16 {
         .unwrap_or_else(|| panic!("an HTTP answer: {answer:?}"))
 }
 
-#[test]
-fn a_delivery_that_is_repeated_changes_nothing() {
-    let stage = Stage::new(vec![Order::paid("w-1", &["MUG", "TEA"])]);
+fn a_delivery_that_is_repeated_changes_nothing(store: StoreKind) {
+    let stage = Stage::new(store, vec![Order::paid("w-1", &["MUG", "TEA"])]);
     // Long enough for the repetitions to come while the order sleeps.
     let program = stage.start(&["--step-time", "50ms", "--follow-up", "1s"]);
     let delivery = program.says(|line| line.starts_with("webhook "));
