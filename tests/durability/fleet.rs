@@ -14,7 +14,7 @@ pub(crate) struct Fleet {
     pub(crate) client: Engine,
     pub(crate) workers: Vec<TestWorker>,
     pub(crate) setup: WorkerSetup,
-    #[expect(dead_code, reason = "keeps the folder, and the server")]
+    /// Keeps the folder, and the server.
     pub(crate) stage: Stage,
 }
 
@@ -31,11 +31,17 @@ pub(crate) struct Ended {
 impl Fleet {
     /// Starts the client on the store, and no worker yet.
     pub(crate) async fn new(stage: Stage, concurrency: usize, step_time: Duration) -> Self {
-        let client = stage.builder().mode(Mode::Client).start().await.expect("a client starts");
+        let url = stage.url();
+        Self::over(stage, &url, concurrency, step_time).await
+    }
+
+    /// The same where the store is reached by this url.
+    pub(crate) async fn over(stage: Stage, url: &str, concurrency: usize, step_time: Duration) -> Self {
+        let client = stage.builder().store(url).mode(Mode::Client).start().await.expect("a client starts");
         let file = |name: &str| -> PathBuf { stage.folder().join(name) };
         let setup = WorkerSetup {
             program: env!("CARGO_BIN_EXE_test-worker"),
-            store: stage.url(),
+            store: url.to_owned(),
             lease: stage::SHORT_LEASE,
             concurrency,
             step_time,

@@ -3,6 +3,9 @@
 //! What ran is counted in a file outside the store, one line an execution. See `tests/README.md`.
 
 mod acknowledged;
+mod deliveries;
 mod fleet;
 mod freezes;
 mod kills;
+mod outages;
+mod wires;

@@ -1,4 +1,4 @@
-//! The workflow that worker processes run while they are killed, and the bodies that leave a trace of themselves.
+//! The workflows that worker processes run while something fails, and the bodies that leave a trace of themselves.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use workflow::prelude::*;
 
 use crate::effects::Effects;
 
-/// The resource of [`struct@parcel`]: writes down each execution of a body, then takes its time.
+/// The resource of the workflows: writes down each execution of a body, then takes its time.
 #[derive(Debug)]
 pub struct Hands {
     /// Where executions are written down.
@@ -65,3 +65,29 @@ pub async fn parcel(number: u64, wide: bool, #[resource] hands: &Hands) -> workf
 }
 
 const PICKS: [&str; 3] = ["pick 0", "pick 1", "pick 2"];
+
+/// What a delivery with this number comes to, paid twice.
+#[must_use]
+pub const fn delivered(number: u64, first: u64, second: u64) -> u64 {
+    1 + number + 10 * first + second
+}
+
+/// Steps, a sleep, a child, and two events of one type: a child or an event too many gives another result or another
+/// journal.
+#[workflow]
+pub async fn delivery(number: u64, #[resource] hands: &Hands) -> workflow::Result<u64> {
+    let packed = step!("pack", |cx| hands.work(cx, "pack", 1)).await?;
+    sleep(10ms).await;
+    let brought = trip(number, hands).await?;
+    let first = wait_for::<Paid>("first").await;
+    let second = wait_for::<Paid>("second").await;
+    step!("sign", |cx| hands.work(cx, "sign", 0)).await?;
+    Ok(packed + brought + 10 * first.amount + second.amount)
+}
+
+/// The child of a delivery.
+#[workflow]
+pub async fn trip(number: u64, #[resource] hands: &Hands) -> workflow::Result<u64> {
+    step!("drive", |cx| hands.work(cx, "drive", 0)).await?;
+    Ok(step!("hand over", |cx| hands.work(cx, "hand over", number)).await?)
+}

@@ -1,4 +1,4 @@
-//! A process for the durability tests: runs parcels until it is killed, or creates them and writes down which were
+//! A process for the durability tests: runs instances until it is killed, or creates them and writes down which were
 //! acknowledged. Started by `support::worker`.
 
 use std::error::Error;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use support::effects::Effects;
-use support::load::{Hands, parcel};
+use support::load::{Hands, delivery, parcel, trip};
 use support::worker::{CREATE, RUN};
 use workflow::prelude::*;
 
@@ -28,7 +28,7 @@ fn millis(text: &str) -> Result<Duration, std::num::ParseIntError> {
     Ok(Duration::from_millis(text.parse()?))
 }
 
-/// Runs parcels until it is killed.
+/// Runs parcels and deliveries until it is killed.
 async fn run(
     store: &str,
     lease: Duration,
@@ -41,7 +41,7 @@ async fn run(
         .lease(lease)
         .concurrency(concurrency)
         .resource(hands)
-        .only::<parcel>()
+        .only::<(parcel, delivery, trip)>()
         .start()
         .await?;
     std::future::pending().await
