@@ -24,7 +24,7 @@ use super::estimate::StoreTime;
 use super::lane::{Answer, Batch, Lane, Sending};
 use super::supervise::{Supervisor, lock};
 use crate::journal::command::{Claim, ClaimReply, Command, Create, CreateReply, OwnReply, OwnerWrite, Reply};
-use crate::store::{Store, StoreError};
+use crate::store::{BoxFuture, Store, StoreError};
 use crate::words::id::InstanceId;
 
 /// Batches in flight at once for each partition: one is on its way while the next is gathered and the last is answered.
@@ -104,10 +104,21 @@ impl Commands {
         self.answer_to(partition, command, Sending::default()).await
     }
 
-    async fn answer_to(&self, partition: usize, command: Command, sending: Sending) -> Result<Reply, StoreError> {
+    /// Queued when this is called, not when it is polled, unless the lane is full.
+    fn answer_to(
+        &self,
+        partition: usize,
+        command: Command,
+        sending: Sending,
+    ) -> impl Future<Output = Result<Reply, StoreError>> + Send + '_ {
         let (answer, answered) = oneshot::channel();
-        self.submit(partition, command, Answer::Caller(answer), sending).await;
-        answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
+        let room = self.submit(partition, command, Answer::Caller(answer), sending);
+        async move {
+            if let Some(room) = room {
+                room.await;
+            }
+            answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
+        }
     }
 
     /// As [`Self::send`], for at most this long.
@@ -138,7 +149,9 @@ impl Commands {
     pub(crate) async fn begin(&self, command: Command) -> oneshot::Receiver<Result<Reply, StoreError>> {
         let (answer, answered) = oneshot::channel();
         let partition = self.partition_of(&command);
-        self.submit(partition, command, Answer::Caller(answer), Sending::default()).await;
+        if let Some(room) = self.submit(partition, command, Answer::Caller(answer), Sending::default()) {
+            room.await;
+        }
         answered
     }
 
@@ -161,16 +174,25 @@ impl Commands {
                 }),
             });
         };
-        self.submit(partition, command, Answer::Call(Box::new(answer)), Sending::default()).await;
+        if let Some(room) = self.submit(partition, command, Answer::Call(Box::new(answer)), Sending::default()) {
+            room.await;
+        }
     }
 
     /// Carries out an owner's write. `again`: its request was sent before, and how it ended is not known.
-    pub(crate) async fn own(&self, write: OwnerWrite, again: bool) -> Result<OwnReply, StoreError> {
+    pub(crate) fn own(
+        &self,
+        write: OwnerWrite,
+        again: bool,
+    ) -> impl Future<Output = Result<OwnReply, StoreError>> + Send + '_ {
         let command = Command::Own(write);
         let partition = self.partition_of(&command);
-        match self.answer_to(partition, command, Sending { deadline: None, again }).await? {
-            Reply::Own(reply) => Ok(reply),
-            _ => Err(self.shared.misfit()),
+        let answered = self.answer_to(partition, command, Sending { deadline: None, again });
+        async move {
+            match answered.await? {
+                Reply::Own(reply) => Ok(reply),
+                _ => Err(self.shared.misfit()),
+            }
         }
     }
 
@@ -206,9 +228,14 @@ impl Commands {
         self.shared.misfit()
     }
 
-    async fn submit(&self, partition: usize, command: Command, answer: Answer, sending: Sending) {
-        let lane = &self.shared.lanes[partition];
-        lane.push(command, answer, sending).await;
+    fn submit(
+        &self,
+        partition: usize,
+        command: Command,
+        answer: Answer,
+        sending: Sending,
+    ) -> Option<BoxFuture<'_, ()>> {
+        self.shared.lanes[partition].push(command, answer, sending)
     }
 
     fn partition_of(&self, command: &Command) -> usize {

@@ -15,7 +15,7 @@
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -60,7 +60,11 @@ pub(super) async fn run(
 ) {
     let id = claimed.id.clone();
     let mut drive = Drive::new(worker.clone(), session, &claimed, &entered);
-    let over = match caught(drive.go(claimed)).await {
+    let went = {
+        let going = pin!(drive.go(claimed));
+        caught(going).await
+    };
+    let over = match went {
         Ok(over) => over,
         Err(panic) => drive.park_after_panic(panic_message(&*panic).to_owned()).await,
     };
@@ -75,8 +79,9 @@ pub(super) async fn run(
 }
 
 /// Makes a panic of the engine's own code an answer. The code of users is caught closer to it.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
+///
+/// Takes the future pinned: by value it would be in this one twice, as argument and pinned.
+async fn caught<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Result<T, Box<dyn Any + Send>> {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
@@ -262,13 +267,13 @@ impl Drive {
         let mut backoff = Backoff::new(LOAD_FIRST, LOAD_LONGEST);
         loop {
             let reading = self.worker.store.journal(claimed.id.clone(), claimed.run, 0);
-            match self.holding.beside(None, reading).await? {
+            match self.holding.beside(None, pin!(reading)).await? {
                 Ok(Some(encoded)) => return Ok(decode(&encoded, claimed.records)),
                 Ok(None) => return Err(Over::Lost),
                 Err(error) => {
                     tracing::warn!(instance = %claimed.id, %error, "a journal could not be loaded; trying again");
                     let pause = tokio::time::sleep(backoff.next());
-                    self.holding.beside(None, pause).await?;
+                    self.holding.beside(None, pin!(pause)).await?;
                 }
             }
         }
@@ -327,7 +332,7 @@ impl Drive {
     async fn check(&mut self, task: &mut RunTask) -> Result<(), Over> {
         self.check_at = Instant::now() + self.worker.lease / 3;
         let reading = tokio::time::timeout(CHECK_LIMIT, self.worker.store.inspect(self.holding.id.clone()));
-        let head = match self.holding.beside(Some(task), reading).await? {
+        let head = match self.holding.beside(Some(task), pin!(reading)).await? {
             Ok(Ok(Some(snapshot))) => snapshot.head,
             Ok(Ok(None)) => return Err(Over::Lost),
             // The next look may succeed; a write will in any case.

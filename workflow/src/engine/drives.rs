@@ -249,12 +249,13 @@ mod tests {
         let suspends = drives.enter(SessionId(1), &claimed("b", 1, 5)).expect("new");
         assert!(drives.of(&a, Some("another")).is_none());
         let (of_a, of_b) = (drives.of(&a, None).expect("driven"), drives.of(&b, None).expect("driven"));
-        let waiting = tokio::spawn(async move { (of_a.end().await, of_b.end().await) });
-        tokio::task::yield_now().await;
         let end = Ending { result: Ok(Payload::from_bytes(*b"1")) };
-        ends.signal().ended(&end);
-        drop((ends, suspends));
-        assert_eq!(waiting.await.expect("it does not panic"), (Some(end), None));
+        let tell = async {
+            ends.signal().ended(&end);
+            drop((ends, suspends));
+        };
+        let (told_a, told_b, ()) = tokio::join!(of_a.end(), of_b.end(), tell);
+        assert_eq!((told_a, told_b), (Some(end.clone()), None));
         assert!(drives.of(&a, None).is_none());
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -112,12 +112,12 @@ impl Holding {
         loop {
             let own = OwnerWrite { request, owner: self.owner(), write: write.clone() };
             let worker = self.worker.clone();
-            match self.beside(task.as_deref_mut(), worker.commands.own(own, again)).await? {
+            match self.beside(task.as_deref_mut(), pin!(worker.commands.own(own, again))).await? {
                 Ok(reply) => return self.take(&write, reply),
                 Err(error) => {
                     tracing::warn!(instance = %self.id, %error, "a write was not answered; asking again");
                     again = true;
-                    self.beside(task.as_deref_mut(), tokio::time::sleep(backoff.next())).await?;
+                    self.beside(task.as_deref_mut(), pin!(tokio::time::sleep(backoff.next()))).await?;
                 }
             }
         }
@@ -167,12 +167,13 @@ impl Holding {
     }
 
     /// Waits for something unless the drive is told to stop; the bodies of `task` go on meanwhile.
+    ///
+    /// Takes the future pinned: by value it would be in this one twice, as argument and pinned.
     pub(super) async fn beside<T>(
         &self,
         mut task: Option<&mut RunTask>,
-        future: impl Future<Output = T>,
+        mut future: Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, Over> {
-        let mut future = pin!(future);
         let mut stopped = pin!(self.signal.until_told(&[Tell::Stop]));
         poll_fn(|cx| {
             if stopped.as_mut().poll(cx).is_ready() {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::supervise::lock;
 use crate::journal::command::{Command, Outgoing, Reply, Then};
-use crate::store::StoreError;
+use crate::store::{BoxFuture, StoreError};
 
 /// Most commands that are queued or being sent; more callers wait.
 const COMMANDS_MAX: usize = 16_384;
@@ -66,12 +66,31 @@ impl Lane {
         Self { queue: Mutex::new(VecDeque::new()), filled: Notify::new(), room: Arc::new(Semaphore::new(COMMANDS_MAX)) }
     }
 
-    /// Queues a command; waits while the lane is full.
-    pub(super) async fn push(&self, command: Command, answer: Answer, sending: Sending) {
-        let Sending { deadline, again } = sending;
-        let room = self.room.clone().acquire_owned().await.expect("the lane's semaphore is never closed");
-        let bytes = bytes_of(&command);
-        lock(&self.queue).push_back(Item { command, bytes, answer, deadline, sent: again, panics: 0, _room: room });
+    /// Queues a command at once, or gives what must be awaited for it, as the lane is full.
+    ///
+    /// No `async fn`: the futures of its callers would hold the command in each layer twice.
+    pub(super) fn push(&self, command: Command, answer: Answer, sending: Sending) -> Option<BoxFuture<'_, ()>> {
+        let item = move |room| Item {
+            bytes: bytes_of(&command),
+            command,
+            answer,
+            deadline: sending.deadline,
+            sent: sending.again,
+            panics: 0,
+            _room: room,
+        };
+        if let Ok(room) = self.room.clone().try_acquire_owned() {
+            self.add(item(room));
+            return None;
+        }
+        Some(Box::pin(async move {
+            let room = self.room.clone().acquire_owned().await.expect("the lane's semaphore is never closed");
+            self.add(item(room));
+        }))
+    }
+
+    fn add(&self, item: Item) {
+        lock(&self.queue).push_back(item);
         self.filled.notify_one();
     }
 

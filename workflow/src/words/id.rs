@@ -1,5 +1,6 @@
 //! Ids and names: validated once, here, and then trusted everywhere.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -147,9 +148,14 @@ impl InstanceId {
 /// 128 random bits from the operating system.
 #[must_use]
 pub fn random_u128() -> u128 {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).expect("the operating system has a source of randomness");
-    u128::from_be_bytes(bytes)
+    let [number] = random_numbers();
+    number
+}
+
+fn random_numbers<const COUNT: usize>() -> [u128; COUNT] {
+    let mut bytes = [[0; 16]; COUNT];
+    getrandom::fill(bytes.as_flattened_mut()).expect("the operating system has a source of randomness");
+    bytes.map(u128::from_be_bytes)
 }
 
 /// One worker session: random for each start of a process, never used again.
@@ -182,11 +188,25 @@ pub struct RequestId(pub u128);
 
 impl RequestId {
     /// A new random request id.
+    ///
+    /// Drawn from the operating system many at a time, as every write has one. (A process that forks has the same ones
+    /// twice; requests of two processes meet only where they have the same session, which is never drawn ahead.)
     #[must_use]
     pub fn generate() -> Self {
-        Self(random_u128())
+        thread_local! {
+            static DRAWN: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
+        }
+        DRAWN.with_borrow_mut(|drawn| {
+            if drawn.is_empty() {
+                drawn.extend(random_numbers::<DRAWN_AT_ONCE>());
+            }
+            Self(drawn.pop().expect("some were drawn"))
+        })
     }
 }
+
+/// Request ids that a thread draws at once.
+const DRAWN_AT_ONCE: usize = 64;
 
 #[cfg(test)]
 mod tests {
