@@ -23,12 +23,6 @@ local function remembered(session)
   return number, given, notices
 end
 
-local function next_due()
-  flush(TIMERS)
-  local first = call('ZRANGE', TIMERS, 0, 0, 'WITHSCORES')
-  return first[2] and first[2] ~= 'inf' and first[2] or ''
-end
-
 local function shelve(key, id, session)
   local d = read(key, id)
   if not d or not (d.place == READY or (d.place == INBOX and d.session == session)) then return end

@@ -11,6 +11,7 @@ local replies, k = {}, 17
 for i = 4, #ARGV do
   local packed = ARGV[i]
   local kind, keys = unpack_('>c1I3', packed)
+  if not commands[kind] then define[kind]() end
   local ok, reply = pcall(commands[kind], packed, k)
   if not ok then
     reply = tostring(type(reply) == 'table' and reply.err or reply)

@@ -1,14 +1,13 @@
 //! The scripts, each `.lua` file with its typed twin in Rust.
 //!
-//! `transitions` is one script for every command that changes something: constants, `prelude.lua`, a file for each
-//! kind of command, `main.lua`. One call carries out any mix of commands in order, each a transition of
+//! `transitions` is one script for every command that changes something: `prelude.lua`, a file for each kind of command,
+//! `main.lua`, put together by [`assemble`]. One call carries out any mix of commands in order, each a transition of
 //! [`crate::journal::table`], and so a batch costs one round trip. A command that must find its instances first
 //! (claims, sweeps, the end of a session) is asked in two calls: a script that only looks and finds ids, then the
 //! transition, which gets their keys and decides again; so every key of every script is declared.
 //!
-//! Owns the letters of commands and the constants of the scripts. Never sends anything. Called by the store.
+//! Owns the letters of commands. Never sends anything. Called by the store.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use redis::Value;
@@ -17,16 +16,13 @@ use super::keys::Keys;
 use super::link::Request;
 use super::pack::{Packer, Unpacker};
 use super::script::Script;
-use super::stored::{COMMON_QUEUE, STATES};
-use crate::journal::command::Wait;
-use crate::journal::path::Path;
-use crate::journal::table;
+use super::stored::STATES;
 use crate::journal::wire::Damaged;
 use crate::store::Hint;
 use crate::words::id::{InstanceId, QueueName, SessionId};
-use crate::words::limits;
 use crate::words::time::Timestamp;
 
+mod assemble;
 pub(super) mod claim;
 pub(super) mod control;
 pub(super) mod create;
@@ -38,17 +34,6 @@ pub(super) mod sweep;
 
 #[cfg(test)]
 mod tests;
-
-/// The files of `transitions` that carry out commands, in the order in which they are joined.
-const COMMANDS: [&str; 7] = [
-    include_str!("create.lua"),
-    include_str!("send.lua"),
-    include_str!("control.lua"),
-    include_str!("own.lua"),
-    include_str!("claim.lua"),
-    include_str!("session.lua"),
-    include_str!("sweep.lua"),
-];
 
 /// Every script of the store.
 #[derive(Debug, Clone)]
@@ -63,10 +48,9 @@ pub(super) struct Scripts {
 
 impl Scripts {
     pub(super) fn new() -> Self {
-        let transitions = [&constants(), include_str!("prelude.lua"), &COMMANDS.concat(), include_str!("main.lua")];
         let look = |name, text: &str| Arc::new(Script::new(name, [include_str!("look.lua"), text].concat()));
         Self {
-            transitions: Arc::new(Script::new("transitions", transitions.concat())),
+            transitions: Arc::new(Script::new("transitions", assemble::transitions())),
             candidates: look("candidates", include_str!("candidates.lua")),
             due: look("due", include_str!("due.lua")),
             stuck: look("stuck", include_str!("stuck.lua")),
@@ -74,47 +58,6 @@ impl Scripts {
             tied: look("tied", include_str!("tied.lua")),
         }
     }
-}
-
-/// What scripts must know of Rust's constants.
-fn constants() -> String {
-    let mut lua = String::new();
-    let numbers: [(&str, i64); 9] = [
-        ("RECORDS_MAX", i64::from(limits::RECORDS_MAX)),
-        ("JOURNAL_BYTES_MAX", i64::try_from(limits::JOURNAL_BYTES_MAX).expect("a bound is small")),
-        ("MAILBOX_MAX", i64::from(limits::MAILBOX_MAX)),
-        ("EVENTS_MAX", i64::try_from(limits::EVENTS_MAX).expect("a bound is small")),
-        ("CRASHES_MAX", i64::from(limits::CRASHES_MAX)),
-        ("CHILD_KEPT_MIN_MS", limits::CHILD_KEPT_MIN_MS),
-        ("PRIORITY_STEP_MS", table::PRIORITY_STEP_MS),
-        ("BEGUN_LEAD_MS", table::BEGUN_LEAD_MS),
-        ("CONTROLS_REMEMBERED", i64::try_from(limits::CONTROLS_REMEMBERED).expect("a bound is small")),
-    ];
-    for (name, value) in numbers {
-        writeln!(lua, "local {name} = {value}").expect("text can be written");
-    }
-    let wait = Wait { path: Path::root(), channel: None, due: None, shifts: false };
-    let mut start = Packer::new();
-    start.raw(&1_u16.to_be_bytes()).medium(wait.path.as_str().as_bytes()).medium(b"");
-    let texts: [(&str, &[u8]); 6] = [
-        ("COMMON_QUEUE", COMMON_QUEUE.as_bytes()),
-        ("NO_SESSION", &[0; 16]),
-        ("OUTGOING_DELIVER", &[crate::journal::head_codec::FORMAT, 2]),
-        ("OUTGOING_CLOSE", &[crate::journal::head_codec::FORMAT, 3]),
-        ("CHILD_TERMINATED", &[3]),
-        ("START_WAIT", &start.into_bytes()),
-    ];
-    for (name, bytes) in texts {
-        write!(lua, "local {name} = '").expect("text can be written");
-        for byte in bytes {
-            write!(lua, "\\{byte:03}").expect("text can be written");
-        }
-        lua.push_str("'\n");
-    }
-    let words: Vec<String> = STATES.iter().map(|state| format!("'{}'", state.word())).collect();
-    writeln!(lua, "local STATES = {{ {} }}", words.join(", ")).expect("text can be written");
-    lua.push_str("local STATE_NUMBERS = {}\nfor i, word in ipairs(STATES) do STATE_NUMBERS[word] = i end\n");
-    lua
 }
 
 /// One packed command, and the keys it needs.

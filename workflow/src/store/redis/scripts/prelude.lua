@@ -1,10 +1,12 @@
 -- What every transition stands on: the store's time, heads, places, hints, and index entries that are written together.
 --
--- The files of this folder are joined into one script: constants, this file, one file for each command, `main.lua`.
+-- The files of this folder are joined into one script: this file, one file for each kind of command (carried out when the
+-- first command of its kind comes), `main.lua`. Names in capitals that no file declares stand for the partition's keys and
+-- for numbers and texts of Rust: see `literals` in `mod.rs`.
 -- A command reads and decides first and writes last, so that one that meets damage changes nothing. Every write of an
 -- instance begins with HSET: a server without memory refuses it before anything is written.
 --
--- KEYS     1..16 the partition's keys, in the order of `names` below; then the keys of each command, in order
+-- KEYS     1..16 the partition's keys, in the order of `keys.rs`; then the keys of each command, in order
 -- ARGV     [1] the time in ms for tests, '' for the server's; [2] the channel of hints; [3] the sender's tag;
 --          [4..] one packed command each
 -- RETURNS  { time in ms, { hint.. }, { word, .. } for each command }
@@ -12,18 +14,6 @@
 -- REPEAT   the whole call may be repeated: each command says what a repeat of it does
 
 local call, pack, unpack_ = redis.call, struct.pack, struct.unpack
-local READY_KEY, TIMERS, PAUSED_KEY, DONE_KEY, HELD_KEY, INBOX_KEY, NOTES, LOST, SHELF, ALL, OUT, OLD, SESSIONS, BEATS,
-    DEAD, CLAIMS = unpack(KEYS, 1, 16)
-
--- Places, as the first byte of a head.
-local READY, SHELVED, INBOX, HELD, ASLEEP, PAUSED, DONE = 1, 2, 3, 4, 5, 6, 7
--- How a run ended, as in the encoding of a child's end.
-local COMPLETE, ERRORED, TERMINATED = 1, 2, 3
--- Whether an instance may be what crashes workers.
-local INNOCENT, SUSPECT, MARKED = 0, 1, 2
--- The reasons of a pause that Lua itself gives or looks for, with the byte that begins a stored reason.
-local OPERATOR, QUARANTINED = 'o{"reason":"operator"}', 'q'
-
 local now = tonumber(ARGV[1])
 if not now then
   local time = call('TIME')
@@ -359,6 +349,13 @@ local function clear_suspicion(d)
   d.crashes = 0
 end
 
+-- When the next timer is due, as a text; '' when there is none.
+local function next_due()
+  flush(TIMERS)
+  local first = call('ZRANGE', TIMERS, 0, 0, 'WITHSCORES')
+  return first[2] and first[2] ~= 'inf' and first[2] or ''
+end
+
 -- Calls `with(channel, due or nil)` for each wait of a packed list; no channel is ''.
 local function each_wait(packed, with)
   local at, count = 3, unpack_('>I2', packed)
@@ -441,3 +438,4 @@ local function record_field(run, number)
 end
 
 local commands = {}
+local define = {}
