@@ -7,5 +7,6 @@ mod deliveries;
 mod fleet;
 mod freezes;
 mod kills;
+mod leftovers;
 mod outages;
 mod wires;
