@@ -50,8 +50,8 @@ impl fmt::Display for Durability {
         f.write_str(match self {
             Self::PowerCut => "appendfsync always: an acknowledged write survives a power cut",
             Self::PowerCutButSeconds => {
-                "appendfsync everysec: an acknowledged write survives a crash of the server; a power cut may lose the \
-                 last two seconds"
+                "appendfsync everysec: an acknowledged write survives a crash of the server unless it comes during a slow \
+                 sync; that and a power cut may lose the last two seconds"
             }
             Self::ServerCrash => {
                 "appendfsync no: an acknowledged write survives a crash of the server; a power cut may lose the last \

@@ -7,8 +7,9 @@
 //!
 //! # Durability
 //! What is acknowledged is kept as far as the server keeps it. With `appendfsync always` it survives a power cut; with
-//! `everysec` it survives a crash of the server, and a power cut may lose the last two seconds; without an append-only
-//! file everything is lost with the server.
+//! `everysec` it survives a crash of the server that comes while nothing is being synced: during a sync the server holds
+//! its log back, for up to two seconds, and acknowledges all the same. A power cut may lose the last two seconds.
+//! Without an append-only file everything is lost with the server.
 //!
 //! # Where what is
 //! `url` reads where the server is, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
