@@ -73,9 +73,9 @@ impl Numbers {
         let place = from.byte()? % TRAFFIC_FLAG;
         let (notice, pause, begun) = (from.flag()?, from.flag()?, from.flag()?);
         let (suspect, crashes, ending) = (from.byte()?, from.byte()?, from.byte()?);
-        let (run, started_at, since) = (from.small(4)?, from.moment()?, from.signed_six()?);
-        let (v, updated_at) = (from.six()?, from.moment()?);
+        let (started_at, since, updated_at) = (from.moment()?, from.signed_six()?, from.moment()?);
         let (records, journal_bytes) = (from.small(3)?, u64::from(from.small(4)?));
+        let (run, v) = (from.small(4)?, from.six()?);
         let session = if from.is_at_end() { None } else { Some(SessionId(from.wide()?)) };
         if !from.is_at_end() {
             return Err(from.damaged("the end of a head"));

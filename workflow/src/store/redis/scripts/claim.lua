@@ -31,7 +31,7 @@ local function shelve(key, id, session)
 end
 
 local function give(key, mailbox, id, session)
-  local d = read(key, id)
+  local d = read_whole(key, id)
   if not d then return nil end
   local free = d.place == READY or d.place == SHELVED or (d.place == INBOX and d.session == session)
   if not free then return nil end
@@ -44,7 +44,7 @@ local function give_again(given, notices, k, session)
   local out = {}
   for i = 1, #given do
     local id, v = given[i][1], given[i][2]
-    local d = read(KEYS[k + 2 * i - 2], id)
+    local d = read_whole(KEYS[k + 2 * i - 2], id)
     if d and d.place == HELD and d.session == session and d.v == v then
       out[#out + 1] = claimed('CLAIMED', d, KEYS[k + 2 * i - 1])
     else

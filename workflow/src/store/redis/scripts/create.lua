@@ -16,7 +16,7 @@ commands.C = function(packed, k)
     local birth = call('HGET', key, 'b')
     if birth:sub(1, 16) ~= born_of:sub(1, 16) then return { 'EXISTS', meta(d).workflow, state(d) } end
     local as_started = d.place == HELD and d.session == session and d.v == unpack_('>I6', birth, 33) + 1
-    if as_started and alive(session) then return claimed('CLAIMED', d, KEYS[k + 1]) end
+    if as_started and alive(session) then return claimed('CLAIMED', read_whole(key, id), KEYS[k + 1]) end
     return { 'CREATED' }
   end
   d = {

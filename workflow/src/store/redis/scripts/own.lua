@@ -1,7 +1,7 @@
 -- A write of the worker that holds an instance: appends, consumes, queues, and moves it. Only its owner may ask.
 --
 -- KEYS     the instance; its mailbox; the ids of its messages; its children
--- ARGV     'O', then 1 (a letter below), request 16, session 16, run 4, state version 6, newest message seen 6,
+-- ARGV     'O', then 1 (a letter below), request 16, run 4, state version 6, session 16, newest message seen 6,
 --          shifted ms 6 (signed), bytes of the records 4, id (1 byte count), records 3 and each (4), consumed 3 and
 --          each 6, outgoing 3 and each (child it creates and closes with it (1; '': none), command (4)),
 --          and to its letter: H hold | C clear | M mark | L release | W paused 1, due 1 and 6, waits (4) |
@@ -80,29 +80,28 @@ end
 -- notice, pause or suspicion.
 local UNDISTURBED = string.char(HELD, 0, 0, 1, INNOCENT, 0, 0)
 
--- Most writes: such an owner appends records, and goes on. Nil when it is not such a one, or there are limits to look
--- at: then the long way decides.
-local function append(key, head, packed, request, session, run, v, bytes, records, at)
-  local plain = #head == HEAD_BYTES + SESSION_BYTES and head:sub(1, 11) == UNDISTURBED .. packed:sub(38, 41)
-  if not plain or head:sub(24, 29) ~= packed:sub(42, 47) or head:sub(-SESSION_BYTES) ~= session then return nil end
-  if records ~= 1 or not alive(session) then return nil end
-  local number, held = unpack_('>I3I4', head, 36)
-  if number + 1 > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX then return nil end
-  call('HSET', key, 'h', head:sub(1, 23) .. pack('>I6I6I3I4', v + 1, now, number + 1, held + bytes) .. session,
-    'q', request .. pack('>BI6I6', 0, v + 1, now), record_field(run, number), packed:sub(at + 4, -7))
+-- Most writes: such an owner appends a record, and goes on. Nil when it is not such a one, or there are limits to look
+-- at: then the long way decides. An owner is run, state version and session, as a head ends with them.
+local function append(key, head, packed, request, bytes, records, at)
+  if head:sub(1, 7) ~= UNDISTURBED or head:sub(33) ~= packed:sub(22, 47) or records ~= 1 then return nil end
+  local number, held, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
+  if not alive(session) or number + 1 > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX then return nil end
+  call('HSET', key, 'h',
+    pack('>c19I6I3I4I4I6c16', head, now, number + 1, held + bytes, run, v + 1, session),
+    'q', pack('>c16BI6I6', request, 0, v + 1, now), record_field(run, number), packed:sub(at + 4, -7))
   return { 'OK', v + 1, 0, now }
 end
 
 commands.O = function(packed, k)
-  local word, request, session, run, v, seen, shifted, bytes, id, records, at =
-    unpack_('>xxxxc1c16c16I4I6I6i6I4Bc0I3', packed)
+  local word, request, run, v, session, seen, shifted, bytes, id, records, at =
+    unpack_('>xxxxc1c16I4I6c16I6i6I4Bc0I3', packed)
   local key = KEYS[k]
   local f = word == 'F' and call('HMGET', key, 'h', 'q', 'm') or call('HMGET', key, 'h', 'q')
   local head, last = f[1], f[2]
   if not head then return { 'GONE' } end
-  local repeated = last and last:sub(1, 16) == request
+  local repeated = last and last:find(request, 1, true) == 1
   if word == 'A' and not repeated then
-    local reply = append(key, head, packed, request, session, run, v, bytes, records, at)
+    local reply = append(key, head, packed, request, bytes, records, at)
     if reply then return reply end
   end
   local d = decode(key, id, head)

@@ -14,12 +14,8 @@ pub(in super::super) fn call(keys: &Keys, request: &OwnerWrite) -> Call {
     let (owner, write) = (&request.owner, &request.write);
     Call::new(b'O', needed(keys, request), |to| {
         let bytes: usize = write.records.iter().map(|record| record.as_bytes().len()).sum();
-        to.byte(letter(write))
-            .wide(request.request.0)
-            .session(owner.session)
-            .four(owner.run)
-            .six(owner.v)
-            .six(write.seen);
+        to.byte(letter(write)).wide(request.request.0).four(owner.run).six(owner.v).session(owner.session);
+        to.six(write.seen);
         to.signed_six(write.shifted_ms).four(u32::try_from(bytes).unwrap_or(u32::MAX)).id(&owner.id);
         to.three(write.records.len());
         for record in &write.records {

@@ -115,15 +115,15 @@ end
 -- A head is HEAD, then the session that holds it, has it in its inbox, or in memory while it sleeps, if there is one;
 -- with what most instances never have in a field of its own. Each stays below 64 bytes: longer values make Redis keep
 -- the whole hash in a form that takes twice the memory.
--- place (more by TRAFFIC_FLAG where there is traffic), notice, pause, begun, suspect, crashes, ending, run, started,
--- since (the score of what is ready, the expiry of what has ended), v, updated, records, bytes
-local HEAD, HEAD_BYTES = '>BBBBBBBI4I6i6I6I6I3I4', 42
+-- place (more by TRAFFIC_FLAG where there is traffic), notice, pause, begun, suspect, crashes, ending, started,
+-- since (the score of what is ready, the expiry of what has ended), updated, records, bytes, run, v
+local HEAD, HEAD_BYTES = '>BBBBBBBI6i6I6I3I4I4I6', 42
 local SESSION_BYTES, TRAFFIC_FLAG = 16, 16
 -- arrivals, unread, outgoing, unsent, shift
 local TRAFFIC = '>I4I3I4I3i6'
 
 local function decode(key, id, head)
-  local place, notice, pause, begun, suspect, crashes, ending, run, started, since, v, updated, records, bytes =
+  local place, notice, pause, begun, suspect, crashes, ending, started, since, updated, records, bytes, run, v =
     unpack_(HEAD, head)
   local session = #head ~= HEAD_BYTES and head:sub(HEAD_BYTES + 1)
   if session and #session ~= SESSION_BYTES then error('the length of a head') end
@@ -143,7 +143,7 @@ local function decode(key, id, head)
 end
 local function encode(d, traffic)
   local head = pack(HEAD, traffic and d.place + TRAFFIC_FLAG or d.place, d.notice, d.pause, d.begun, d.suspect, d.crashes,
-    d.ending, d.run, d.started, d.since, d.v, d.updated, d.records, d.bytes)
+    d.ending, d.started, d.since, d.updated, d.records, d.bytes, d.run, d.v)
   return d.session and head .. d.session or head
 end
 local function traffic_of(d)
@@ -305,10 +305,18 @@ local function add_messages(reply, d, mailbox, after)
   return reply
 end
 
--- What a claimer learns of an instance it holds.
+-- As `read`, with all that a claimer is told.
+local function read_whole(key, id)
+  local f = call('HMGET', key, 'h', 't', 'b', 'm', 'i')
+  if not f[1] then return nil end
+  local d = decode(key, id, f[1])
+  d.whole, d.packed_meta = f, f[4]
+  return d
+end
+-- What a claimer learns of an instance it holds: `d` from `read_whole`, as written since.
 local function claimed(word, d, mailbox)
-  local f = call('HMGET', d.key, 'h', 't', 'b', 'm', 'i')
-  return add_messages({ word, d.id, f[1], f[2] or '', f[3], f[4], f[5] }, d, mailbox, 0)
+  local f = d.whole
+  return add_messages({ word, d.id, encode(d, d.traffic), f[2] or '', f[3], f[4], f[5] }, d, mailbox, 0)
 end
 
 -- ---- moves that more than one command makes
