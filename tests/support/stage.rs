@@ -129,9 +129,16 @@ pub struct CrashableEngine {
 }
 
 impl CrashableEngine {
-    /// Crashes it.
+    /// Crashes it. When this returns its threads are gone: what the test lets go afterwards can end nothing there.
+    ///
+    /// # Panics
+    /// When they do not go.
     pub fn crash(self) {
-        self.runtime.shutdown_background();
+        let Self { engine, runtime } = self;
+        // On another thread, as a runtime cannot be waited for from within one.
+        let end = std::thread::spawn(move || runtime.shutdown_timeout(crate::wait::PATIENCE));
+        end.join().expect("a runtime can be ended");
+        drop(engine);
     }
 }
 

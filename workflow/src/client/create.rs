@@ -181,10 +181,12 @@ impl<W: Definition> Prepared<W> {
             // The engine offers one of its slots when it has one free.
             local: None,
         };
+        // From before the create, so that no change of what it makes falls between the two.
+        let watch = engine.core().changes().watch(&self.id);
         let reply = engine.within(engine.core().create(request)).await?;
         let id = self.id;
         match reply {
-            CreateReply::Created { .. } => Ok(Handle::new(engine.clone(), id)),
+            CreateReply::Created { .. } => Ok(Handle::born(engine.clone(), id, watch)),
             CreateReply::Exists { workflow, .. } if attach && workflow.as_str() == W::NAME => {
                 Ok(Handle::new(engine.clone(), id))
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -16,6 +17,7 @@ use super::result::{self, ResultError};
 use super::status::{self, Status};
 use crate::authoring::event::Event;
 use crate::definition::{Definition, WorkflowError, WorkflowOutput};
+use crate::engine::Watch;
 use crate::journal::command::{Action, Command, Control, ControlReply, Reply};
 use crate::journal::head::State;
 use crate::store::{BoxFuture, Snapshot, StoreError};
@@ -59,6 +61,8 @@ pub type Instance = Handle<Untyped>;
 pub struct Handle<W> {
     engine: Engine,
     id: InstanceId,
+    /// Of a handle that a create gave: watches from before it. What has not changed since need not be looked at.
+    born: Option<Arc<Watch>>,
     of: PhantomData<fn() -> W>,
 }
 
@@ -94,7 +98,12 @@ impl<W: Subject> IntoFuture for Get<W> {
 
 impl<W: Subject> Handle<W> {
     pub(super) fn new(engine: Engine, id: InstanceId) -> Self {
-        Self { engine, id, of: PhantomData }
+        Self { engine, id, born: None, of: PhantomData }
+    }
+
+    /// The handle that a create gives which made the instance.
+    pub(super) fn born(engine: Engine, id: InstanceId, watch: Watch) -> Self {
+        Self { engine, id, born: Some(Arc::new(watch)), of: PhantomData }
     }
 
     /// The instance's id.
@@ -106,7 +115,7 @@ impl<W: Subject> Handle<W> {
     /// The same instance with its output and error as JSON.
     #[must_use]
     pub fn untyped(&self) -> Instance {
-        Handle::new(self.engine.clone(), self.id.clone())
+        Handle { engine: self.engine.clone(), id: self.id.clone(), born: self.born.clone(), of: PhantomData }
     }
 
     /// How the instance stands now, by the store: its state, times, output or error, what it waits for, why it is
@@ -146,7 +155,7 @@ impl<W: Subject> Handle<W> {
     /// [`ResultError::Terminated`], [`ResultError::Unknown`] when there is no such instance (any more),
     /// [`ResultError::Store`] when the store says that it cannot be read.
     pub async fn result(&self) -> Result<W::Output, ResultError<W::Error>> {
-        result::wait::<W>(&self.engine, &self.id).await
+        result::wait::<W>(&self.engine, &self.id, self.born.as_deref()).await
     }
 
     /// As [`Handle::result`], for at most `limit`. Giving up changes nothing for the instance.
@@ -279,7 +288,7 @@ pub(super) fn wrong_reply(engine: &Engine, reply: &Reply) -> EngineError {
 
 impl<W> Clone for Handle<W> {
     fn clone(&self) -> Self {
-        Self { engine: self.engine.clone(), id: self.id.clone(), of: PhantomData }
+        Self { engine: self.engine.clone(), id: self.id.clone(), born: self.born.clone(), of: PhantomData }
     }
 }
 

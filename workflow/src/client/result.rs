@@ -96,10 +96,15 @@ impl<E: fmt::Debug> std::error::Error for ResultError<E> {
     }
 }
 
-/// Waits for the end of the instance's newest run.
-pub(super) async fn wait<W: Subject>(engine: &Engine, id: &InstanceId) -> Result<W::Output, ResultError<W::Error>> {
+/// Waits for the end of the instance's newest run. `born`: it was made by us, and is watched since before.
+pub(super) async fn wait<W: Subject>(
+    engine: &Engine,
+    id: &InstanceId,
+    born: Option<&Watch>,
+) -> Result<W::Output, ResultError<W::Error>> {
     // Watched from before the first look, so that no end falls between the two.
     let mut watch = engine.core().changes().watch(id);
+    let mut as_created = born.is_some_and(|watch| !watch.has_rung());
     let driven_here = || engine.core().drive_of(id, W::WORKFLOW);
     loop {
         if let Some(drive) = driven_here()
@@ -107,19 +112,29 @@ pub(super) async fn wait<W: Subject>(engine: &Engine, id: &InstanceId) -> Result
         {
             return ended::<W>(&End::Returned(end));
         }
-        let snapshot = look(engine, id).await.map_err(ResultError::Store)?;
-        let snapshot = snapshot.ok_or_else(|| ResultError::Unknown { id: id.to_string() })?;
-        if check_workflow::<W>(&snapshot).is_err() {
-            let found = snapshot.head.spec.workflow.to_string();
-            return Err(ResultError::WrongWorkflow { id: id.to_string(), found });
-        }
-        if let Place::Done { end, .. } = &snapshot.head.place {
-            return ended::<W>(end);
+        if !std::mem::take(&mut as_created)
+            && let Some(end) = look_for_end::<W>(engine, id).await?
+        {
+            return ended::<W>(&end);
         }
         if driven_here().is_none() {
             watch.changed().await;
         }
     }
+}
+
+/// How it ended, if it has.
+async fn look_for_end<W: Subject>(engine: &Engine, id: &InstanceId) -> Result<Option<End>, ResultError<W::Error>> {
+    let snapshot = look(engine, id).await.map_err(ResultError::Store)?;
+    let snapshot = snapshot.ok_or_else(|| ResultError::Unknown { id: id.to_string() })?;
+    if check_workflow::<W>(&snapshot).is_err() {
+        let found = snapshot.head.spec.workflow.to_string();
+        return Err(ResultError::WrongWorkflow { id: id.to_string(), found });
+    }
+    Ok(match snapshot.head.place {
+        Place::Done { end, .. } => Some(end),
+        _ => None,
+    })
 }
 
 /// How a run that is driven here ends: told by its drive, so that the store need not be read. `None`: look.

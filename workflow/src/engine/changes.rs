@@ -77,6 +77,13 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Whether the instance may have changed since the watch began or was last ready.
+    pub(crate) fn has_rung(&self) -> bool {
+        self.bell.as_ref().is_none_or(|bell| bell.has_changed().unwrap_or(true))
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut watched = lock(&self.changes.watched);
@@ -101,9 +108,12 @@ mod tests {
         let changes = Changes::default();
         let mut watch = changes.watch(&id("a"));
         let began = Instant::now();
+        assert!(!watch.has_rung());
         changes.ring(&id("a"));
+        assert!(watch.has_rung());
         watch.changed().await;
         assert_eq!(began.elapsed(), Duration::ZERO);
+        assert!(!watch.has_rung());
         changes.ring(&id("b"));
         watch.changed().await;
         assert_eq!(began.elapsed(), LOOK_EVERY);
