@@ -19,6 +19,7 @@ on_every_store!(
     shelved_work_can_be_paused_and_terminated,
     an_unknown_or_lost_session_is_given_nothing,
     a_repeated_claim_gives_the_same_and_nothing_more,
+    a_repeated_claim_gives_the_same_whatever_its_number,
     a_repeated_claim_does_not_give_what_was_taken_away_since,
     the_notices_of_a_claim_are_given_again_when_it_is_repeated,
     a_late_copy_of_an_older_claim_gives_nothing,
@@ -138,6 +139,14 @@ fn a_repeated_claim_gives_the_same_and_nothing_more(w: &mut World) {
     );
     assert_eq!(again[0].event_ids(), ["e"], "with what came since");
     assert_eq!(names(&w.claim(session)), ["c"]);
+}
+
+fn a_repeated_claim_gives_the_same_whatever_its_number(w: &mut World) {
+    let session = w.open(1);
+    w.make("a");
+    let claim = Claim { number: 0, ..w.new_claim(session) };
+    assert_eq!(names(&w.claim_with(&claim).0), ["a"]);
+    assert_eq!(names(&w.claim_with(&claim).0), ["a"]);
 }
 
 fn a_repeated_claim_does_not_give_what_was_taken_away_since(w: &mut World) {

@@ -417,7 +417,7 @@ fn cases(open: fn() -> World) -> u32 {
     match std::env::var("WORKFLOW_TEST_CASES") {
         Ok(text) => text.parse().expect("WORKFLOW_TEST_CASES is a number"),
         Err(_) if open().store().describe().starts_with("sqlite:") => 60,
-        Err(_) => 200,
+        Err(_) => 500,
     }
 }
 

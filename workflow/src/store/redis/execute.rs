@@ -21,6 +21,9 @@ use crate::words::time::Timestamp;
 const CALL_COMMANDS_MAX: usize = 64;
 /// Most bytes of one call; a larger single command goes alone.
 const CALL_BYTES_MAX: usize = 256 * 1024;
+/// How often a claim looks: what it found is out of date only when a late copy of another claim of its session came
+/// between.
+const CLAIM_LOOKS_MAX: u32 = 8;
 /// Most instances taken from a session, woken, moved or deleted by one call.
 const MOVED_MAX: usize = 128;
 
@@ -144,7 +147,7 @@ impl RedisStore {
 
     async fn claim(&self, partition: usize, claim: &Claim) -> Result<ClaimReply, StoreError> {
         let keys = &self.keys[partition];
-        loop {
+        for _ in 0..CLAIM_LOOKS_MAX {
             let found = self.look(&self.scripts.candidates, claim::look(keys, claim)).await?;
             let Some(candidates) = self.understand(claim::read_candidates(&found))? else {
                 return Ok(ClaimReply::Fenced);
@@ -157,6 +160,8 @@ impl RedisStore {
                 return Ok(reply);
             }
         }
+        let message = "what a claim found was out of date again and again".to_owned();
+        Err(StoreError::Unavailable { store: self.target.shown().to_owned(), message })
     }
 
     async fn take_some(

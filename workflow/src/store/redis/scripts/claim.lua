@@ -10,7 +10,8 @@
 -- The number of a session's newest claim that gave something, the instances with their versions, and the notices.
 local function remembered(session)
   local packed = call('HGET', CLAIMS, session)
-  if not packed then return 0, {}, {} end
+  -- Before every number.
+  if not packed then return -1, {}, {} end
   local number, count, at = unpack_('>I6I3', packed)
   local given, notices = {}, {}
   for i = 1, count do
@@ -66,7 +67,7 @@ commands.A = function(packed, k)
   local session, number, mode, at = unpack_('>xxxxc16I6c1', packed)
   if not alive(session) then return { 'FENCED' } end
   local newest, given, notices = remembered(session)
-  local found = number < newest and 'L' or (number == newest and newest > 0) and 'R' or 'F'
+  local found = number < newest and 'L' or number == newest and 'R' or 'F'
   if found ~= mode then return { 'AGAIN' } end
   local to_give, to_shelve, to_notice
   to_give, at = ids_of(packed, at)
