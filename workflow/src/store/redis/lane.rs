@@ -68,6 +68,8 @@ struct Ended {
     number: u64,
     /// The connection is of no more use.
     lost: bool,
+    /// It failed. It is not answered yet: a caller that asks again at once must not meet the same connection.
+    failed: Option<(Job, StoreError)>,
     /// To be asked again.
     again: Option<Job>,
 }
@@ -161,6 +163,9 @@ impl Lane {
         if let Some(job) = ended.again {
             self.take(job);
         }
+        if let Some((job, error)) = ended.failed {
+            answer(job, Err(error));
+        }
     }
 
     /// Learns from an answer on the newest connection what it is worth.
@@ -203,7 +208,7 @@ async fn carry_out(mut connection: MultiplexedConnection, number: u64, dialer: A
     let error = match outcome {
         Ok(values) => {
             answer(job, Ok(values));
-            return Ended { number, lost: false, again: None };
+            return Ended { number, lost: false, failed: None, again: None };
         }
         Err(error) => error,
     };
@@ -211,10 +216,10 @@ async fn carry_out(mut connection: MultiplexedConnection, number: u64, dialer: A
     // A connection that was idle may be long gone, and a read tells nobody anything by being asked twice.
     let again = !job.again && matches!(job.work, Work::Read(_)) && error.is_connection_dropped();
     if again {
-        return Ended { number, lost, again: Some(Job { again: true, ..job }) };
+        return Ended { number, lost, failed: None, again: Some(Job { again: true, ..job }) };
     }
-    answer(job, Err(store_error(dialer.shown(), doing, &error)));
-    Ended { number, lost, again: None }
+    let told = store_error(dialer.shown(), doing, &error);
+    Ended { number, lost, failed: Some((job, told)), again: None }
 }
 
 fn answer(job: Job, answers: Answers) {
