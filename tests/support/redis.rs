@@ -115,16 +115,6 @@ impl RedisServer {
         self.wait_until_it_answers().expect("redis-server starts again");
     }
 
-    /// The same with one more setting, or another value of one.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub fn restart_with(&mut self, name: &str, value: &str) {
-        self.settings.retain(|(known, _)| known != name);
-        self.settings.push((name.to_owned(), value.to_owned()));
-        self.restart();
-    }
-
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.
     pub fn pause(&self) {
         self.signal("STOP");
@@ -152,7 +142,11 @@ impl RedisServer {
         redis::cmd(name).arg(arguments).query(&mut self.connect()?)
     }
 
-    fn connect(&self) -> RedisResult<Connection> {
+    /// A connection to it.
+    ///
+    /// # Errors
+    /// When it does not take one.
+    pub fn connect(&self) -> RedisResult<Connection> {
         let connection = redis::Client::open(self.socket_url())?.get_connection()?;
         connection.set_read_timeout(Some(ANSWER_WITHIN))?;
         Ok(connection)

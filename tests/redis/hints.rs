@@ -1,0 +1,93 @@
+//! What stores on one server tell each other.
+
+use support::proxy::Proxy;
+use support::redis::RedisServer;
+use workflow::journal::command::{Action, Command, Control};
+use workflow::store::redis::RedisStore;
+use workflow::store::{Hint, Store};
+use workflow::words::id::{InstanceId, RequestId};
+
+use crate::stage::{make, once, open, runtime};
+
+/// Pauses an instance, of which there is a hint.
+async fn pause(store: &RedisStore, id: &InstanceId) {
+    let control = Control { request: RequestId::generate(), id: id.clone(), run: None, action: Action::Pause };
+    once(store, Command::Control(control)).await.expect("it works");
+}
+
+/// Waits for one hint.
+async fn hear(hints: &mut tokio::sync::broadcast::Receiver<Hint>, wanted: &Hint) {
+    let heard = async { while hints.recv().await.expect("the store lives") != *wanted {} };
+    tokio::time::timeout(support::wait::PATIENCE, heard).await.expect("the hint comes");
+}
+
+/// Waits until so many stores listen.
+async fn listening(server: &RedisServer, stores: usize) {
+    support::wait::until("stores that listen", async || {
+        let words = server.command(&["PUBSUB", "NUMSUB", "wf:{links:0}:hints"]);
+        let (_, count): (String, usize) = redis::from_redis_value(words).expect("a channel and a number");
+        (count == stores).then_some(())
+    })
+    .await;
+}
+
+fn published(server: &RedisServer) -> usize {
+    let info: String = redis::from_redis_value(server.command(&["INFO", "commandstats"])).expect("a text");
+    let line = info.lines().find_map(|line| line.strip_prefix("cmdstat_publish:calls="));
+    line.map_or(0, |rest| rest.split(',').next().and_then(|calls| calls.parse().ok()).expect("a number"))
+}
+
+#[test]
+fn another_store_hears_of_a_change_and_the_own_one_hears_it_once() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let (one, two) = (open(&server.url()).await.expect("it opens"), open(&server.url()).await.expect("it opens"));
+        let (mut of_one, mut of_two) = (one.hints(), two.hints());
+        listening(&server, 2).await;
+        make(&one, "a").await;
+        let a = InstanceId::new("a").expect("valid");
+        pause(&one, &a).await;
+        hear(&mut of_two, &Hint::Changed(a.clone())).await;
+        // What the other one tells comes after whatever the server might have sent back to the first.
+        make(&two, "b").await;
+        let b = InstanceId::new("b").expect("valid");
+        pause(&two, &b).await;
+        let mut changed = Vec::new();
+        while changed.last() != Some(&b) {
+            if let Hint::Changed(id) = of_one.recv().await.expect("the store lives") {
+                changed.push(id);
+            }
+        }
+        assert_eq!(changed, [a, b]);
+    });
+}
+
+#[test]
+fn nothing_is_published_when_nobody_else_listens() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let one = open(&server.url()).await.expect("it opens");
+        listening(&server, 1).await;
+        let a = InstanceId::new("a").expect("valid");
+        make(&one, "a").await;
+        pause(&one, &a).await;
+        assert_eq!(published(&server), 0);
+        let _two = open(&server.url()).await.expect("it opens");
+        listening(&server, 2).await;
+        make(&one, "b").await;
+        assert_eq!(published(&server), 1);
+    });
+}
+
+#[test]
+fn who_could_not_listen_for_a_while_is_told_that_anything_may_have_happened() {
+    let server = RedisServer::start_on_tcp(&[]);
+    let proxy = Proxy::to(server.port());
+    runtime().block_on(async {
+        let store = open(&format!("redis://127.0.0.1:{}", proxy.port())).await.expect("it opens");
+        listening(&server, 1).await;
+        let mut hints = store.hints();
+        proxy.cut();
+        hear(&mut hints, &Hint::Anything).await;
+    });
+}

@@ -1,0 +1,86 @@
+//! A store on a server of the test's own, and the few commands these tests send.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use support::redis::RedisServer;
+use tokio::runtime::Runtime;
+use workflow::journal::command::{Command, Create, CreateReply, InstanceSpec, Reply};
+use workflow::store::redis::RedisStore;
+use workflow::store::{Store, StoreError};
+use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
+use workflow::words::payload::Payload;
+
+/// How long a session of these tests lives without a beat.
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+/// The session of these tests.
+pub(crate) const SESSION: SessionId = SessionId(7);
+
+/// A runtime for one test.
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Opens a store in the namespace of these tests.
+pub(crate) async fn open(url: &str) -> Result<RedisStore, StoreError> {
+    RedisStore::open(url, &Namespace::new("links").expect("valid")).await
+}
+
+/// A create, with a request of its own.
+pub(crate) fn create(id: &str) -> Create {
+    let spec = InstanceSpec {
+        workflow: WorkflowName::new("order").expect("valid"),
+        version: 1,
+        queue: QueueName::new("default").expect("valid"),
+        priority: 0,
+        input: Payload::from_bytes(*b"{}"),
+        seed: 1,
+        start_at: None,
+        keep_complete: Duration::from_secs(60),
+        keep_failed: Duration::from_secs(60),
+        parent: None,
+    };
+    Create {
+        request: RequestId::generate(),
+        id: InstanceId::new(id).expect("valid"),
+        spec: Arc::new(spec),
+        local: None,
+    }
+}
+
+/// Sends one command, once.
+pub(crate) async fn once(store: &RedisStore, command: Command) -> Result<Reply, StoreError> {
+    store.execute(0, vec![command]).await.map(|mut replies| replies.remove(0))
+}
+
+/// Sends one command until it is answered: a store comes back by itself.
+pub(crate) async fn in_the_end(store: &RedisStore, command: &Command) -> Reply {
+    support::wait::until("an answer", async || match once(store, command.clone()).await {
+        Ok(reply) => Some(reply),
+        Err(StoreError::Unavailable { .. } | StoreError::Refused { .. }) => None,
+        Err(other) => panic!("{other}"),
+    })
+    .await
+}
+
+/// Makes an instance, and sees that it was this call that made it.
+pub(crate) async fn make(store: &RedisStore, id: &str) {
+    assert_eq!(in_the_end(store, &Command::Create(create(id))).await, made());
+}
+
+/// What a create is answered that makes an instance.
+pub(crate) fn made() -> Reply {
+    Reply::Create(CreateReply::Created { claimed: None })
+}
+
+/// Every key and all that it holds.
+pub(crate) fn dump(server: &RedisServer) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut connection = server.connect().expect("it answers");
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut connection).expect("keys");
+    let dumped = |key: Vec<u8>| {
+        let value = redis::cmd("DUMP").arg(&key).query(&mut connection).expect("a value");
+        (key, value)
+    };
+    keys.into_iter().map(dumped).collect()
+}

@@ -1,0 +1,89 @@
+//! What a store looks at before it uses a server.
+
+use std::net::TcpListener;
+
+use support::redis::RedisServer;
+use workflow::store::StoreError;
+
+use crate::stage::{make, open, runtime};
+
+/// Opens a store that must be refused, and gives the words.
+fn refused(url: &str) -> String {
+    match runtime().block_on(open(url)) {
+        Err(StoreError::Refused { message, .. }) => message,
+        other => panic!("{url} was not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn a_server_that_would_evict_instances_is_refused() {
+    let server = RedisServer::start_with(&[("maxmemory", "100mb"), ("maxmemory-policy", "allkeys-lru")]);
+    assert!(refused(&server.url()).contains("set maxmemory-policy noeviction"));
+    server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    runtime().block_on(async { make(&open(&server.url()).await.expect("it opens"), "a").await });
+}
+
+#[test]
+fn a_replica_is_refused() {
+    let server = RedisServer::start();
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let words = refused(&server.url());
+    assert!(words.contains("replica"), "{words}");
+}
+
+#[test]
+fn a_password_that_is_missing_or_wrong_is_asked_for() {
+    let server = RedisServer::start_with(&[("requirepass", "secret")]);
+    let with = server.url();
+    assert!(refused(&with.replace("?pass=secret", "")).contains("password"));
+    let wrong = refused(&with.replace("=secret", "=guess"));
+    assert!(wrong.contains("password") && !wrong.contains("guess"), "{wrong}");
+    runtime().block_on(async { make(&open(&with).await.expect("it opens"), "a").await });
+}
+
+#[test]
+fn a_user_who_may_not_run_scripts_is_told_so() {
+    let server = RedisServer::start_on_tcp(&[]);
+    server.command(&["ACL", "SETUSER", "weak", "on", ">pw", "~*", "&*", "+@all", "-evalsha", "-eval"]);
+    let url = server.url().replace("redis://", "redis://weak:pw@");
+    let outcome = runtime().block_on(async {
+        let store = open(&url).await?;
+        crate::stage::once(&store, workflow::journal::command::Command::Create(crate::stage::create("a"))).await
+    });
+    match outcome {
+        Err(StoreError::Refused { message, .. }) => assert!(message.contains("grant"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_number_of_partitions_is_fixed_by_who_comes_first() {
+    let server = RedisServer::start();
+    let runtime = runtime();
+    let with = |number: usize| format!("{}?partitions={number}", server.url());
+    let store = runtime.block_on(open(&with(3))).expect("it opens");
+    assert_eq!(workflow::store::Store::partitions(&store), 3);
+    assert!(refused(&with(2)).contains("has 3 partitions"));
+    let found = runtime.block_on(open(&server.url())).expect("it opens");
+    assert_eq!(workflow::store::Store::partitions(&found), 3);
+}
+
+#[test]
+fn what_another_version_wrote_is_refused() {
+    let server = RedisServer::start();
+    server.command(&["HSET", "wf:{links}:meta", "schema", "999"]);
+    let words = refused(&server.url());
+    assert!(words.contains("another version") && words.contains("999"), "{words}");
+}
+
+#[test]
+fn what_takes_connections_and_says_nothing_is_unavailable_and_named() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let url = format!("redis://127.0.0.1:{}", listener.local_addr().expect("bound").port());
+    match runtime().block_on(open(&url)) {
+        Err(StoreError::Unavailable { store, message }) => {
+            assert!(store.starts_with(&url) && message.contains("no connection within"), "{store}: {message}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
