@@ -1,8 +1,10 @@
 //! How the Redis store meets its server: what it refuses, what it survives, what it hears. Each test on a server of its
 //! own.
 
+mod damage;
 mod faults;
 mod heart;
 mod hints;
 mod stage;
+mod stale;
 mod start;

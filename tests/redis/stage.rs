@@ -1,6 +1,7 @@
 //! A store on a server of the test's own, and the few commands these tests send.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,13 +75,51 @@ pub(crate) fn made() -> Reply {
     Reply::Create(CreateReply::Created { claimed: None })
 }
 
-/// Every key and all that it holds.
-pub(crate) fn dump(server: &RedisServer) -> BTreeMap<Vec<u8>, Vec<u8>> {
+/// Every key and all that it holds, sorted: the order of a large hash is the server's own affair.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Dump(BTreeMap<Vec<u8>, Vec<Vec<u8>>>);
+
+impl Dump {
+    /// What one key holds.
+    pub(crate) fn of(&self, key: &str) -> Option<&Vec<Vec<u8>>> {
+        self.0.get(key.as_bytes())
+    }
+}
+
+impl fmt::Debug for Dump {
+    /// Shows the keys, and how much they hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes =
+            self.0.iter().map(|(key, held)| (String::from_utf8_lossy(key), held.iter().map(Vec::len).sum::<usize>()));
+        f.debug_map().entries(sizes).finish()
+    }
+}
+
+/// Looks at everything a server holds.
+pub(crate) fn dump(server: &RedisServer) -> Dump {
     let mut connection = server.connect().expect("it answers");
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut connection).expect("keys");
-    let dumped = |key: Vec<u8>| {
-        let value = redis::cmd("DUMP").arg(&key).query(&mut connection).expect("a value");
-        (key, value)
+    let held = |key: Vec<u8>| {
+        let kind: String = redis::cmd("TYPE").arg(&key).query(&mut connection).expect("a type");
+        let mut ask = match kind.as_str() {
+            "hash" => redis::cmd("HGETALL"),
+            "set" => redis::cmd("SMEMBERS"),
+            "zset" => redis::cmd("ZRANGE"),
+            other => panic!("nothing here is a {other}"),
+        };
+        ask.arg(&key);
+        if kind == "zset" {
+            ask.arg(0).arg(-1).arg("WITHSCORES");
+        }
+        let mut held: Vec<Vec<u8>> = ask.query(&mut connection).expect("values");
+        if kind == "hash" {
+            // Fields stay with their values.
+            held = held.chunks(2).map(|pair| pair.join(b"=".as_slice())).collect();
+        }
+        if kind != "zset" {
+            held.sort();
+        }
+        (key, held)
     };
-    keys.into_iter().map(dumped).collect()
+    Dump(keys.into_iter().map(held).collect())
 }

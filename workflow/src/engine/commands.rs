@@ -25,7 +25,6 @@ use super::lane::{Answer, Batch, Lane, Sending};
 use super::supervise::{Supervisor, lock};
 use crate::journal::command::{Claim, ClaimReply, Command, Create, CreateReply, OwnReply, OwnerWrite, Reply};
 use crate::store::{BoxFuture, Store, StoreError};
-use crate::words::id::InstanceId;
 
 /// Batches in flight at once for each partition: one is on its way while the next is gathered and the last is answered.
 const IN_FLIGHT: usize = 3;
@@ -239,31 +238,13 @@ impl Commands {
     }
 
     fn partition_of(&self, command: &Command) -> usize {
-        instance_of(command).map_or(0, |id| self.shared.store.partition_of(id))
+        command.instance().map_or(0, |id| self.shared.store.partition_of(id))
     }
 }
 
 impl fmt::Debug for Commands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Commands").field("health", &self.health()).finish_non_exhaustive()
-    }
-}
-
-fn instance_of(command: &Command) -> Option<&InstanceId> {
-    match command {
-        Command::Create(create) => Some(&create.id),
-        Command::Send(send) => Some(&send.id),
-        Command::Control(control) => Some(&control.id),
-        Command::Own(write) => Some(&write.owner.id),
-        Command::Sent { source, .. } => Some(source),
-        Command::OpenSession { .. }
-        | Command::CloseSession { .. }
-        | Command::Fence { .. }
-        | Command::Recover { .. }
-        | Command::Claim(_)
-        | Command::WakeDue { .. }
-        | Command::Unstick { .. }
-        | Command::Expire { .. } => None,
     }
 }
 

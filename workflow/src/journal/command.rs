@@ -79,6 +79,28 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The instance it is about; a store finds those of the other commands itself.
+    #[must_use]
+    pub fn instance(&self) -> Option<&InstanceId> {
+        match self {
+            Self::Create(create) => Some(&create.id),
+            Self::Send(send) => Some(&send.id),
+            Self::Control(control) => Some(&control.id),
+            Self::Own(write) => Some(&write.owner.id),
+            Self::Sent { source, .. } => Some(source),
+            Self::OpenSession { .. }
+            | Self::CloseSession { .. }
+            | Self::Fence { .. }
+            | Self::Recover { .. }
+            | Self::Claim(_)
+            | Self::WakeDue { .. }
+            | Self::Unstick { .. }
+            | Self::Expire { .. } => None,
+        }
+    }
+}
+
 /// See [`Command::Create`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Create {

@@ -68,7 +68,11 @@ impl RedisStore {
             }
             for said in answer.replies {
                 let command = commands.next().expect("one command for each call");
-                replies.push(read_direct(command, &said, answer.now).map_err(|misread| self.damaged(&misread.0))?);
+                let read = read_direct(command, &said, answer.now);
+                replies.push(read.map_err(|Misread(what)| match command.instance() {
+                    Some(id) => self.damaged(&format!("{id}: {what}")),
+                    None => self.damaged(&what),
+                })?);
             }
         }
         Ok(())
