@@ -5,6 +5,7 @@ mod damage;
 mod faults;
 mod heart;
 mod hints;
+mod races;
 mod stage;
 mod stale;
 mod start;

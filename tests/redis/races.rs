@@ -1,0 +1,181 @@
+//! What was found may be out of date: between the call that looks and the call that decides, another store acts.
+//!
+//! The answer to the look is held back on the wire until the other store has acted. On a machine so slow that it has not,
+//! nothing is shown and nothing fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use support::proxy::Proxy;
+use support::redis::RedisServer;
+use workflow::journal::command::{
+    Action, Claim, ClaimReply, Command, Control, Create, Ending, InstanceSpec, OwnReply, Owner, OwnerWrite, Parent,
+    ParentClose, Reply, Then, Wait, Write,
+};
+use workflow::journal::head::Place;
+use workflow::journal::path::{Kind, Path};
+use workflow::store::Store;
+use workflow::store::redis::RedisStore;
+use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
+use workflow::words::payload::Payload;
+use workflow::words::time::{Clock, ManualClock, Timestamp};
+
+use crate::stage::{LEASE, create, once, runtime};
+
+const SLOW: SessionId = SessionId(1);
+const QUICK: SessionId = SessionId(2);
+/// The number of the next claim: each is newer than those before.
+static CLAIMS: AtomicU64 = AtomicU64::new(1);
+/// How long what the server says to the slow store is held back.
+const HELD_BACK: Duration = Duration::from_millis(700);
+
+/// Two stores on one server, one of them behind a wire.
+struct Two {
+    server: RedisServer,
+    proxy: Proxy,
+    clock: Arc<ManualClock>,
+    slow: RedisStore,
+    quick: RedisStore,
+}
+
+impl Two {
+    async fn new() -> Self {
+        let server = RedisServer::start_on_tcp(&[]);
+        let proxy = Proxy::to(server.port());
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(1_000_000_000)));
+        let namespace = Namespace::new("links").expect("valid");
+        let open = async |url: String| {
+            let clock: Arc<dyn Clock> = clock.clone();
+            RedisStore::open_with(&url, &namespace, Some(clock)).await.expect("it opens")
+        };
+        let slow = open(format!("redis://127.0.0.1:{}", proxy.port())).await;
+        let quick = open(server.url()).await;
+        for session in [SLOW, QUICK] {
+            once(&quick, Command::OpenSession { session, lease: LEASE }).await.expect("it opens");
+        }
+        // Both have given their scripts.
+        for (store, session) in [(&slow, SLOW), (&quick, QUICK)] {
+            assert_eq!(claim(store, session).await, []);
+        }
+        Self { server, proxy, clock, slow, quick }
+    }
+
+    fn looks(&self) -> usize {
+        let info: String = redis::from_redis_value(self.server.command(&["INFO", "commandstats"])).expect("a text");
+        let line = info.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+        line.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default()
+    }
+
+    /// Lets the slow store look, the other one act, and the slow one decide.
+    async fn act_in_between<T>(&self, slow: impl Future<Output = T>, act: impl AsyncFnOnce(&RedisStore)) -> T {
+        let before = self.looks();
+        self.proxy.delay(HELD_BACK);
+        let acting = async {
+            support::wait::until("the look", async || (self.looks() > before).then_some(())).await;
+            act(&self.quick).await;
+            self.proxy.delay(Duration::ZERO);
+        };
+        let (answer, ()) = tokio::join!(slow, acting);
+        answer
+    }
+}
+
+async fn claim(store: &RedisStore, session: SessionId) -> Vec<Owner> {
+    let claim = Claim {
+        session,
+        number: CLAIMS.fetch_add(1, Ordering::Relaxed),
+        limit: 10,
+        queues: vec![QueueName::new("default").expect("valid")].into(),
+        known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
+    };
+    match once(store, Command::Claim(claim)).await.expect("it works") {
+        Reply::Claim(ClaimReply::Given { instances, .. }) => {
+            instances.into_iter().map(|given| Owner { id: given.id, session, run: given.run, v: given.v }).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn own(store: &RedisStore, owner: Owner, then: Then) {
+    let write = Write { records: Vec::new(), consumed: Vec::new(), seen: 0, outgoing: Vec::new(), shifted_ms: 0, then };
+    let own = OwnerWrite { request: RequestId::generate(), owner, write };
+    let reply = once(store, Command::Own(own)).await.expect("it works");
+    assert!(matches!(reply, Reply::Own(OwnReply::Ok(_))), "{reply:?}");
+}
+
+async fn place(store: &RedisStore, id: &InstanceId) -> Option<Place> {
+    store.inspect(id.clone()).await.expect("it reads").map(|found| found.head.place)
+}
+
+fn changed(id: &str, change: impl FnOnce(&mut InstanceSpec)) -> Command {
+    let create = create(id);
+    let mut spec = (*create.spec).clone();
+    change(&mut spec);
+    Command::Create(Create { spec: Arc::new(spec), ..create })
+}
+
+#[test]
+fn what_another_session_has_taken_meanwhile_is_not_given_twice() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        once(&two.quick, Command::Create(create("a"))).await.expect("it works");
+        let given = two
+            .act_in_between(claim(&two.slow, SLOW), async |quick| assert_eq!(claim(quick, QUICK).await.len(), 1))
+            .await;
+        assert_eq!(given, []);
+        let held = place(&two.quick, &InstanceId::new("a").expect("valid")).await;
+        assert!(matches!(held, Some(Place::Held { session: QUICK, .. })), "{held:?}");
+    });
+}
+
+#[test]
+fn what_sleeps_again_meanwhile_is_not_woken() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        let now = two.clock.now();
+        let create = changed("a", |spec| spec.start_at = Some(now.shifted(1_000)));
+        once(&two.quick, create).await.expect("it works");
+        two.clock.advance(Duration::from_secs(2));
+        let sleep_on = async |quick: &RedisStore| {
+            once(quick, Command::WakeDue { limit: 10 }).await.expect("it works");
+            let owner = claim(quick, QUICK).await.remove(0);
+            let path = Path::root().join(Kind::Sleep, "s", None, 0);
+            let wait = Wait { path, channel: None, due: Some(now.shifted(3_600_000)), shifts: false };
+            own(quick, owner, Then::Suspend { waits: vec![wait], paused: false }).await;
+        };
+        two.act_in_between(once(&two.slow, Command::WakeDue { limit: 10 }), sleep_on).await.expect("it works");
+        let asleep = place(&two.quick, &InstanceId::new("a").expect("valid")).await;
+        assert!(matches!(asleep, Some(Place::Asleep { .. })), "{asleep:?}");
+    });
+}
+
+#[test]
+fn what_has_ended_anew_meanwhile_and_has_not_told_its_parent_is_not_deleted() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        let id = InstanceId::new("a").expect("valid");
+        let parent = InstanceId::new("p").expect("valid");
+        let create = changed("a", |spec| {
+            spec.parent = Some(Parent { id: parent, run: 1, on_close: ParentClose::Terminate });
+        });
+        once(&two.quick, create).await.expect("it works");
+        let end = || Then::Finish(Ending { result: Ok(Payload::from_bytes(*b"1")) });
+        own(&two.quick, claim(&two.quick, QUICK).await.remove(0), end()).await;
+        let sent = Command::Sent { source: id.clone(), numbers: vec![1] };
+        once(&two.quick, sent).await.expect("it works");
+        two.clock.advance(Duration::from_secs(10 * 365 * 24 * 3_600));
+        let end_anew = async |quick: &RedisStore| {
+            once(quick, Command::OpenSession { session: QUICK, lease: LEASE }).await.expect("it works");
+            let restart =
+                Control { request: RequestId::generate(), id: id.clone(), run: None, action: Action::Restart };
+            once(quick, Command::Control(restart)).await.expect("it works");
+            own(quick, claim(quick, QUICK).await.remove(0), end()).await;
+            // Its retention passes, and its parent has still not heard.
+            two.clock.advance(Duration::from_secs(10 * 365 * 24 * 3_600));
+        };
+        two.act_in_between(once(&two.slow, Command::Expire { limit: 10 }), end_anew).await.expect("it works");
+        let kept = place(&two.quick, &id).await;
+        assert!(matches!(kept, Some(Place::Done { .. })), "{kept:?}");
+    });
+}
