@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use workflow::journal::command::{Command, Create, CreateReply, InstanceSpec, Reply};
+use workflow::journal::command::{Action, Command, Control, Create, CreateReply, InstanceSpec, Reply};
 use workflow::journal::head::State;
 
 use crate::world::{Held, World, id, names, payload, queue, record, spec, workflow_name};
@@ -13,6 +13,7 @@ on_every_store!(
     a_batch_is_answered_in_order_and_each_item_stands_alone,
     an_instance_with_a_start_time_starts_then_and_not_before,
     an_instance_is_handed_over_in_the_same_write,
+    a_local_start_in_a_batch_sees_what_left_the_queue_before_it,
     a_local_start_asked_for_by_a_lost_session_is_ready_for_others,
     a_repeated_local_start_hands_over_again_until_something_was_written,
     a_large_input_reads_back,
@@ -85,6 +86,23 @@ fn an_instance_is_handed_over_in_the_same_write(w: &mut World) {
     let mut held = Held::new(claimed, session);
     w.done(&mut held, record("one"));
     assert_eq!(w.journal("i", 1), Some(vec!["one".to_owned()]));
+}
+
+fn a_local_start_in_a_batch_sees_what_left_the_queue_before_it(w: &mut World) {
+    let session = w.open(1);
+    let pause = |name: &str| {
+        let request = w.request();
+        Command::Control(Control { request, id: id(name), run: None, action: Action::Pause })
+    };
+    let batch = vec![
+        Command::Create(w.new_instance("waits")),
+        Command::Create(local(w, "behind", session)),
+        pause("waits"),
+        pause("behind"),
+        Command::Create(local(w, "first", session)),
+    ];
+    w.execute(batch);
+    assert_eq!([w.state("behind"), w.state("first")], [State::Paused, State::Running]);
 }
 
 fn a_local_start_asked_for_by_a_lost_session_is_ready_for_others(w: &mut World) {
