@@ -54,7 +54,10 @@ impl Two {
         for session in [SLOW, QUICK] {
             once(&quick, Command::OpenSession { session, lease: LEASE }).await.expect("it opens");
         }
-        // Both have given their scripts.
+        // The server knows every script: a look that it does not know is asked twice.
+        for command in [Command::WakeDue { limit: 1 }, Command::Expire { limit: 1 }] {
+            once(&slow, command).await.expect("it works");
+        }
         for (store, session) in [(&slow, SLOW), (&quick, QUICK)] {
             assert_eq!(claim(store, session).await, []);
         }
