@@ -153,11 +153,12 @@ impl Drives {
         }
     }
 
-    /// The drive of an instance, if there is one and the instance is of this workflow (`None`: of any).
+    /// The drive of an instance, if there is one and the instance is of this workflow (`None`: of any). One whose run has
+    /// ended does not count: the instance may have been restarted since.
     pub(crate) fn of(&self, id: &InstanceId, workflow: Option<&str>) -> Option<Arc<Signal>> {
         let driven = lock(&self.driven);
         let found = driven.get(id).filter(|found| workflow.is_none_or(|name| name == found.workflow.as_str()))?;
-        Some(found.signal.clone())
+        found.signal.end.get().is_none().then(|| found.signal.clone())
     }
 
     /// Tells every drive something.
@@ -252,6 +253,7 @@ mod tests {
         let end = Ending { result: Ok(Payload::from_bytes(*b"1")) };
         let tell = async {
             ends.signal().ended(&end);
+            assert!(drives.of(&a, None).is_none(), "who asks later does not ask for this run");
             drop((ends, suspends));
         };
         let (told_a, told_b, ()) = tokio::join!(of_a.end(), of_b.end(), tell);
