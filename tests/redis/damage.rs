@@ -66,6 +66,13 @@ fn what_it_is_was_cut() {
 }
 
 #[test]
+fn traffic_that_the_head_speaks_of_is_missing() {
+    // The place of what is ready, with the flag; then what a head has at least.
+    let head = format!("{}{}", '\u{11}', "\0".repeat(41));
+    damaged(&["HSET", DAMAGED, "h", &head]);
+}
+
+#[test]
 fn a_key_of_another_type() {
     let server = RedisServer::start();
     runtime().block_on(async {

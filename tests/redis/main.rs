@@ -9,3 +9,4 @@ mod races;
 mod stage;
 mod stale;
 mod start;
+mod words;

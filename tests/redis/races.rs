@@ -84,14 +84,22 @@ impl Two {
     }
 }
 
-async fn claim(store: &RedisStore, session: SessionId) -> Vec<Owner> {
-    let claim = Claim {
+fn new_claim(session: SessionId) -> Claim {
+    Claim {
         session,
         number: CLAIMS.fetch_add(1, Ordering::Relaxed),
         limit: 10,
         queues: vec![QueueName::new("default").expect("valid")].into(),
         known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
-    };
+    }
+}
+
+async fn claim(store: &RedisStore, session: SessionId) -> Vec<Owner> {
+    claim_as(store, new_claim(session)).await
+}
+
+async fn claim_as(store: &RedisStore, claim: Claim) -> Vec<Owner> {
+    let session = claim.session;
     match once(store, Command::Claim(claim)).await.expect("it works") {
         Reply::Claim(ClaimReply::Given { instances, .. }) => {
             instances.into_iter().map(|given| Owner { id: given.id, session, run: given.run, v: given.v }).collect()
@@ -129,6 +137,22 @@ fn what_another_session_has_taken_meanwhile_is_not_given_twice() {
         assert_eq!(given, []);
         let held = place(&two.quick, &InstanceId::new("a").expect("valid")).await;
         assert!(matches!(held, Some(Place::Held { session: QUICK, .. })), "{held:?}");
+    });
+}
+
+#[test]
+fn a_claim_that_its_own_copy_overtook_is_given_the_same() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        once(&two.quick, Command::Create(create("a"))).await.expect("it works");
+        let claim = new_claim(QUICK);
+        let copy = claim.clone();
+        let given = two
+            .act_in_between(claim_as(&two.slow, claim), async |quick| {
+                assert_eq!(claim_as(quick, copy).await.len(), 1);
+            })
+            .await;
+        assert_eq!(given.len(), 1, "it looks again, and finds what the copy was given");
     });
 }
 

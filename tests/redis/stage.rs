@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use support::redis::RedisServer;
 use tokio::runtime::Runtime;
-use workflow::journal::command::{Command, Create, CreateReply, InstanceSpec, Reply};
+use workflow::journal::command::{
+    Command, Create, CreateReply, InstanceSpec, OwnReply, Owner, OwnerWrite, Reply, Then, Write,
+};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Store, StoreError};
 use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
@@ -73,6 +75,37 @@ pub(crate) async fn make(store: &RedisStore, id: &str) {
 /// What a create is answered that makes an instance.
 pub(crate) fn made() -> Reply {
     Reply::Create(CreateReply::Created { claimed: None })
+}
+
+/// Starts an instance in the session of these tests.
+pub(crate) async fn start(store: &RedisStore, id: &str) -> Owner {
+    once(store, Command::OpenSession { session: SESSION, lease: LEASE }).await.expect("it opens");
+    let create = Create { local: Some(SESSION), ..create(id) };
+    match once(store, Command::Create(create)).await.expect("it works") {
+        Reply::Create(CreateReply::Created { claimed: Some(claimed) }) => {
+            Owner { id: claimed.id, session: SESSION, run: claimed.run, v: claimed.v }
+        }
+        other => panic!("it was not started: {other:?}"),
+    }
+}
+
+/// A record of so many bytes.
+pub(crate) fn record(bytes: usize) -> Payload {
+    Payload::from_bytes(vec![b'r'; bytes])
+}
+
+/// A write of these records.
+pub(crate) fn write(records: Vec<Payload>, then: Then) -> Write {
+    Write { records, consumed: Vec::new(), seen: 0, outgoing: Vec::new(), shifted_ms: 0, then }
+}
+
+/// Writes as an owner.
+pub(crate) async fn own(store: &RedisStore, owner: &Owner, write: Write) -> OwnReply {
+    let own = OwnerWrite { request: RequestId::generate(), owner: owner.clone(), write };
+    match once(store, Command::Own(own)).await.expect("it is answered") {
+        Reply::Own(reply) => reply,
+        other => panic!("not the answer to an owner: {other:?}"),
+    }
 }
 
 /// Every key and all that it holds, sorted: the order of a large hash is the server's own affair.

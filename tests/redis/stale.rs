@@ -2,7 +2,7 @@
 
 use support::redis::RedisServer;
 use workflow::journal::command::{
-    Action, Command, Control, Create, CreateReply, Ending, OwnReply, Owner, OwnerWrite, Reply, Then, Wait, Write,
+    Action, Command, Control, Ending, OwnReply, Owner, OwnerWrite, Reply, Then, Wait, Write,
 };
 use workflow::journal::path::{Kind, Path};
 use workflow::store::redis::RedisStore;
@@ -10,27 +10,7 @@ use workflow::words::id::{InstanceId, RequestId, SessionId};
 use workflow::words::limits::JOURNAL_BYTES_MAX;
 use workflow::words::payload::Payload;
 
-use crate::stage::{LEASE, SESSION, create, dump, made, once, open, runtime};
-
-/// Starts an instance in the session of these tests.
-async fn start(store: &RedisStore, id: &str) -> Owner {
-    once(store, Command::OpenSession { session: SESSION, lease: LEASE }).await.expect("it opens");
-    let create = Create { local: Some(SESSION), ..create(id) };
-    match once(store, Command::Create(create)).await.expect("it works") {
-        Reply::Create(CreateReply::Created { claimed: Some(claimed) }) => {
-            Owner { id: claimed.id, session: SESSION, run: claimed.run, v: claimed.v }
-        }
-        other => panic!("it was not started: {other:?}"),
-    }
-}
-
-fn record(bytes: usize) -> Payload {
-    Payload::from_bytes(vec![b'r'; bytes])
-}
-
-fn write(records: Vec<Payload>, then: Then) -> Write {
-    Write { records, consumed: Vec::new(), seen: 0, outgoing: Vec::new(), shifted_ms: 0, then }
-}
+use crate::stage::{LEASE, SESSION, create, dump, made, once, open, own, record, runtime, start, write};
 
 /// An append that the scripts carry out by the short way, and writes that take the long one.
 fn every_way() -> Vec<Write> {
@@ -44,14 +24,6 @@ fn every_way() -> Vec<Write> {
         write(vec![record(8)], Then::Finish(Ending { result: Ok(Payload::from_bytes(*b"1")) })),
         write(Vec::new(), Then::Release),
     ]
-}
-
-async fn own(store: &RedisStore, owner: &Owner, write: Write) -> OwnReply {
-    let own = OwnerWrite { request: RequestId::generate(), owner: owner.clone(), write };
-    match once(store, Command::Own(own)).await.expect("it is answered") {
-        Reply::Own(reply) => reply,
-        other => panic!("not the answer to an owner: {other:?}"),
-    }
 }
 
 /// Sends each kind of write as `owner`; all are refused so, and nothing changes.

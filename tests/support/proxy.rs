@@ -31,6 +31,8 @@ struct Faults {
     delay: Duration,
     black_hole: bool,
     closed: bool,
+    /// What the server said, while that is written down.
+    said: Option<Vec<u8>>,
     /// Both sides of every connection.
     sockets: Vec<TcpStream>,
 }
@@ -75,6 +77,17 @@ impl Proxy {
     #[must_use]
     pub fn replies_to_lose(&self) -> usize {
         self.wire.faults().lose.0
+    }
+
+    /// Writes down what the server says from now on.
+    pub fn listen(&self) {
+        self.wire.faults().said = Some(Vec::new());
+    }
+
+    /// What the server has said since, on all connections.
+    #[must_use]
+    pub fn said(&self) -> Vec<u8> {
+        self.wire.faults().said.clone().unwrap_or_default()
     }
 
     /// Holds everything from the server back for so long.
@@ -155,6 +168,9 @@ impl Wire {
             }
             if !replies && self.shall_lose(bytes) {
                 lost.store(true, Ordering::Release);
+            }
+            if replies && let Some(said) = &mut self.faults().said {
+                said.extend_from_slice(bytes);
             }
             to.write_all(bytes)?;
         }

@@ -64,13 +64,15 @@ pub(super) struct Numbers {
     since: i64,
     /// That holds it, has it in its inbox, or in memory while it sleeps.
     session: Option<SessionId>,
+    has_traffic: bool,
 }
 
 impl Numbers {
     /// Reads both. The traffic may be empty where it does not matter.
     pub(super) fn read(head: &[u8], traffic: &[u8]) -> Result<Self, Damaged> {
         let mut from = Unpacker::new(head);
-        let place = from.byte()? % TRAFFIC_FLAG;
+        let place = from.byte()?;
+        let (has_traffic, place) = (place >= TRAFFIC_FLAG, place % TRAFFIC_FLAG);
         let (notice, pause, begun) = (from.flag()?, from.flag()?, from.flag()?);
         let (suspect, crashes, ending) = (from.byte()?, from.byte()?, from.byte()?);
         let (started_at, since, updated_at) = (from.moment()?, from.signed_six()?, from.moment()?);
@@ -108,6 +110,7 @@ impl Numbers {
             shift_ms,
             since,
             session,
+            has_traffic,
         })
     }
 
@@ -321,6 +324,9 @@ pub(super) fn read_head(fields: &[Option<Vec<u8>>], children: Vec<InstanceId>) -
     };
     let needed = |name: &'static str| field(name).ok_or(Damaged { at: 0, what: "a field of an instance" });
     let numbers = Numbers::read(needed("h")?, field("t").unwrap_or_default())?;
+    if numbers.has_traffic {
+        needed("t")?;
+    }
     let (created_by, seed, created_at) = read_birth(needed("b")?)?;
     let spec = Arc::new(read_spec(needed("m")?, seed, needed("i")?)?);
     let session = numbers.session;

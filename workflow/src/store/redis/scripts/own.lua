@@ -76,8 +76,8 @@ local function refusal(d, session, run, v, records, bytes)
   if records > 0 and (d.records + records > RECORDS_MAX or d.bytes + bytes > JOURNAL_BYTES_MAX) then return 'FULL' end
 end
 
--- What an owner is that nobody has disturbed: it holds the instance and has begun; no traffic,
--- notice, pause or suspicion.
+-- What an owner is that nobody has disturbed: it holds the instance and has begun, without
+-- traffic, notice, pause or suspicion.
 local UNDISTURBED = string.char(HELD, 0, 0, 1, INNOCENT, 0, 0)
 
 -- Most writes: such an owner appends a record, and goes on. Nil when it is not such a one, or there are limits to look

@@ -2,7 +2,7 @@
 --
 -- The files of this folder are joined into one script: this file, one file for each kind of command (carried out when the
 -- first command of its kind comes), `main.lua`. Names in capitals that no file declares stand for the partition's keys and
--- for numbers and texts of Rust: see `literals` in `mod.rs`.
+-- for numbers and texts of Rust: see `literals` in `assemble.rs`.
 -- A command reads and decides first and writes last, so that one that meets damage changes nothing. Every write of an
 -- instance begins with HSET: a server without memory refuses it before anything is written.
 --
