@@ -167,3 +167,31 @@ fn who_was_told_of_a_dead_connection_does_not_meet_it_again() {
         make(&store, "d").await;
     });
 }
+
+#[test]
+fn a_server_that_cannot_write_its_files_is_left_alone_and_found_again() {
+    let server = RedisServer::start_with(&[("save", "3600 1")]);
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        make(&store, "a").await;
+        let before = dump(&server);
+        // A folder in the place of the file that it saves to.
+        let answer: Vec<String> = redis::from_redis_value(server.command(&["CONFIG", "GET", "dir"])).expect("a pair");
+        let file = std::path::Path::new(&answer[1]).join("dump.rdb");
+        std::fs::create_dir(&file).expect("it can be made");
+        server.command(&["BGSAVE"]);
+        support::wait::until("the failure to be noticed", async || {
+            let info = redis::from_redis_value::<String>(server.command(&["INFO", "persistence"])).expect("a text");
+            info.contains("rdb_last_bgsave_status:err").then_some(())
+        })
+        .await;
+        match once(&store, Command::Create(create("b"))).await {
+            Err(StoreError::Refused { message, .. }) => assert!(message.contains("make room"), "{message}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(dump(&server), before, "nothing was written");
+        std::fs::remove_dir(&file).expect("it is empty");
+        server.command(&["BGSAVE"]);
+        make(&store, "b").await;
+    });
+}

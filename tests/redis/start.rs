@@ -87,3 +87,15 @@ fn what_takes_connections_and_says_nothing_is_unavailable_and_named() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_server_that_takes_no_more_clients_is_unavailable_and_says_what_to_raise() {
+    let server = RedisServer::start_with(&[("maxclients", "5")]);
+    let clients: Vec<_> = (0..5).map_while(|_| server.connect().ok()).collect();
+    match runtime().block_on(open(&server.url())) {
+        Err(StoreError::Unavailable { message, .. }) => assert!(message.contains("raise maxclients"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+    drop(clients);
+    runtime().block_on(async { make(&open(&server.url()).await.expect("it opens"), "a").await });
+}

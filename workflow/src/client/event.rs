@@ -28,7 +28,8 @@ const FROM_OUTSIDE: char = '!';
 /// Before anything is written: [`EngineError::Payload`] (it cannot be encoded, or takes more than 1 MiB),
 /// [`EngineError::TooLong`] (type, key or id over 256 bytes), [`EngineError::Option`] (an empty type or id).
 /// By the store: [`EngineError::NotFound`], [`EngineError::Finished`] when the run has ended,
-/// [`EngineError::MailboxFull`]. Whether it was sent is not known after [`EngineError::NoAnswer`] and
+/// [`EngineError::MailboxFull`]. An event that was sent before with the same id is answered as it was the first time until
+/// the run ends; after that it is `Finished`, too. Whether it was sent is not known after [`EngineError::NoAnswer`] and
 /// [`EngineError::Store`]: send it again with the same [`SendEvent::id`].
 ///
 /// # Crashes

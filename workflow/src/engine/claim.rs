@@ -1,6 +1,6 @@
 //! The claim loop of one partition: asks for as many instances as there are free slots, and passes notices on.
 //!
-//! Woken by hints, by freed slots while there is more work than slots, and once a second in any case. The store decides
+//! Woken by hints, by freed slots while there is more work than slots, and every two seconds in any case. The store decides
 //! what is given; workflows and versions this worker does not know stay on their shelves.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::StoreError;
 /// Most instances of one claim: a bound on the time it takes the store.
 const CLAIM_MAX: usize = 128;
 /// How often the store is asked when no hint comes.
-const POLL_EVERY: Duration = Duration::from_secs(1);
+const POLL_EVERY: Duration = Duration::from_secs(2);
 
 /// Claims until the worker stops.
 pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), StoreError> {

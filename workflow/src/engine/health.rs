@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Mode;
+use super::backoff::Backoff;
 use super::commands::StoreHealth;
 use super::supervise::{LoopHealth, lock};
 use super::worker::Worker;
 use crate::store::StoreError;
 use crate::words::id::WorkflowName;
 
-/// How often the store is asked what no worker knows.
+/// How often the store is asked what no worker knows, after that has changed.
 const SHELVES_EVERY: Duration = Duration::from_secs(2);
+/// How often at least.
+const SHELVES_LONGEST: Duration = Duration::from_secs(10);
 
 /// How an engine fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,16 +77,20 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
 
 /// Keeps what is known of shelves fresh, and says when something new is on one.
 pub(super) async fn watch_shelves(worker: Arc<Worker>) -> Result<(), StoreError> {
+    let mut pauses = Backoff::new(SHELVES_EVERY, SHELVES_LONGEST);
     loop {
         let shelves = worker.store.overview().await?.shelves;
         let known = std::mem::replace(&mut *lock(&worker.shelves), shelves.clone());
+        if known != shelves {
+            pauses.reset();
+        }
         for (workflow, version, count) in shelves {
             if !known.iter().any(|(name, of, _)| *name == workflow && *of == version) {
                 tracing::warn!(%workflow, version, count, "instances wait for a worker that knows their workflow");
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(SHELVES_EVERY) => {}
+            () = tokio::time::sleep(pauses.next()) => {}
             () = worker.until_closed() => return Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::backoff::jittered;
+use super::backoff::{Backoff, jittered};
 use super::worker::Worker;
 use crate::journal::command::{
     Action, Command, Control, Create, CreateReply, InstanceSpec, Outgoing, ParentClose, Reply, Send, SendReply,
@@ -26,8 +26,10 @@ const PAGE: usize = 100;
 const PAGE_MAX: usize = 10_000;
 /// How long the worker that queued a command has before others send it too.
 const GRACE: Duration = Duration::from_millis(20);
-/// How often what is left over is looked for.
+/// How often what is left over is looked for, after some was found.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How often at least.
+const SWEEP_LONGEST: Duration = Duration::from_secs(4);
 
 /// Sends what is queued until the worker closes.
 pub(super) async fn deliver(worker: Arc<Worker>) -> Result<(), StoreError> {
@@ -36,14 +38,17 @@ pub(super) async fn deliver(worker: Arc<Worker>) -> Result<(), StoreError> {
         bells.outbox.notified().await;
         tokio::time::sleep(GRACE + jittered(GRACE)).await;
     };
+    let mut pauses = Backoff::new(SWEEP_EVERY, SWEEP_LONGEST);
     loop {
         let before = tokio::select! {
             () = bells.outbox_here.notified() => Timestamp::MAX,
             () = elsewhere() => worker.time.now().shifted(-millis(GRACE)),
-            () = tokio::time::sleep(jittered(SWEEP_EVERY)) => worker.time.now().shifted(-millis(GRACE)),
+            () = tokio::time::sleep(pauses.next()) => worker.time.now().shifted(-millis(GRACE)),
             () = worker.until_closed() => return Ok(()),
         };
-        send_before(&worker, before).await?;
+        if send_before(&worker, before).await? {
+            pauses.reset();
+        }
     }
 }
 
@@ -51,15 +56,17 @@ fn millis(duration: Duration) -> i64 {
     crate::words::time::millis_rounded_up(duration)
 }
 
-/// Sends everything queued before a time.
-async fn send_before(worker: &Arc<Worker>, before: Timestamp) -> Result<(), StoreError> {
+/// Sends everything queued before a time, and says whether there was anything.
+async fn send_before(worker: &Arc<Worker>, before: Timestamp) -> Result<bool, StoreError> {
     let mut page = PAGE;
+    let mut any = false;
     loop {
         let pending = worker.store.outbox(before, page).await?;
         let found = pending.len();
+        any |= found > 0;
         let sent = send_page(worker, pending).await?;
         if found < page || page >= PAGE_MAX {
-            return Ok(());
+            return Ok(any);
         }
         if sent == 0 {
             // All of the page must wait; what is behind it need not.

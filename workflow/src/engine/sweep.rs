@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::backoff::jittered;
+use super::backoff::Backoff;
 use super::worker::Worker;
 use crate::journal::command::{Command, Reply};
 use crate::store::{SessionView, StoreError};
@@ -20,19 +20,23 @@ use crate::words::time::Timestamp;
 const LIMIT: usize = 100;
 /// How long a woken instance may wait for the session that has it in memory before it goes to anyone.
 const STUCK_AFTER: Duration = Duration::from_millis(250);
+/// The longest pause between two looks for those, when the last looks found none.
+const STUCK_LONGEST: Duration = Duration::from_secs(2);
 /// How often retention is looked at.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
+/// The longest pause between two such looks, when the last ones found nothing.
+const EXPIRE_LONGEST: Duration = Duration::from_secs(5);
 /// How often timers are looked at when none is known to be due.
-const TIMERS_EVERY: Duration = Duration::from_secs(1);
+const TIMERS_EVERY: Duration = Duration::from_secs(2);
 /// The shortest pause between two looks at timers: the estimate of the store's time may be a little behind.
 const TIMERS_PAUSE: Duration = Duration::from_millis(1);
 
 /// The shortest pause between two tries to fence a session.
 const FENCE_PAUSE: Duration = Duration::from_millis(10);
 
-/// How often sessions are looked at: a quarter of the lease, from 100 ms to 1 s.
+/// How often sessions are looked at: a quarter of the lease, from 100 ms to 2 s.
 fn sweep_every(lease: Duration) -> Duration {
-    (lease / 4).clamp(Duration::from_millis(100), Duration::from_secs(1))
+    (lease / 4).clamp(Duration::from_millis(100), Duration::from_secs(2))
 }
 
 /// Waits; false when the worker has closed.
@@ -91,19 +95,23 @@ pub(super) async fn wake_due(worker: Arc<Worker>, partition: usize) -> Result<()
 
 /// Gives to anyone what waits too long for the session that has it in memory.
 pub(super) async fn unstick(worker: Arc<Worker>) -> Result<(), StoreError> {
-    while pause(&worker, STUCK_AFTER).await {
-        for partition in 0..worker.commands.partitions() {
-            exhaust(&worker, partition, |limit| Command::Unstick { older_than: STUCK_AFTER, limit }).await?;
-        }
-    }
-    Ok(())
+    let command = |limit| Command::Unstick { older_than: STUCK_AFTER, limit };
+    sweep(&worker, Backoff::new(STUCK_AFTER, STUCK_LONGEST), command).await
 }
 
 /// Deletes what was kept long enough.
 pub(super) async fn expire(worker: Arc<Worker>) -> Result<(), StoreError> {
-    while pause(&worker, jittered(EXPIRE_EVERY)).await {
+    sweep(&worker, Backoff::new(EXPIRE_EVERY, EXPIRE_LONGEST), |limit| Command::Expire { limit }).await
+}
+
+/// Repeats a command in every partition until the worker closes: the more rarely, the longer it finds nothing.
+async fn sweep(worker: &Worker, mut pauses: Backoff, command: impl Fn(usize) -> Command) -> Result<(), StoreError> {
+    while pause(worker, pauses.next()).await {
         for partition in 0..worker.commands.partitions() {
-            exhaust(&worker, partition, |limit| Command::Expire { limit }).await?;
+            let (found, _) = exhaust(worker, partition, &command).await?;
+            if found > 0 {
+                pauses.reset();
+            }
         }
     }
     Ok(())
@@ -262,6 +270,6 @@ mod tests {
     fn the_sweep_keeps_its_bounds() {
         assert_eq!(sweep_every(Duration::from_millis(200)), Duration::from_millis(100));
         assert_eq!(sweep_every(Duration::from_secs(2)), Duration::from_millis(500));
-        assert_eq!(sweep_every(Duration::from_secs(60)), Duration::from_secs(1));
+        assert_eq!(sweep_every(Duration::from_secs(60)), Duration::from_secs(2));
     }
 }

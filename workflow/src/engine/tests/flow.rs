@@ -108,7 +108,7 @@ async fn a_sleep_is_not_early_and_its_worker_wakes_it() {
     let Place::Done { at, .. } = head.place else { panic!("{head:?}") };
     let slept = at.since(head.created_at);
     assert!(slept >= 150, "{slept} ms");
-    assert!(slept < 900, "{slept} ms: by its due time, not by the sweep of once a second");
+    assert!(slept < 900, "{slept} ms: by its due time, not by the periodic sweep");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -98,7 +98,7 @@ impl RedisStore {
         }
     }
 
-    async fn look(
+    pub(super) async fn look(
         &self,
         script: &std::sync::Arc<super::script::Script>,
         (keys, arguments): Request,

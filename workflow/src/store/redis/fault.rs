@@ -10,7 +10,7 @@ use redis::{ErrorKind, RedisError};
 use crate::store::StoreError;
 
 /// What was being done.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     /// Connecting and logging in.
     Connecting,
@@ -37,6 +37,9 @@ pub(super) fn store_error(store: &str, doing: Doing, error: &RedisError) -> Stor
             StoreError::Damaged { store: store.to_owned(), message: "an answer is of an unexpected type".to_owned() }
         }
         ErrorKind::InvalidClientConfig => refused(error.to_string()),
+        _ if doing == Doing::Connecting && error.is_connection_dropped() => unavailable(format!(
+            "it closed the connection at once ({error}); if it has its greatest number of clients, raise maxclients"
+        )),
         _ if error.is_timeout() => unavailable("no answer in time".to_owned()),
         _ => unavailable(error.to_string()),
     }

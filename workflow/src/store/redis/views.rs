@@ -7,7 +7,7 @@ use redis::{Pipeline, Value};
 
 use super::RedisStore;
 use super::keys::{Keys, Of};
-use super::scripts::{Misread, Said};
+use super::scripts::{Misread, Said, look};
 use super::stored::{self, Numbers};
 use crate::journal::command::Outgoing;
 use crate::store::{Cursor, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot, StoreError};
@@ -111,12 +111,7 @@ impl RedisStore {
     }
 
     async fn sessions_of(&self, keys: &Keys) -> Result<Vec<SessionView>, StoreError> {
-        let mut pipeline = Pipeline::new();
-        pipeline.atomic();
-        pipeline.cmd("ZRANGE").arg(keys.of(Of::Sessions)).arg(0).arg(-1).arg("WITHSCORES");
-        pipeline.cmd("HGETALL").arg(keys.of(Of::Beats));
-        pipeline.cmd("HGETALL").arg(keys.of(Of::Dead));
-        let answers = self.answers(pipeline).await?;
+        let answers = self.look(&self.scripts.hearts, look::hearts(keys)).await?;
         let (living, beats, dead) = (self.pairs(&answers, 0)?, self.pairs(&answers, 1)?, self.pairs(&answers, 2)?);
         let all = living.iter().map(|pair| (pair, false)).chain(dead.iter().map(|pair| (pair, true)));
         all.map(|((session, expires_at), revoked)| {
@@ -173,48 +168,19 @@ impl RedisStore {
         let mut overview = Overview::default();
         let mut shelves: std::collections::BTreeMap<(WorkflowName, u32), u64> = std::collections::BTreeMap::new();
         for keys in &self.keys {
-            let mut pipeline = Pipeline::new();
-            for which in [Of::Ready, Of::Timers, Of::Held, Of::Inbox, Of::Paused, Of::Done] {
-                pipeline.cmd("ZCARD").arg(keys.of(which));
-            }
-            let counts = self.answers(pipeline).await?;
-            let count = |index: usize| self.read(counts.natural(index));
-            overview.ready += count(0)?;
-            overview.asleep += count(1)?;
-            overview.held += count(2)? + count(3)?;
-            overview.paused += count(4)?;
-            overview.done += count(5)?;
-            for (workflow, version, count) in self.shelves_of(keys).await? {
+            let said = self.look(&self.scripts.overview, look::overview(keys)).await?;
+            let [ready, asleep, held, inbox, paused, done] = self.read(look::read_counts(&said))?;
+            overview.ready += ready;
+            overview.asleep += asleep;
+            overview.held += held + inbox;
+            overview.paused += paused;
+            overview.done += done;
+            for (workflow, version, count) in self.read(look::read_shelves(&said))? {
                 *shelves.entry((workflow, version)).or_default() += count;
             }
         }
         overview.shelves = shelves.into_iter().map(|((name, version), count)| (name, version, count)).collect();
         Ok(overview)
-    }
-
-    /// The shelves on which something is: from one to the next, whatever lies on them.
-    async fn shelves_of(&self, keys: &Keys) -> Result<Vec<(WorkflowName, u32, u64)>, StoreError> {
-        let shelf = keys.of(Of::Shelf);
-        let mut found = Vec::new();
-        let mut from = b"-".to_vec();
-        loop {
-            let mut pipeline = Pipeline::new();
-            pipeline.cmd("ZRANGEBYLEX").arg(&shelf).arg(&from).arg("+").arg("LIMIT").arg(0).arg(1);
-            let members = self.read(self.answers(pipeline).await?.list(0))?;
-            if members.len() == 0 {
-                return Ok(found);
-            }
-            let member = self.read(members.bytes(0))?.to_vec();
-            let (workflow, version, length) = self.read(shelf_of(&member))?;
-            let begin = [b"[", &member[..length]].concat();
-            // No queue's name begins with a byte of 255.
-            let end = [b"(", &member[..length], b"\xff".as_slice()].concat();
-            let mut pipeline = Pipeline::new();
-            pipeline.cmd("ZLEXCOUNT").arg(&shelf).arg(begin).arg(&end);
-            let count = self.read(self.answers(pipeline).await?.natural(0))?;
-            found.push((workflow, version, count));
-            from = end;
-        }
     }
 
     pub(super) async fn read_list(&self, query: &ListQuery) -> Result<Page, StoreError> {
@@ -419,14 +385,4 @@ fn source_of(member: &[u8]) -> Result<(InstanceId, u64), Misread> {
     let id = id.strip_suffix(b"\0").and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
     let number = number.iter().fold(0_i64, |value, byte| value << 8 | i64::from(*byte)) - SORTABLE_ZERO;
     Ok((InstanceId::new(id).map_err(|_| wrong())?, number.unsigned_abs()))
-}
-
-/// The workflow and version of an entry of the shelves, and how long they are in it.
-fn shelf_of(member: &[u8]) -> Result<(WorkflowName, u32, usize), Misread> {
-    let wrong = misread("a shelf");
-    let length = member.iter().position(|byte| *byte == 0).ok_or_else(&wrong)?;
-    let name = std::str::from_utf8(&member[..length]).ok().and_then(|name| WorkflowName::new(name).ok());
-    let version = member.get(length + 1..length + 5).ok_or_else(&wrong)?;
-    let version = u32::from_be_bytes(version.try_into().expect("four bytes were taken"));
-    Ok((name.ok_or_else(&wrong)?, version, length + 5))
 }

@@ -44,6 +44,8 @@ pub(super) struct Scripts {
     pub(super) stuck: Arc<Script>,
     pub(super) expired: Arc<Script>,
     pub(super) tied: Arc<Script>,
+    pub(super) hearts: Arc<Script>,
+    pub(super) overview: Arc<Script>,
 }
 
 impl Scripts {
@@ -56,6 +58,8 @@ impl Scripts {
             stuck: look("stuck", include_str!("stuck.lua")),
             expired: look("expired", include_str!("expired.lua")),
             tied: look("tied", include_str!("tied.lua")),
+            hearts: look("hearts", include_str!("hearts.lua")),
+            overview: look("overview", include_str!("overview.lua")),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Scripts;
 use super::assemble::{COMMANDS, letters};
 
 /// Each file, its twins, and whether it answers with words of its own.
-const FILES: [(&str, &str, &[&str]); 14] = [
+const FILES: [(&str, &str, &[&str]); 16] = [
     ("prelude", include_str!("prelude.lua"), &[include_str!("mod.rs"), include_str!("claim.rs")]),
     ("main", include_str!("main.lua"), &[include_str!("mod.rs")]),
     ("create", include_str!("create.lua"), &[include_str!("create.rs")]),
@@ -19,6 +19,8 @@ const FILES: [(&str, &str, &[&str]); 14] = [
     ("stuck", include_str!("stuck.lua"), &[include_str!("look.rs")]),
     ("expired", include_str!("expired.lua"), &[include_str!("look.rs")]),
     ("tied", include_str!("tied.lua"), &[include_str!("look.rs")]),
+    ("hearts", include_str!("hearts.lua"), &[include_str!("look.rs")]),
+    ("overview", include_str!("overview.lua"), &[include_str!("look.rs")]),
 ];
 
 #[test]
@@ -61,6 +63,8 @@ fn every_word_that_a_command_answers_is_known_to_its_twin() {
         "HEXISTS",
         "EXISTS",
         "PUBSUB",
+        "ZCARD",
+        "ZLEXCOUNT",
         "NUMSUB",
         "PUBLISH",
         "OOM",
@@ -87,7 +91,8 @@ fn every_command_has_one_letter_and_one_file() {
 #[test]
 fn no_two_scripts_are_the_same() {
     let all = Scripts::new();
-    let hashes = [&all.transitions, &all.candidates, &all.due, &all.stuck, &all.expired, &all.tied];
+    let looks = [&all.candidates, &all.due, &all.stuck, &all.expired, &all.tied, &all.hearts, &all.overview];
+    let hashes: Vec<_> = looks.into_iter().chain([&all.transitions]).collect();
     let unique: std::collections::BTreeSet<&str> = hashes.iter().map(|script| script.hash.as_str()).collect();
     assert_eq!(unique.len(), hashes.len());
 }

@@ -1,0 +1,58 @@
+//! What a worker with nothing to do asks of its server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use support::redis::RedisServer;
+use workflow::prelude::*;
+
+use crate::stage::runtime;
+
+/// How long a worker is watched at a time.
+const WATCHED: Duration = Duration::from_secs(6);
+/// Fewer than this many commands a second.
+const COMMANDS_A_SECOND: u64 = 5;
+
+#[workflow]
+async fn nothing() -> workflow::Result<()> {
+    Ok(())
+}
+
+/// Counts what clients send for a while; what scripts call is not counted.
+fn commands_during(server: &RedisServer, time: Duration) -> u64 {
+    let url = server.url();
+    let mut socket = UnixStream::connect(url.trim_start_matches("unix://")).expect("it answers");
+    socket.write_all(b"MONITOR\r\n").expect("it reads");
+    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+    let (mut lines, until, mut count) = (BufReader::new(socket), Instant::now() + time, 0);
+    let mut line = Vec::new();
+    while Instant::now() < until {
+        // What is read before a timeout stays in `line`.
+        if lines.read_until(b'\n', &mut line).is_ok() {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            count += u64::from(text.contains('[') && !text.contains(" lua]"));
+            line.clear();
+        }
+    }
+    count
+}
+
+#[test]
+fn a_worker_with_nothing_to_do_comes_to_rest() {
+    let server = Arc::new(RedisServer::start());
+    runtime().block_on(async {
+        let engine = Engine::builder().store(server.url()).only::<(nothing,)>().start().await.expect("it starts");
+        nothing::create(&engine).await.expect("it starts").result().await.expect("it ends");
+        // The pauses of its sweeps grow while they find nothing.
+        let counted = support::wait::until("few commands", async || {
+            let server = server.clone();
+            let counting = tokio::task::spawn_blocking(move || commands_during(&server, WATCHED));
+            let counted = counting.await.expect("it does not panic");
+            (counted < COMMANDS_A_SECOND * WATCHED.as_secs()).then_some(counted)
+        });
+        assert!(counted.await > 0, "its heart still beats");
+        drop(engine);
+    });
+}
