@@ -12,6 +12,7 @@ mod duration;
 mod errors;
 mod event;
 mod graph;
+mod lints;
 mod name;
 mod part;
 mod race;

@@ -2,17 +2,20 @@
 
 pub use crate::authoring::child::{Child, child};
 pub use crate::authoring::context::Ctx;
-pub use crate::authoring::durable::{Assumed, Block, Durable, Fallback, Probe, Recordable, durable};
+pub use crate::authoring::durable::{Assumed, Block, Durable, Fallback, PassedOn, Recordable, durable, passed_on};
 pub use crate::authoring::event::{Event, EventPayload};
 pub use crate::authoring::group::{Group, group};
 pub use crate::authoring::join::{join, try_join};
+pub use crate::authoring::log::is_live;
 pub use crate::authoring::ordered::{AnyOrder, Ordered, Unordered};
 pub use crate::authoring::owned::{Kept, Owned, TakenAlong, holding, owned};
 pub use crate::authoring::part::{Part, part};
+pub use crate::authoring::probe::Probe;
 pub use crate::authoring::race::{
     Race, Raced2, Raced3, Raced4, Raced5, Raced6, Raced7, Raced8, Raced9, Raced10, Raced11, Raced12, Raced13, Raced14,
     Raced15, Raced16, race,
 };
+pub use crate::authoring::settled::{AnyPlace, Measuring, Outside, Settled, Shared, Timeless, Unshared};
 pub use crate::authoring::step::{Step, StepContext, step};
 pub use crate::client::{Create, CreateBatch, Get, New, create, create_batch, get, new_instance};
 pub use crate::definition::{
@@ -25,3 +28,4 @@ pub use crate::test_kit::{Test, test};
 pub use crate::words::location::Location;
 pub use crate::words::retry::Backoff;
 pub use inventory;
+pub use tracing;

@@ -70,6 +70,7 @@
 //! - [`Create`], [`CreateBatch`], [`Handle`], [`SendEvent`]: creating instances, asking about them, controlling them.
 //! - [`EngineError`], [`ResultError`], [`mod@error`]: what can go wrong, each with what is true after it.
 //! - [`test_kit`]: unit tests of workflows, in memory and in virtual time.
+//! - [`rules`]: the traits that the compiler's messages name.
 //! - [`store`]: what a store promises, and how to write one; with the formats in [`journal`] and the limits in
 //!   [`words::limits`].
 //!
@@ -95,6 +96,7 @@ pub mod engine;
 pub mod error;
 pub mod journal;
 pub mod prelude;
+pub mod rules;
 pub mod store;
 pub mod test_kit;
 pub mod words;

@@ -16,5 +16,5 @@ pub use crate::engine::Mode;
 pub use crate::error::{BlockError, ChildError, Failure, Fatal, FatalError, FatalResult, StepError, TimedOut};
 pub use crate::journal::command::ParentClose;
 pub use crate::journal::head::State;
-pub use crate::{join, try_join, unrecorded};
+pub use crate::{join, log, try_join, unrecorded};
 pub use workflow_macros::{Event, group, part, race, step, workflow};

@@ -2,7 +2,7 @@ use workflow::prelude::*;
 
 #[workflow]
 async fn order(#[resource] name: &String) -> &str {
-    name
+    "x"
 }
 
 fn main() {}

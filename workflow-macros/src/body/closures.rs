@@ -39,9 +39,10 @@ impl Owned {
 impl Walker<'_> {
     /// Walks a scope: what is bound in it is not in scope after it.
     pub(super) fn in_scope<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
-        let before = self.owned.names.len();
+        let (owned, resources) = (self.owned.names.len(), self.resources.known());
         let result = walk(self);
-        self.owned.names.truncate(before);
+        self.owned.names.truncate(owned);
+        self.resources.forget(resources);
         result
     }
 

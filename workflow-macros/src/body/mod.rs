@@ -8,26 +8,36 @@ mod closures;
 mod denied;
 mod operations;
 mod order;
+mod resources;
+mod shared;
 mod tokens;
+mod warned;
 
 pub(crate) use operations::{Known, known};
+pub(crate) use warned::Warnings;
 
 use crate::duration;
 use crate::errors::Errors;
+use crate::lints;
 use crate::name::Scopes;
 use crate::runtime::{Marker, Runtime, context};
+use crate::step;
 use quote::{quote, quote_spanned};
+use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Arm, Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprConst, ExprForLoop, ExprIf, ExprLit,
-    ExprMacro, ExprPath, ExprWhile, Item, ItemUse, Lit, Local, Macro, PatIdent, Stmt, spanned::Spanned,
+    Arm, Attribute, Block, Expr, ExprAssign, ExprAsync, ExprAwait, ExprBinary, ExprCall, ExprCast, ExprClosure,
+    ExprConst, ExprForLoop, ExprIf, ExprLit, ExprMacro, ExprMethodCall, ExprPath, ExprWhile, Ident, Item, ItemUse, Lit,
+    Local, Macro, PatIdent, Stmt, Token, parse_quote, spanned::Spanned,
 };
 
 /// The attribute that says: this statement may do what is refused elsewhere.
 const ALLOW: &str = "allow_nondeterminism";
 
-/// Rewrites the body in place and reports its mistakes.
-pub(crate) fn walk(block: &mut Block, runtime: &Runtime, errors: &mut Errors) {
+/// Rewrites the body in place and reports its mistakes; `resources` are the names of those that it is given.
+///
+/// Gives back what warns, to be put beside the body.
+pub(crate) fn walk(block: &mut Block, resources: Vec<Ident>, runtime: &Runtime, errors: &mut Errors) -> Warnings {
     let aliases = denied::Aliases::of(block);
     let mut walker = Walker {
         runtime,
@@ -38,18 +48,22 @@ pub(crate) fn walk(block: &mut Block, runtime: &Runtime, errors: &mut Errors) {
         order_is_forgotten: false,
         hands_over: false,
         owned: closures::Owned::default(),
+        resources: resources::Resources::new(resources),
+        in_collection: false,
+        warnings: Warnings::default(),
     };
     walker.visit_block_mut(block);
+    let warnings = walker.warnings;
     bring_fallback(block, runtime);
+    warnings
 }
 
 /// What keeps types flowing where a probe has nothing to say: see `Probe` in the runtime.
 fn bring_fallback(block: &mut Block, runtime: &Runtime) {
     let span = proc_macro2::Span::call_site();
-    let (any_order, fallback) = (runtime.private("AnyOrder", span), runtime.private("Fallback", span));
+    let traits = ["AnyOrder", "AnyPlace", "Fallback"].map(|name| runtime.private(name, span));
     let import = quote! {
-        use #any_order as _;
-        use #fallback as _;
+        #(#[allow(unused_imports)] use #traits as _;)*
     };
     block.stmts.insert(0, Stmt::Item(Item::Verbatim(import)));
 }
@@ -67,6 +81,11 @@ struct Walker<'a> {
     hands_over: bool,
     /// What a step that is made here takes along.
     owned: closures::Owned,
+    /// Which names stand for resources here.
+    resources: resources::Resources,
+    /// Inside of what is carried out for each item of a collection.
+    in_collection: bool,
+    warnings: Warnings,
 }
 
 impl Walker<'_> {
@@ -103,7 +122,7 @@ impl Walker<'_> {
         )
     }
 
-    /// The awaited expression: when it is itself a call of something refused, the `.await` is refused already.
+    /// The awaited expression, or an operand: its type is checked anyway, so that what it calls needs no other check.
     fn walk_awaited(&mut self, base: &mut Expr) {
         match base {
             Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => {
@@ -111,20 +130,72 @@ impl Walker<'_> {
                     self.walk_call(call, false);
                 }
             }
+            Expr::MethodCall(call) => {
+                self.walk_method_call(call);
+            }
+            Expr::Paren(paren) => self.walk_awaited(&mut paren.expr),
+            Expr::Group(group) => self.walk_awaited(&mut group.expr),
             other => self.visit_expr_mut(other),
         }
     }
 
-    fn walk_call(&mut self, call: &mut ExprCall, check_path: bool) {
+    /// Walks a call, and says whether it is handed a resource.
+    fn walk_call(&mut self, call: &mut ExprCall, check_path: bool) -> bool {
         self.name_wait(call);
         self.durations_of_call(call);
         if check_path || !matches!(*call.func, Expr::Path(_)) {
             self.visit_expr_mut(&mut call.func);
         }
-        for argument in &mut call.args {
-            self.visit_expr_mut(argument);
-        }
+        let forgets = order::is_unordered_constructor(call);
+        let handed = self.forgetting_order(forgets, |walker| walker.walk_arguments(&mut call.args));
         self.operand_of_timeout(call);
+        handed
+    }
+
+    /// Walks a method call, and says whether it is handed a resource.
+    fn walk_method_call(&mut self, call: &mut ExprMethodCall) -> bool {
+        self.check_method(call);
+        self.durations_of_method(call);
+        let over_collection = warned::goes_over_collection(call);
+        let forgets = self.order_is_forgotten || order::forgets_order(call);
+        let mut handed = self.is_place_of_resource(&call.receiver);
+        if !handed {
+            self.forgetting_order(forgets, |walker| walker.visit_expr_mut(&mut call.receiver));
+        }
+        self.forgetting_order(false, |walker| {
+            walker.for_each(over_collection, |walker| handed |= walker.walk_arguments(&mut call.args));
+        });
+        self.probe_shared(call);
+        handed
+    }
+
+    /// Walks the arguments of a call, and says whether there are resources among them.
+    fn walk_arguments(&mut self, arguments: &mut Punctuated<Expr, Token![,]>) -> bool {
+        let mut handed = false;
+        for argument in arguments {
+            if self.hands_over_resource(argument) {
+                handed = true;
+            } else {
+                self.visit_expr_mut(argument);
+            }
+        }
+        handed
+    }
+
+    /// A call outside of an `.await`: with a resource among its arguments it must be a part, or a child.
+    fn rewrite_call(&mut self, expr: &mut Expr) {
+        let handed = match expr {
+            Expr::Call(call) => self.walk_call(call, true),
+            Expr::MethodCall(call) => self.walk_method_call(call),
+            _ => return,
+        };
+        if handed && !self.allowed {
+            let passed_on = self.runtime.private("passed_on", expr.span());
+            *expr = Expr::Verbatim(quote_spanned!(expr.span()=> #passed_on(#expr)));
+        } else {
+            self.probe_origin(expr);
+            self.probe_iteration(expr);
+        }
     }
 
     /// An async block is durable as long as what it awaits is.
@@ -185,21 +256,18 @@ impl VisitMut for Walker<'_> {
                     *expr = self.rewrite_closure(closure);
                 }
             }
-            Expr::MethodCall(_) => self.rewrite_iteration(expr),
+            Expr::Call(_) | Expr::MethodCall(_) => self.rewrite_call(expr),
             Expr::Lit(_) => Durations { errors: self.errors }.visit_expr_mut(expr),
             other => visit_mut::visit_expr_mut(self, other),
         }
     }
 
-    fn visit_expr_call_mut(&mut self, call: &mut ExprCall) {
-        self.walk_call(call, true);
-    }
-
     fn visit_expr_for_loop_mut(&mut self, repeated: &mut ExprForLoop) {
+        let over_collection = warned::is_collection(&repeated.expr);
         self.walk_head(&mut repeated.expr);
         self.in_scope(|walker| {
             walker.visit_pat_mut(&mut repeated.pat);
-            walker.visit_block_mut(&mut repeated.body);
+            walker.for_each(over_collection, |walker| walker.visit_block_mut(&mut repeated.body));
         });
     }
 
@@ -216,24 +284,54 @@ impl VisitMut for Walker<'_> {
     }
 
     fn visit_block_mut(&mut self, block: &mut Block) {
-        self.in_scope(|walker| visit_mut::visit_block_mut(walker, block));
+        let sorted = order::sorted_by_the_next(block);
+        self.in_scope(|walker| {
+            for (statement, sorted) in block.stmts.iter_mut().zip(sorted) {
+                walker.forgetting_order(sorted, |walker| walker.visit_stmt_mut(statement));
+            }
+        });
     }
 
     /// What a `let` binds is in scope after its value.
     fn visit_local_mut(&mut self, local: &mut Local) {
-        if let Some(init) = &mut local.init {
-            self.visit_local_init_mut(init);
+        let renames = local.init.as_ref().is_some_and(|init| self.hands_over_resource(&init.expr));
+        if let Some(init) = &mut local.init
+            && !renames
+        {
+            let forgets = self.order_is_forgotten || order::is_unordered_pattern(&local.pat);
+            self.forgetting_order(forgets, |walker| walker.visit_local_init_mut(init));
         }
+        self.resources.naming(renames);
         self.visit_pat_mut(&mut local.pat);
+        self.resources.naming(false);
     }
 
     fn visit_pat_ident_mut(&mut self, pattern: &mut PatIdent) {
         self.owned.bind(pattern);
+        self.resources.bind(&pattern.ident);
         visit_mut::visit_pat_ident_mut(self, pattern);
     }
 
     fn visit_expr_path_mut(&mut self, path: &mut ExprPath) {
         self.check_path(&path.path);
+        self.check_resource(&path.path);
+    }
+
+    fn visit_expr_assign_mut(&mut self, assign: &mut ExprAssign) {
+        self.check_static_assignment(&assign.left);
+        visit_mut::visit_expr_assign_mut(self, assign);
+    }
+
+    fn visit_expr_binary_mut(&mut self, binary: &mut ExprBinary) {
+        if step::assigns(&binary.op) {
+            self.check_static_assignment(&binary.left);
+        }
+        visit_mut::visit_expr_binary_mut(self, binary);
+    }
+
+    fn visit_expr_cast_mut(&mut self, cast: &mut ExprCast) {
+        self.check_address(cast);
+        visit_mut::visit_expr_cast_mut(self, cast);
     }
 
     fn visit_expr_macro_mut(&mut self, expr: &mut ExprMacro) {
@@ -245,7 +343,8 @@ impl VisitMut for Walker<'_> {
     }
 
     fn visit_stmt_mut(&mut self, stmt: &mut Stmt) {
-        let allows = attributes(stmt).is_some_and(strip_allow);
+        let stays = may_have_attributes(stmt);
+        let allows = attributes(stmt).is_some_and(|attributes| take_allow(attributes, stays));
         let before = self.allowed;
         self.allowed |= allows;
         visit_mut::visit_stmt_mut(self, stmt);
@@ -320,9 +419,27 @@ fn attributes_of_expr(expr: &mut Expr) -> Option<&mut Vec<Attribute>> {
     })
 }
 
-/// Takes the attribute away, as rustc does not know it.
-fn strip_allow(attributes: &mut Vec<Attribute>) -> bool {
+/// Where rustc takes an attribute: not on a macro call, nor on a block's value.
+fn may_have_attributes(stmt: &Stmt) -> bool {
+    matches!(
+        stmt,
+        Stmt::Local(_)
+            | Stmt::Expr(
+                Expr::Assign(_) | Expr::Await(_) | Expr::Call(_) | Expr::MethodCall(_) | Expr::Try(_),
+                Some(_)
+            )
+    )
+}
+
+/// Takes the attribute away, as rustc does not know it; what it says to clippy stays, where it can.
+fn take_allow(attributes: &mut Vec<Attribute>, stays: bool) -> bool {
+    let is_allow = |attribute: &Attribute| attribute.path().segments.last().is_some_and(|last| last.ident == ALLOW);
     let before = attributes.len();
-    attributes.retain(|attribute| attribute.path().segments.last().is_none_or(|segment| segment.ident != ALLOW));
-    attributes.len() < before
+    attributes.retain(|attribute| !is_allow(attribute));
+    let allows = attributes.len() < before;
+    if allows && stays {
+        let allowed = lints::allowed();
+        attributes.push(parse_quote!(#allowed));
+    }
+    allows
 }

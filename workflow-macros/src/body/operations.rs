@@ -72,8 +72,11 @@ impl Walker<'_> {
         let Some(mut race) = Race::of_macro(mac, self.errors) else { return };
         self.hands_over = true;
         for arm in &mut race.arms {
-            self.visit_expr_mut(&mut arm.operation);
-            self.visit_expr_mut(&mut arm.then);
+            self.walk_awaited(&mut arm.operation);
+            self.in_scope(|walker| {
+                walker.visit_pat_mut(&mut arm.pattern);
+                walker.visit_expr_mut(&mut arm.then);
+            });
         }
         let marker = self.marker();
         mac.tokens = quote!(#marker #race);
@@ -85,6 +88,7 @@ impl Walker<'_> {
         if call.is_named {
             self.scopes.declare(kind, &call.name, self.errors);
         }
+        self.warn_of_missing_key(kind, call.is_keyed, call.name.span());
         let marker = self.marker().owning(self.owned.used_in(&call.body));
         for setting in &mut call.options {
             self.visit_expr_mut(&mut setting.value);
@@ -99,6 +103,8 @@ impl Walker<'_> {
     fn walk_group(&mut self, call: &mut Call) {
         step::check_assignments(call.kind, &mut call.body, self.errors);
         let before = self.hands_over;
+        // What is inside is told apart by the group's own key.
+        let in_collection = std::mem::take(&mut self.in_collection);
         self.scopes.enter();
         self.in_future(|walker| match &mut call.body {
             Expr::Block(body) => walker.visit_block_mut(&mut body.block),
@@ -106,6 +112,7 @@ impl Walker<'_> {
             _ => unreachable!("a group's body was checked to be a block"),
         });
         self.scopes.leave();
+        self.in_collection = in_collection;
         // The body names its own scope's context, not the one outside.
         self.hands_over = before;
     }
@@ -117,7 +124,7 @@ impl Walker<'_> {
         let list: syn::Result<Punctuated<Expr, Token![,]>> = Punctuated::parse_terminated.parse2(mac.tokens.clone());
         if let Ok(mut operations) = list {
             for operation in &mut operations {
-                self.visit_expr_mut(operation);
+                self.walk_awaited(operation);
                 *operation = Expr::Verbatim(operand(operation, self.runtime));
             }
             mac.tokens = operations.into_token_stream();

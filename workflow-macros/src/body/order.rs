@@ -4,13 +4,17 @@
 //! `ordered` on probes of the unordered types that cannot be called, and one on all others that does nothing.
 
 use super::Walker;
+use proc_macro2::Span;
 use quote::quote_spanned;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprMethodCall, GenericArgument, Type, spanned::Spanned};
+use syn::{Block, Expr, ExprCall, ExprMethodCall, GenericArgument, Ident, Pat, Stmt, Type, spanned::Spanned};
 
 /// Methods that start an iteration.
 const ITERATIONS: &[&str] =
     &["iter", "iter_mut", "keys", "values", "values_mut", "into_iter", "into_keys", "into_values", "drain"];
+
+/// Methods that take a second iteration as their argument.
+const JOINING: &[&str] = &["chain", "zip"];
 
 /// Methods that end one with a result that does not depend on its order.
 const UNORDERED_ENDS: &[&str] = &["all", "any", "count", "len", "max", "min", "product", "sum"];
@@ -26,17 +30,27 @@ impl Walker<'_> {
         }
     }
 
-    /// A method call: probed when it starts an iteration, unless the chain that it is in forgets the order again.
-    pub(super) fn rewrite_iteration(&mut self, expr: &mut Expr) {
-        let Expr::MethodCall(call) = expr else { return };
-        let before = self.order_is_forgotten;
-        self.order_is_forgotten |= forgets_order(call);
-        self.durations_of_method(call);
-        self.visit_expr_mut(&mut call.receiver);
-        self.order_is_forgotten = false;
-        call.args.iter_mut().for_each(|argument| self.visit_expr_mut(argument));
+    /// Walks with a fresh note of whether what is walked ends in something without an order.
+    pub(super) fn forgetting_order<T>(&mut self, forgets: bool, walk: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.order_is_forgotten, forgets);
+        let result = walk(self);
         self.order_is_forgotten = before;
-        if is_iteration(call) && !self.order_is_forgotten && !self.allowed {
+        result
+    }
+
+    /// A method that starts an iteration, unless the chain that it is in forgets the order again; and what joins one.
+    pub(super) fn probe_iteration(&mut self, expr: &mut Expr) {
+        let Expr::MethodCall(call) = expr else { return };
+        if self.order_is_forgotten || self.allowed {
+            return;
+        }
+        if JOINING.iter().any(|name| call.method == name)
+            && let Some(other) = call.args.first_mut()
+            && is_plain(other)
+        {
+            self.probe(other);
+        }
+        if is_iteration(call) {
             self.probe(expr);
         }
     }
@@ -44,7 +58,29 @@ impl Walker<'_> {
     fn probe(&self, expr: &mut Expr) {
         let span = expr.span();
         let probe = self.runtime.private("Probe", span);
-        *expr = Expr::Verbatim(quote_spanned!(span=> #probe(#expr).ordered()));
+        // The mistake is shown at the method's name, which is generated: it takes the place of what is iterated over.
+        let ordered = Ident::new("ordered", named_span(expr));
+        *expr = Expr::Verbatim(quote_spanned!(span=> #probe(#expr).#ordered()));
+    }
+}
+
+/// Where the name of what is iterated over stands.
+fn named_span(expr: &Expr) -> Span {
+    match expr {
+        Expr::Reference(reference) => named_span(&reference.expr),
+        Expr::Paren(paren) => named_span(&paren.expr),
+        Expr::Field(field) => field.member.span(),
+        Expr::MethodCall(call) => call.method.span(),
+        other => other.span(),
+    }
+}
+
+/// A name or a reference to one.
+fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Path(_) | Expr::Field(_) => true,
+        Expr::Reference(reference) => is_plain(&reference.expr),
+        _ => false,
     }
 }
 
@@ -52,13 +88,64 @@ fn is_iteration(call: &ExprMethodCall) -> bool {
     call.args.len() <= 1 && ITERATIONS.iter().any(|name| call.method == name)
 }
 
-fn forgets_order(call: &ExprMethodCall) -> bool {
-    let sorts = |arguments: &syn::AngleBracketedGenericArguments| match arguments.args.first() {
-        Some(GenericArgument::Type(Type::Path(ty))) => ty.path.segments.last().is_some_and(|last| {
-            ["BTreeMap", "BTreeSet", "BinaryHeap", "HashMap", "HashSet"].iter().any(|name| last.ident == name)
-        }),
+/// Whether the end of the chain does not depend on its order.
+pub(super) fn forgets_order(call: &ExprMethodCall) -> bool {
+    let unordered = |arguments: &syn::AngleBracketedGenericArguments| match arguments.args.first() {
+        Some(GenericArgument::Type(ty)) => is_unordered_type(ty),
         _ => false,
     };
     UNORDERED_ENDS.iter().any(|name| call.method == name)
-        || (call.method == "collect" && call.turbofish.as_ref().is_some_and(sorts))
+        || call.method.to_string().starts_with("sorted")
+        || (call.method == "collect" && call.turbofish.as_ref().is_some_and(unordered))
+}
+
+/// `BTreeMap::from_iter(..)`: what goes in is in no order afterwards, or in the collection's own.
+pub(super) fn is_unordered_constructor(call: &ExprCall) -> bool {
+    let Expr::Path(path) = &*call.func else { return false };
+    let mut words = path.path.segments.iter().rev();
+    words.next().is_some_and(|last| last.ident == "from_iter" || last.ident == "from")
+        && words.next().is_some_and(|ty| is_unordered(&ty.ident))
+}
+
+/// `name: BTreeMap<_, _>`.
+pub(super) fn is_unordered_pattern(pattern: &Pat) -> bool {
+    matches!(pattern, Pat::Type(typed) if is_unordered_type(&typed.ty))
+}
+
+/// For each statement: whether it is a `let` of what the next statement sorts.
+pub(super) fn sorted_by_the_next(block: &Block) -> Vec<bool> {
+    let statements = &block.stmts;
+    let next = statements.iter().skip(1).map(Some).chain([None]);
+    statements
+        .iter()
+        .zip(next)
+        .map(|(statement, next)| let_name(statement).is_some_and(|name| sorts(next, name)))
+        .collect()
+}
+
+fn let_name(statement: &Stmt) -> Option<&Ident> {
+    let Stmt::Local(local) = statement else { return None };
+    let pattern = match &local.pat {
+        Pat::Type(typed) => &*typed.pat,
+        other => other,
+    };
+    match pattern {
+        Pat::Ident(pattern) => Some(&pattern.ident),
+        _ => None,
+    }
+}
+
+fn sorts(statement: Option<&Stmt>, name: &Ident) -> bool {
+    let Some(Stmt::Expr(Expr::MethodCall(call), _)) = statement else { return false };
+    call.method.to_string().starts_with("sort")
+        && matches!(&*call.receiver, Expr::Path(path) if path.path.get_ident() == Some(name))
+}
+
+fn is_unordered_type(ty: &Type) -> bool {
+    matches!(ty, Type::Path(ty) if ty.path.segments.last().is_some_and(|last| is_unordered(&last.ident)))
+}
+
+/// A collection that has no order, or one that does not depend on what came first.
+fn is_unordered(name: &Ident) -> bool {
+    ["BTreeMap", "BTreeSet", "BinaryHeap", "HashMap", "HashSet"].iter().any(|known| name == known)
 }

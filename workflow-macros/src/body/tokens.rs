@@ -30,6 +30,7 @@ impl Walker<'_> {
                 if self.refuse_macro(mac) {
                     return;
                 }
+                self.warn_of_output(mac);
                 let name = written(&mac.path);
                 mac.tokens = self.walk_tokens(std::mem::take(&mut mac.tokens), &name);
             }

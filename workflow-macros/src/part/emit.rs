@@ -1,13 +1,14 @@
 //! What a part becomes.
 
 use super::{Part, lifetimes};
+use crate::lints;
 use crate::runtime::{Runtime, context};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Block, LitStr, ReturnType, Signature, Type, parse_quote, spanned::Spanned};
 
 /// The fn that makes the boxed part.
-pub(super) fn part(part: Part, name: &LitStr, runtime: &Runtime) -> TokenStream {
+pub(super) fn part(part: Part, name: &LitStr, warnings: &TokenStream, runtime: &Runtime) -> TokenStream {
     let Part { attributes, visibility, mut signature, block } = part;
     let lifetime = lifetimes::name_all(&mut signature);
     let output = match &signature.output {
@@ -17,10 +18,15 @@ pub(super) fn part(part: Part, name: &LitStr, runtime: &Runtime) -> TokenStream 
     let boxed = runtime.private("Part", output.span());
     signature.output = parse_quote!(-> #boxed<#lifetime, #output>);
     let body = match block {
-        Some(block) => body(&block, &signature, &output, name, runtime),
+        Some(block) => {
+            let made = made(&block, &signature, &output, name, runtime);
+            quote_spanned!(signature.ident.span()=> { #warnings #made })
+        }
         None => quote!(;),
     };
+    let denied = lints::denied();
     quote! {
+        #denied
         #(#attributes)*
         #[allow(
             clippy::elidable_lifetime_names,
@@ -31,7 +37,8 @@ pub(super) fn part(part: Part, name: &LitStr, runtime: &Runtime) -> TokenStream 
     }
 }
 
-fn body(block: &Block, signature: &Signature, output: &Type, name: &LitStr, runtime: &Runtime) -> TokenStream {
+/// The call that makes the part of the body.
+fn made(block: &Block, signature: &Signature, output: &Type, name: &LitStr, runtime: &Runtime) -> TokenStream {
     let span = signature.ident.span();
     let constructor = runtime.private("part", span);
     let context_type = runtime.private("Ctx", Span::mixed_site());
@@ -44,7 +51,7 @@ fn body(block: &Block, signature: &Signature, output: &Type, name: &LitStr, runt
             #future
         }
     };
-    quote_spanned!(span=> { #constructor(#name, #at, #closure) })
+    quote_spanned!(span=> #constructor(#name, #at, #closure))
 }
 
 /// The block, with its type known before the first `?`.

@@ -58,8 +58,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let ident = &part.signature.ident;
     let name = name.unwrap_or_else(|| LitStr::new(ident.to_string().trim_start_matches("r#"), ident.span()));
     check(&mut part, &mut errors);
+    let mut warnings = body::Warnings::default();
     if let Some(block) = &mut part.block {
-        body::walk(block, &runtime, &mut errors);
+        warnings = body::walk(block, Vec::new(), &runtime, &mut errors);
         if errors.body_is_lost() {
             *block = fallback::body();
         }
@@ -67,7 +68,8 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     if errors.len() > 0 {
         part.attributes.push(fallback::quiet());
     }
-    let item = emit::part(part, &name, &runtime);
+    let warnings = warnings.into_items(&part.attributes);
+    let item = emit::part(part, &name, &warnings, &runtime);
     let errors = errors.into_tokens();
     quote!(#item #errors)
 }

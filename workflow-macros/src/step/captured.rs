@@ -81,7 +81,8 @@ impl VisitMut for Assignments<'_> {
     fn visit_pat_mut(&mut self, _: &mut Pat) {}
 }
 
-fn assigns(op: &BinOp) -> bool {
+/// Whether the operator changes its left side.
+pub(crate) fn assigns(op: &BinOp) -> bool {
     matches!(
         op,
         BinOp::AddAssign(_)

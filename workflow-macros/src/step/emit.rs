@@ -2,6 +2,7 @@
 
 use super::parse::{Call, Setting};
 use super::temporaries;
+use crate::lints;
 use crate::name::Kind;
 use crate::runtime::Marker;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -50,24 +51,30 @@ fn step_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
     match body {
         Expr::Closure(closure) => contextual(closure, marker, span),
         // What moves into the future moves into the closure first; only references and copies can do so repeatedly.
-        Expr::Async(ExprAsync { capture: Some(_), .. }) => quote_spanned!(span=> move |_| #body),
+        Expr::Async(ExprAsync { capture: Some(_), .. }) => {
+            let body = allowing(&quote!(#body), body.span());
+            quote_spanned!(span=> move |_| { #body })
+        }
         _ if !marker.owned.is_empty() => {
             let (future, place) = future_of(body, marker);
             Entering { kind: "StepContext", pattern: quote!(_), moves: None, future, span, place }.tokens(marker)
         }
         Expr::Block(block) if is_plain(body) => {
-            let future = boxed_errors(&block.block, marker);
+            let future = boxed_errors(&block.block, &lints::allowed(), marker);
             let future = quote_spanned!(whole(&block.block)=> async { #future });
             quote_spanned!(span=> |_| #future)
         }
         // What the future borrows from a temporary would be gone when the closure returns; in a block it lives as long.
         _ if temporaries::may_be_borrowed(body) => {
-            let future = quote_spanned! {body.span()=>
-                async { ::core::future::IntoFuture::into_future(#body).await }
-            };
+            let future = quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await);
+            let future = allowing(&future, body.span());
+            let future = quote_spanned!(body.span()=> async { #future });
             quote_spanned!(span=> |_| #future)
         }
-        _ => quote_spanned!(span=> |_| #body),
+        _ => {
+            let body = allowing(&quote!(#body), body.span());
+            quote_spanned!(span=> |_| { #body })
+        }
     }
 }
 
@@ -90,8 +97,13 @@ fn contextual(closure: &ExprClosure, marker: &Marker, span: Span) -> TokenStream
 /// What a body does inside of an async block, and the place of it.
 fn future_of(body: &Expr, marker: &Marker) -> (TokenStream, Span) {
     match body {
-        Expr::Block(block) if is_plain(body) => (boxed_errors(&block.block, marker), whole(&block.block)),
-        _ => (quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await), body.span()),
+        Expr::Block(block) if is_plain(body) => {
+            (boxed_errors(&block.block, &lints::allowed(), marker), whole(&block.block))
+        }
+        _ => {
+            let future = quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await);
+            (allowing(&future, body.span()), body.span())
+        }
     }
 }
 
@@ -103,7 +115,7 @@ fn group_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
         _ => unreachable!("a group's body was checked to be a block"),
     };
     let context = &marker.context;
-    let (pattern, future) = (quote!(#context), boxed_errors(block, marker));
+    let (pattern, future) = (quote!(#context), boxed_errors(block, &TokenStream::new(), marker));
     Entering { kind: "Ctx", pattern, moves, future, span, place: whole(block) }.tokens(marker)
 }
 
@@ -156,13 +168,19 @@ impl Entering {
     }
 }
 
+/// A block that may do what clippy refuses in a workflow's own code: to be the end of another, where an attribute may stand.
+fn allowing(expression: &TokenStream, span: Span) -> TokenStream {
+    let allowed = lints::allowed();
+    quote_spanned!(span=> #allowed { #expression })
+}
+
 /// The place of a whole block, from brace to brace.
 fn whole(block: &Block) -> Span {
     block.brace_token.span.join()
 }
 
 /// A block whose errors are boxed: `?` takes any, and a plain `Ok(..)` at the end needs no type.
-fn boxed_errors(block: &Block, marker: &Marker) -> TokenStream {
+fn boxed_errors(block: &Block, allowed: &TokenStream, marker: &Marker) -> TokenStream {
     let span = Span::mixed_site();
     let error = marker.runtime.private("BlockError", span);
     let result = Ident::new("result", span);
@@ -173,6 +191,7 @@ fn boxed_errors(block: &Block, marker: &Marker) -> TokenStream {
         {
             return #result;
         }
+        #allowed
         #[allow(clippy::diverging_sub_expression)]
         let #result: ::core::result::Result<_, #error> = #block;
         #[allow(unreachable_code)]

@@ -11,7 +11,7 @@ mod parse;
 mod temporaries;
 
 pub(crate) use body::check as check_body;
-pub(crate) use captured::check_assignments;
+pub(crate) use captured::{assigns, check_assignments};
 pub(crate) use options::check_duration;
 pub(crate) use parse::Call;
 

@@ -27,6 +27,8 @@ pub(crate) fn check(kind: Kind, settings: Vec<Setting>, errors: &mut Errors) -> 
             errors.push(&key, suggest::unknown(&format!("{} option", kind.word()), &key.to_string(), valid));
         } else if good.iter().any(|setting| setting.key == key) {
             errors.push(&key, format!("`{key}` is given twice"));
+        } else if key == "key" && matches!(value, Expr::Infer(_)) {
+            // Says that there is none on purpose.
         } else if let Some(value) = errors.take(check_value(&key, value)) {
             good.push(Setting { key, value });
         }

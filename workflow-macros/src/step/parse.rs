@@ -19,6 +19,8 @@ pub(crate) struct Call {
     /// Whether a literal stands where the name belongs.
     pub(crate) is_named: bool,
     pub(crate) options: Vec<Setting>,
+    /// Whether there is a `key`, `_` included.
+    pub(crate) is_keyed: bool,
     pub(crate) body: Expr,
 }
 
@@ -70,9 +72,10 @@ impl Call {
                 Argument::Body(body) => bodies.push(body),
             }
         }
+        let is_keyed = settings.iter().any(|setting| setting.key == "key");
         let options = options::check(kind, settings, errors);
         let body = take_body(kind, &name, is_named, bodies, errors)?;
-        Some(Self { kind, name, is_named, options, body })
+        Some(Self { kind, name, is_named, options, is_keyed, body })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here can fail, and nothing here decides: rules are in `check`, behaviour is in `workflow::__private`.
 
 use super::model::{Model, Parameter, Role};
+use crate::lints;
 use crate::runtime::context;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -148,9 +149,11 @@ fn body(model: &Model) -> TokenStream {
         let _ = &#context;
         #(#statements)*
     }};
+    let denied = lints::denied();
     quote! {
         struct __Workflow;
         impl __Workflow {
+            #denied
             #(#attributes)*
             #[allow(clippy::too_many_arguments)]
             async fn #ident(#context: #context_type, #(#parameters),*) #output #body

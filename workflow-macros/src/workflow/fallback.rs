@@ -32,7 +32,7 @@ pub(super) fn signature(model: &Model) -> TokenStream {
 
 /// What a mistake leaves unused is not a second one.
 pub(crate) fn quiet() -> Attribute {
-    parse_quote!(#[allow(unused, clippy::all)])
+    parse_quote!(#[allow(deprecated, unused, clippy::all)])
 }
 
 /// Whether the output holds an `impl Trait`, which a body of any type does not implement.

@@ -27,7 +27,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
             body::rewrite_durations(default, &mut errors);
         }
     }
-    body::walk(&mut model.block, &model.runtime, &mut errors);
+    let resources = model.parameters.iter().filter(|parameter| matches!(parameter.role, model::Role::Resource));
+    let resources = resources.filter_map(|resource| resource.name().cloned()).collect();
+    let warnings = body::walk(&mut model.block, resources, &model.runtime, &mut errors);
     if errors.len() > 0 {
         model.attributes.push(fallback::quiet());
     }
@@ -39,6 +41,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         }
         emit::items(&model, &graph)
     };
+    let warnings = warnings.into_items(&model.attributes);
     let errors = errors.into_tokens();
-    quote!(#items #errors)
+    quote!(#items #warnings #errors)
 }

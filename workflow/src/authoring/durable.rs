@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::context::Ctx;
+use super::probe::Probe;
 
 /// A boxed future.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,24 +46,20 @@ pub const fn durable<F: Durable>(operation: F) -> F {
     operation
 }
 
-/// Generated code drives what it has checked through this: when the check failed, [`Fallback`] lets the type pass, so
-/// that one mistake makes one message.
-#[derive(Debug)]
-pub struct Probe<F>(pub F);
+/// What may be handed a resource outside of a step: what is recorded itself.
+#[diagnostic::on_unimplemented(
+    message = "a resource is used outside of a step",
+    label = "in a replay the resource may be another one: call this in a `step!`",
+    note = "a resource can be handed on to a `#[part]`; what decides the workflow's path belongs into its input"
+)]
+pub trait PassedOn {}
 
-impl<F: Durable> Probe<F> {
-    /// The operation's future. Boxed: the workflow's own future stays small, and its `Send` proof ends here.
-    pub fn drive<'f>(self, cx: &Ctx) -> BoxFuture<'f, F::Output>
-    where
-        F: 'f,
-    {
-        Box::pin(self.0.run(cx.clone()))
-    }
+#[diagnostic::do_not_recommend]
+impl<F: Durable> PassedOn for F {}
 
-    /// The operation itself, as an operand of a join, race or timeout.
-    pub fn operand(self) -> F {
-        self.0
-    }
+/// The check that what is handed a resource is durable.
+pub const fn passed_on<F: PassedOn>(operation: F) -> F {
+    operation
 }
 
 /// See [`Probe`].

@@ -9,7 +9,7 @@
 //! - [`step`], [`group`], [`attempt`]: bodies and blocks, their options, attempts and results;
 //! - [`sleep`], [`wait`], [`child`]: operations that end from outside, all of them an [`operation`];
 //! - [`part`], [`join`], [`race`], [`timeout`], [`branches`]: structure without records of its own;
-//! - [`ordered`]: iteration whose order differs from run to run, refused by type;
+//! - [`probe`], [`ordered`], [`settled`]: what differs from run to run, refused by type; [`log`]: what is said once;
 //! - [`facts`], [`random`]: deterministic facts and randomness;
 //! - [`event`]: what can be sent and waited for; [`owned`]: what a step made in a closure takes along;
 //! - [`run`], [`signals`], [`task`]: the run as its driver sees it.
@@ -23,14 +23,17 @@ pub(crate) mod event;
 pub(crate) mod facts;
 pub(crate) mod group;
 pub(crate) mod join;
+pub(crate) mod log;
 pub(crate) mod operation;
 pub(crate) mod options;
 pub(crate) mod ordered;
 pub(crate) mod owned;
 pub(crate) mod part;
+pub(crate) mod probe;
 pub(crate) mod race;
 pub(crate) mod random;
 pub(crate) mod run;
+pub(crate) mod settled;
 pub(crate) mod signals;
 pub(crate) mod sleep;
 pub(crate) mod step;

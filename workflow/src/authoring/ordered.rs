@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet, hash_map, hash_set};
 
-use super::durable::Probe;
+use super::probe::Probe;
 
 /// What nothing implements: the words of the refusal.
 #[diagnostic::on_unimplemented(
@@ -21,16 +21,6 @@ pub trait Ordered {}
 pub trait Unordered {
     /// The collection, as it is named in the refusal.
     type Collection;
-}
-
-impl<T: Unordered> Probe<T> {
-    /// Cannot be called: see [`Ordered`].
-    pub fn ordered(self) -> T
-    where
-        T::Collection: Ordered,
-    {
-        self.0
-    }
 }
 
 /// `ordered` for every type that has an order, or whose order is not known here.

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::attempt::panic_message;
 use super::context::Ctx;
+use super::log;
 use super::run::{Run, StandIn, StoreClock};
 use super::signals::RootWake;
 use crate::definition::{Ended, InputError, Inputs, Registration, Resources, RunFuture, Start};
@@ -139,7 +140,8 @@ impl RunTask {
     fn poll_root(&mut self) {
         let Some(root) = &mut self.root else { return };
         let mut cx = Context::from_waker(&self.root_waker);
-        match catch_unwind(AssertUnwindSafe(|| root.as_mut().poll(&mut cx))) {
+        let replaying = self.run.machine(|machine| machine.is_replaying());
+        match catch_unwind(AssertUnwindSafe(|| log::polling(replaying, || root.as_mut().poll(&mut cx)))) {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(Ended(ending))) => {
                 self.root = None;

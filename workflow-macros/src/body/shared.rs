@@ -1,0 +1,132 @@
+//! What comes from outside of the run: values that no input or step can give, statics, addresses.
+//!
+//! Only the types know them. The runtime has methods on probes of such types that cannot be called, and the same for all
+//! other types that do nothing; here they are put where the types are certain to be known.
+
+use super::Walker;
+use proc_macro2::Ident;
+use quote::quote_spanned;
+use syn::{Expr, ExprCall, ExprCast, ExprMethodCall, Path, Type, spanned::Spanned};
+
+/// Methods by which a value that is shared is read or changed.
+const SHARED_METHODS: &[&str] = &[
+    "borrow",
+    "borrow_mut",
+    "compare_exchange",
+    "compare_exchange_weak",
+    "fetch_add",
+    "fetch_and",
+    "fetch_max",
+    "fetch_min",
+    "fetch_or",
+    "fetch_sub",
+    "fetch_update",
+    "fetch_xor",
+    "get",
+    "get_or_init",
+    "get_or_try_init",
+    "load",
+    "lock",
+    "read",
+    "recv",
+    "replace",
+    "send",
+    "set",
+    "store",
+    "swap",
+    "take",
+    "try_lock",
+    "try_read",
+    "try_recv",
+    "try_write",
+    "update",
+    "wait",
+    "with",
+    "with_borrow",
+    "with_borrow_mut",
+    "write",
+];
+
+/// Functions of the standard library whose name alone could be the user's own.
+const ORIGINS: &[&str] = &["Command::new", "File::create", "File::open", "OpenOptions::new"];
+
+impl Walker<'_> {
+    /// `COUNTER.fetch_add(..)`, `started.elapsed()`: the receiver is probed.
+    pub(super) fn probe_shared(&mut self, call: &mut ExprMethodCall) {
+        let Expr::Path(path) = &*call.receiver else { return };
+        if self.allowed {
+            return;
+        }
+        let probing = if call.method == "elapsed" && call.args.is_empty() {
+            "timeless"
+        } else if is_static(&path.path) && SHARED_METHODS.iter().any(|name| call.method == name) {
+            "unshared"
+        } else {
+            return;
+        };
+        let span = call.receiver.span();
+        let probe = self.runtime.private("Probe", span);
+        let (receiver, probing) = (&call.receiver, Ident::new(probing, span));
+        call.receiver = Box::new(Expr::Verbatim(quote_spanned!(span=> #probe(&#receiver).#probing())));
+    }
+
+    /// `Clock::now()`, `Command::new(..)`: what they give says where it comes from.
+    pub(super) fn probe_origin(&mut self, expr: &mut Expr) {
+        let Expr::Call(call) = expr else { return };
+        if self.allowed || !is_suspicious(call) || self.is_refused(&call.func) {
+            return;
+        }
+        let span = expr.span();
+        let probe = self.runtime.private("Probe", span);
+        *expr = Expr::Verbatim(quote_spanned!(span=> #probe(#expr).settled()));
+    }
+
+    /// A static that is assigned is `static mut`: variables are not in capitals.
+    pub(super) fn check_static_assignment(&mut self, place: &Expr) {
+        let path = match place {
+            Expr::Path(path) => &path.path,
+            Expr::Field(field) => return self.check_static_assignment(&field.base),
+            Expr::Index(index) => return self.check_static_assignment(&index.expr),
+            Expr::Paren(paren) => return self.check_static_assignment(&paren.expr),
+            _ => return,
+        };
+        if is_static(path) && !self.allowed {
+            self.errors.push(
+                path,
+                "a workflow cannot assign a static: all that runs in this process shares it, and a replay assigns it \
+                 again\nkeep the state in the workflow's own variables",
+            );
+        }
+    }
+
+    /// Where something lies in memory differs in each run.
+    pub(super) fn check_address(&mut self, cast: &ExprCast) {
+        if matches!(&*cast.ty, Type::Ptr(_)) && !self.allowed {
+            self.errors.push(
+                &cast.ty,
+                "an address in memory differs in each replay\nuse something of the value itself, such as an id, or put \
+                 `#[allow_nondeterminism]` on the statement if it cannot change the outcome",
+            );
+        }
+    }
+}
+
+/// A name in capitals, of more than one letter: a constant or a static.
+fn is_static(path: &Path) -> bool {
+    path.segments.last().is_some_and(|last| {
+        let name = last.ident.to_string();
+        name.len() > 1 && name.starts_with(char::is_uppercase) && !name.contains(char::is_lowercase)
+    })
+}
+
+/// Whether what a call gives must be asked where it comes from.
+fn is_suspicious(call: &ExprCall) -> bool {
+    let Expr::Path(path) = &*call.func else { return false };
+    let words: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    match &words[..] {
+        // `now()` alone is ours.
+        [_, .., last] if last == "now" && call.args.is_empty() => true,
+        [.., ty, last] => ORIGINS.iter().any(|known| *known == format!("{ty}::{last}")),
+        _ => false,
+    }
+}

@@ -1,0 +1,14 @@
+//! The traits by which a workflow's code is checked, for whoever meets one in a message of the compiler.
+//!
+//! There is nothing here to implement or to call: what can be recorded, awaited and handed on has these traits by itself,
+//! and some of them nothing has, so that the compiler can say why. What each rule is for, how to satisfy it and how to get
+//! around it stands in `docs/CHECKS.md` of the repository.
+
+pub use crate::authoring::durable::{Durable, PassedOn, Recordable, durable, passed_on};
+pub use crate::authoring::event::EventPayload;
+pub use crate::authoring::ordered::Ordered;
+pub use crate::authoring::owned::{Owned, TakenAlong, owned};
+pub use crate::authoring::probe::Probe;
+pub use crate::authoring::settled::{Settled, Timeless, Unshared};
+pub use crate::definition::{Ended, Input, ResourceKey, WorkflowError, WorkflowInput, WorkflowOutput, input};
+pub use crate::error::StepFailure;
