@@ -103,6 +103,11 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                 }
                 struct __Workflow;
                 impl __Workflow {
+                    #[deny(
+                        clippy::disallowed_methods,
+                        clippy::disallowed_macros,
+                        clippy::iter_over_hash_type
+                    )]
                     #[allow(clippy::too_many_arguments)]
                     async fn greet(
                         __wf_cx: ::workflow::__private::Ctx,
@@ -111,7 +116,11 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                         mail: &Mail,
                     ) -> Result<u32, Failed> {
                         let _ = &__wf_cx;
+                        #[allow(unused_imports)]
                         use ::workflow::__private::AnyOrder as _;
+                        #[allow(unused_imports)]
+                        use ::workflow::__private::AnyPlace as _;
+                        #[allow(unused_imports)]
                         use ::workflow::__private::Fallback as _;
                         ::workflow::__private::Probe(
                                 ::workflow::__private::durable(
@@ -192,6 +201,11 @@ fn a_part_is_a_boxed_operation() {
     check(
         part::expand(quote!(crate = crate::flow), item),
         &expect![[r##"
+            #[deny(
+                clippy::disallowed_methods,
+                clippy::disallowed_macros,
+                clippy::iter_over_hash_type
+            )]
             #[allow(
                 clippy::elidable_lifetime_names,
                 clippy::multiple_bound_locations,
@@ -222,7 +236,11 @@ fn a_part_is_a_boxed_operation() {
                         }
                         #[allow(clippy::diverging_sub_expression)]
                         let result: Result<u32, StepError> = {
+                            #[allow(unused_imports)]
                             use crate::flow::__private::AnyOrder as _;
+                            #[allow(unused_imports)]
+                            use crate::flow::__private::AnyPlace as _;
+                            #[allow(unused_imports)]
                             use crate::flow::__private::Fallback as _;
                             crate::flow::__private::Probe(
                                     crate::flow::__private::durable(helper(order)),
@@ -245,22 +263,28 @@ fn a_step_is_one_call() {
     check_expr(
         &step::expand(Kind::Step, tokens),
         &expect![[r#"
-        const _: () = {
-            ::workflow::__private::step(
-                    "reserve",
-                    ::workflow::__private::Location::new(
-                        ::core::file!(),
-                        ::core::line!(),
-                        ::core::column!(),
-                    ),
-                    |_| shop.reserve(item),
-                )
-                .key(&item.sku)
-                .retries(3)
-                .delay(::core::time::Duration::from_millis(2000u64))
-                .backoff(::workflow::__private::Backoff::Linear)
-        };
-    "#]],
+            const _: () = {
+                ::workflow::__private::step(
+                        "reserve",
+                        ::workflow::__private::Location::new(
+                            ::core::file!(),
+                            ::core::line!(),
+                            ::core::column!(),
+                        ),
+                        |_| {
+                            #[allow(
+                                clippy::disallowed_methods,
+                                clippy::disallowed_macros,
+                                clippy::iter_over_hash_type
+                            )] { shop.reserve(item) }
+                        },
+                    )
+                    .key(&item.sku)
+                    .retries(3)
+                    .delay(::core::time::Duration::from_millis(2000u64))
+                    .backoff(::workflow::__private::Backoff::Linear)
+            };
+        "#]],
     );
 }
 
@@ -285,6 +309,11 @@ fn a_block_has_boxed_errors() {
                         > {
                             return result;
                         }
+                        #[allow(
+                            clippy::disallowed_methods,
+                            clippy::disallowed_macros,
+                            clippy::iter_over_hash_type
+                        )]
                         #[allow(clippy::diverging_sub_expression)]
                         let result: ::core::result::Result<_, flow::__private::BlockError> = {
                             bank.pay(cx.idempotency_key()).await?;
@@ -304,32 +333,40 @@ fn a_step_made_in_a_closure_takes_its_variables_along() {
     check_expr(
         &step::expand(Kind::Step, tokens),
         &expect![[r#"
-        const _: () = {
-            ::workflow::__private::step(
-                    "reserve",
-                    ::workflow::__private::Location::new(
-                        ::core::file!(),
-                        ::core::line!(),
-                        ::core::column!(),
-                    ),
-                    ::workflow::__private::holding(
-                        (::workflow::__private::owned(id), ::workflow::__private::owned(sku)),
-                        |handed: ::workflow::__private::StepContext, kept| async {
-                            #[allow(unused_variables)]
-                            let (
-                                ::workflow::__private::Kept { value: id, .. },
-                                ::workflow::__private::Kept { value: sku, .. },
-                            ) = ::core::convert::identity(kept);
-                            let _ = ::core::convert::identity::<
-                                ::workflow::__private::StepContext,
-                            >(handed);
-                            ::core::future::IntoFuture::into_future(shop.reserve(id, &sku)).await
-                        },
-                    ),
-                )
-                .key(&id)
-        };
-    "#]],
+            const _: () = {
+                ::workflow::__private::step(
+                        "reserve",
+                        ::workflow::__private::Location::new(
+                            ::core::file!(),
+                            ::core::line!(),
+                            ::core::column!(),
+                        ),
+                        ::workflow::__private::holding(
+                            (::workflow::__private::owned(id), ::workflow::__private::owned(sku)),
+                            |handed: ::workflow::__private::StepContext, kept| async {
+                                #[allow(unused_variables)]
+                                let (
+                                    ::workflow::__private::Kept { value: id, .. },
+                                    ::workflow::__private::Kept { value: sku, .. },
+                                ) = ::core::convert::identity(kept);
+                                let _ = ::core::convert::identity::<
+                                    ::workflow::__private::StepContext,
+                                >(handed);
+                                #[allow(
+                                    clippy::disallowed_methods,
+                                    clippy::disallowed_macros,
+                                    clippy::iter_over_hash_type
+                                )]
+                                {
+                                    ::core::future::IntoFuture::into_future(shop.reserve(id, &sku))
+                                        .await
+                                }
+                            },
+                        ),
+                    )
+                    .key(&id)
+            };
+        "#]],
     );
 }
 
@@ -383,6 +420,11 @@ fn a_race_is_a_match_over_the_winner() {
     check(
         part::expand(quote!(), item),
         &expect![[r##"
+            #[deny(
+                clippy::disallowed_methods,
+                clippy::disallowed_macros,
+                clippy::iter_over_hash_type
+            )]
             #[allow(
                 clippy::elidable_lifetime_names,
                 clippy::multiple_bound_locations,
@@ -405,7 +447,11 @@ fn a_race_is_a_match_over_the_winner() {
                         }
                         #[allow(clippy::diverging_sub_expression)]
                         let result: u32 = {
+                            #[allow(unused_imports)]
                             use ::workflow::__private::AnyOrder as _;
+                            #[allow(unused_imports)]
+                            use ::workflow::__private::AnyPlace as _;
+                            #[allow(unused_imports)]
                             use ::workflow::__private::Fallback as _;
                             race! {
                                 @ (__wf_cx) n = one() => n, _ =
@@ -430,6 +476,11 @@ fn move_blocks_and_closures_take_a_context_along() {
     check(
         part::expand(quote!(), item),
         &expect![[r##"
+            #[deny(
+                clippy::disallowed_methods,
+                clippy::disallowed_macros,
+                clippy::iter_over_hash_type
+            )]
             #[allow(
                 clippy::elidable_lifetime_names,
                 clippy::multiple_bound_locations,
@@ -452,7 +503,11 @@ fn move_blocks_and_closures_take_a_context_along() {
                         }
                         #[allow(clippy::diverging_sub_expression)]
                         let result: () = {
+                            #[allow(unused_imports)]
                             use ::workflow::__private::AnyOrder as _;
+                            #[allow(unused_imports)]
+                            use ::workflow::__private::AnyPlace as _;
+                            #[allow(unused_imports)]
                             use ::workflow::__private::Fallback as _;
                             ::workflow::__private::Probe(
                                     ::workflow::__private::durable(
