@@ -25,7 +25,26 @@ pub use crate::definition::{
 };
 pub use crate::error::{BlockError, Never, StepFailure};
 pub use crate::test_kit::{Test, test};
+pub use crate::unread;
 pub use crate::words::location::Location;
 pub use crate::words::retry::Backoff;
 pub use inventory;
 pub use tracing;
+
+/// An item that the macros could not read: the compiler reads it itself and says what is wrong; an IDE goes on working in
+/// it.
+#[cfg(rust_analyzer)]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unread {
+    ($($item:tt)*) => { $($item)* };
+}
+
+/// An item that the macros could not read: the compiler reads it itself and says what is wrong; an IDE goes on working in
+/// it.
+#[cfg(not(rust_analyzer))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unread {
+    ($item:item) => {};
+}

@@ -41,7 +41,7 @@ impl Parse for Part {
 
 /// Expands the attribute.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
-    let mut part: Part = match syn::parse2(item.clone()) {
+    let (mut part, is_unread) = match read(&item) {
         Ok(part) => part,
         Err(error) => {
             let error = error.to_compile_error();
@@ -65,13 +65,22 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
             *block = fallback::body();
         }
     }
-    if errors.len() > 0 {
+    if is_unread || errors.len() > 0 {
         part.attributes.push(fallback::quiet());
     }
     let warnings = warnings.into_items(&part.attributes);
     let item = emit::part(part, &name, &warnings, &runtime);
     let errors = errors.into_tokens();
-    quote!(#item #errors)
+    let unread = is_unread.then(|| fallback::unread(&item, &runtime));
+    quote!(#item #unread #errors)
+}
+
+/// The part, and whether its body could not be read: then it keeps its signature, so that what calls it goes on working.
+fn read(item: &TokenStream) -> syn::Result<(Part, bool)> {
+    match syn::parse2(item.clone()) {
+        Ok(part) => Ok((part, false)),
+        Err(error) => syn::parse2(fallback::without_body(item)).map(|part| (part, true)).map_err(|_| error),
+    }
 }
 
 /// What makes a part is that workflows await it; the rest of its signature is free.

@@ -2,14 +2,29 @@
 
 use super::check::Found;
 use super::model::Model;
-use proc_macro2::TokenStream;
+use crate::runtime::Runtime;
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, Block, ReturnType, Safety, Signature, parse_quote};
 
-/// The item could not be read: it goes out as written.
-pub(super) fn unreadable(item: TokenStream, error: &syn::Error) -> TokenStream {
-    let error = error.to_compile_error();
-    quote!(#item #error)
+/// The item with a body of any type in the place of its own, which could not be read.
+pub(crate) fn without_body(item: &TokenStream) -> TokenStream {
+    let mut trees: Vec<TokenTree> = item.clone().into_iter().collect();
+    if matches!(trees.last(), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace) {
+        trees.pop();
+    }
+    // It is refused when it is built; before that the compiler has said what is wrong, in its own words and once.
+    let body = quote! {{
+        const { ::core::panic!("`#[workflow]` and `#[part]` cannot read the syntax of this body: put it into a fn beside it") }
+    }};
+    let head: TokenStream = trees.into_iter().collect();
+    quote!(#head #body)
+}
+
+/// What could not be read, as written: the compiler says what is wrong with it, and an IDE looks into it.
+pub(crate) fn unread(item: &TokenStream, runtime: &Runtime) -> TokenStream {
+    let unread = runtime.private("unread", Span::call_site());
+    quote!(#unread! { #item })
 }
 
 /// The signature makes no workflow: the fn remains, callable, without the type beside it.

@@ -14,9 +14,12 @@ use quote::quote;
 
 /// Expands the attribute.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
-    let function = match parse::function(item.clone()) {
+    let (function, is_unread) = match parse::function(item.clone()) {
         Ok(function) => function,
-        Err(error) => return fallback::unreadable(item, &error),
+        Err(error) => {
+            let error = error.to_compile_error();
+            return quote!(#item #error);
+        }
     };
     let mut errors = Errors::new();
     let mut model = parse::model(options, function, &mut errors);
@@ -30,7 +33,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let resources = model.parameters.iter().filter(|parameter| matches!(parameter.role, model::Role::Resource));
     let resources = resources.filter_map(|resource| resource.name().cloned()).collect();
     let warnings = body::walk(&mut model.block, resources, &model.runtime, &mut errors);
-    if errors.len() > 0 {
+    if is_unread || errors.len() > 0 {
         model.attributes.push(fallback::quiet());
     }
     let items = if !sound {
@@ -42,6 +45,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         emit::items(&model, &graph)
     };
     let warnings = warnings.into_items(&model.attributes);
+    let unread = is_unread.then(|| fallback::unread(&item, &model.runtime));
     let errors = errors.into_tokens();
-    quote!(#items #warnings #errors)
+    quote!(#items #warnings #unread #errors)
 }

@@ -1,6 +1,7 @@
 //! From tokens to the model. Reports what is wrong with options and attributes; the rules about the signature are in
 //! `check`.
 
+use super::fallback;
 use super::model::{Model, Parameter, Role};
 use crate::attribute::Options;
 use crate::errors::Errors;
@@ -12,9 +13,17 @@ use syn::{Attribute, Expr, FnArg, ItemFn, LitStr, Meta, PatType, parse_quote_spa
 
 const OPTIONS: &[&str] = &["name", "version", "queue", "crate"];
 
-/// The fn under the attribute.
-pub(super) fn function(item: TokenStream) -> syn::Result<ItemFn> {
-    syn::parse2(item.clone()).map_err(|error| match syn::parse2::<syn::Item>(item) {
+/// The fn under the attribute, and whether its body could not be read: then it keeps its signature, so that what calls it
+/// goes on working.
+pub(super) fn function(item: TokenStream) -> syn::Result<(ItemFn, bool)> {
+    let error = match syn::parse2(item.clone()) {
+        Ok(function) => return Ok((function, false)),
+        Err(error) => error,
+    };
+    if let Ok(function) = syn::parse2(fallback::without_body(&item)) {
+        return Ok((function, true));
+    }
+    Err(match syn::parse2::<syn::Item>(item) {
         Ok(other) if !matches!(other, syn::Item::Fn(_) | syn::Item::Verbatim(_)) => {
             syn::Error::new_spanned(other, "`#[workflow]` goes on a free `async fn`")
         }
