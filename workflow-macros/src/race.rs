@@ -119,7 +119,10 @@ fn emit(race: &Race, marker: &Marker) -> TokenStream {
     let operations = race.arms.iter().map(|arm| operand(&arm.operation, &marker.runtime));
     let arms = race.arms.iter().zip('A'..).map(|(Arm { pattern, then, .. }, letter)| {
         let variant = Ident::new(&letter.to_string(), span);
-        quote_spanned!(pattern.span()=> #raced::#variant(#pattern) => #then,)
+        let value = Ident::new("value", span);
+        // A match of its own, so that a pattern that does not always match is told with the user's type.
+        let matched = quote_spanned!(pattern.span()=> match #value { #pattern => #then });
+        quote!(#raced::#variant(#value) => #matched,)
     });
     quote_spanned! {span=> {
         let #winner = #probe(#constructor((#(#operations,)*))).drive(&#context).await;

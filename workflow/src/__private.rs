@@ -15,7 +15,9 @@ pub use crate::authoring::race::{
     Race, Raced2, Raced3, Raced4, Raced5, Raced6, Raced7, Raced8, Raced9, Raced10, Raced11, Raced12, Raced13, Raced14,
     Raced15, Raced16, race,
 };
-pub use crate::authoring::settled::{AnyPlace, Measuring, Outside, Settled, Shared, Timeless, Unshared};
+pub use crate::authoring::settled::{
+    AnyPlace, Clockless, Measuring, Outside, Recorded, Secluded, Shared, Timeless, Unshared,
+};
 pub use crate::authoring::step::{Step, StepContext, step};
 pub use crate::client::{Create, CreateBatch, Get, New, create, create_batch, get, new_instance};
 pub use crate::definition::{

@@ -39,10 +39,11 @@ impl Owned {
 impl Walker<'_> {
     /// Walks a scope: what is bound in it is not in scope after it.
     pub(super) fn in_scope<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
-        let (owned, resources) = (self.owned.names.len(), self.resources.known());
+        let (owned, resources, changeable) = (self.owned.names.len(), self.resources.known(), self.changeable.known());
         let result = walk(self);
         self.owned.names.truncate(owned);
         self.resources.forget(resources);
+        self.changeable.forget(changeable);
         result
     }
 
@@ -91,14 +92,18 @@ impl Uses<'_> {
 
     fn note_captured(&mut self, literal: proc_macro2::Literal) {
         let span = literal.span();
-        let Lit::Str(text) = Lit::new(literal) else { return };
-        for part in text.value().split('{').skip(1) {
-            let name = part.split(['}', ':']).next().unwrap_or_default();
-            if let Some(known) = self.names.iter().find(|known| *known == name).cloned() {
-                self.note(&Ident::new(&known.to_string(), span));
-            }
+        for name in captured_names(literal) {
+            self.note(&Ident::new(&name, span));
         }
     }
+}
+
+/// The names that a text captures if it is a format: `{name}`, `{name:?}`.
+pub(super) fn captured_names(literal: proc_macro2::Literal) -> Vec<String> {
+    let Lit::Str(text) = Lit::new(literal) else { return Vec::new() };
+    let text = text.value();
+    let names = text.split('{').skip(1).map(|part| part.split(['}', ':']).next().unwrap_or_default());
+    names.filter(|name| syn::parse_str::<Ident>(name).is_ok()).map(str::to_owned).collect()
 }
 
 impl<'ast> Visit<'ast> for Uses<'_> {

@@ -6,9 +6,11 @@
 
 mod closures;
 mod denied;
+mod forgotten;
 mod operations;
 mod order;
 mod resources;
+mod scoped;
 mod shared;
 mod tokens;
 mod warned;
@@ -23,6 +25,7 @@ use crate::name::Scopes;
 use crate::runtime::{Marker, Runtime, context};
 use crate::step;
 use quote::{quote, quote_spanned};
+use scoped::Scoped;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
@@ -32,7 +35,7 @@ use syn::{
 };
 
 /// The attribute that says: this statement may do what is refused elsewhere.
-const ALLOW: &str = "allow_nondeterminism";
+pub(crate) const ALLOW: &str = "allow_nondeterminism";
 
 /// Rewrites the body in place and reports its mistakes; `resources` are the names of those that it is given.
 ///
@@ -48,10 +51,13 @@ pub(crate) fn walk(block: &mut Block, resources: Vec<Ident>, runtime: &Runtime, 
         order_is_forgotten: false,
         hands_over: false,
         owned: closures::Owned::default(),
-        resources: resources::Resources::new(resources),
+        resources: Scoped::default(),
+        naming_resource: false,
+        changeable: Scoped::default(),
         in_collection: false,
         warnings: Warnings::default(),
     };
+    resources.iter().for_each(|name| walker.resources.bind(name, true));
     walker.visit_block_mut(block);
     let warnings = walker.warnings;
     bring_fallback(block, runtime);
@@ -82,7 +88,11 @@ struct Walker<'a> {
     /// What a step that is made here takes along.
     owned: closures::Owned,
     /// Which names stand for resources here.
-    resources: resources::Resources,
+    resources: Scoped,
+    /// What is bound now is another name of a resource.
+    naming_resource: bool,
+    /// Which names are variables that can change.
+    changeable: Scoped,
     /// Inside of what is carried out for each item of a collection.
     in_collection: bool,
     warnings: Warnings,
@@ -149,6 +159,7 @@ impl Walker<'_> {
         let forgets = order::is_unordered_constructor(call);
         let handed = self.forgetting_order(forgets, |walker| walker.walk_arguments(&mut call.args));
         self.operand_of_timeout(call);
+        self.forgetting_order(forgets, |walker| walker.probe_collected(call));
         handed
     }
 
@@ -240,6 +251,7 @@ fn own_context(moving: &Expr) -> Expr {
 impl VisitMut for Walker<'_> {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         let hole = || Expr::Verbatim(proc_macro2::TokenStream::new());
+        self.check_outcome(expr);
         match expr {
             Expr::Await(_) => {
                 if let Expr::Await(awaited) = std::mem::replace(expr, hole()) {
@@ -257,6 +269,7 @@ impl VisitMut for Walker<'_> {
                 }
             }
             Expr::Call(_) | Expr::MethodCall(_) => self.rewrite_call(expr),
+            Expr::Struct(made) => self.walk_fields(made),
             Expr::Lit(_) => Durations { errors: self.errors }.visit_expr_mut(expr),
             other => visit_mut::visit_expr_mut(self, other),
         }
@@ -294,6 +307,7 @@ impl VisitMut for Walker<'_> {
 
     /// What a `let` binds is in scope after its value.
     fn visit_local_mut(&mut self, local: &mut Local) {
+        self.check_forgotten_let(local);
         let renames = local.init.as_ref().is_some_and(|init| self.hands_over_resource(&init.expr));
         if let Some(init) = &mut local.init
             && !renames
@@ -301,14 +315,15 @@ impl VisitMut for Walker<'_> {
             let forgets = self.order_is_forgotten || order::is_unordered_pattern(&local.pat);
             self.forgetting_order(forgets, |walker| walker.visit_local_init_mut(init));
         }
-        self.resources.naming(renames);
+        self.naming_resource = renames;
         self.visit_pat_mut(&mut local.pat);
-        self.resources.naming(false);
+        self.naming_resource = false;
     }
 
     fn visit_pat_ident_mut(&mut self, pattern: &mut PatIdent) {
         self.owned.bind(pattern);
-        self.resources.bind(&pattern.ident);
+        self.resources.bind(&pattern.ident, self.naming_resource);
+        self.changeable.bind(&pattern.ident, pattern.mutability.is_some());
         visit_mut::visit_pat_ident_mut(self, pattern);
     }
 
@@ -347,6 +362,7 @@ impl VisitMut for Walker<'_> {
         let allows = attributes(stmt).is_some_and(|attributes| take_allow(attributes, stays));
         let before = self.allowed;
         self.allowed |= allows;
+        self.check_forgotten_statement(stmt);
         visit_mut::visit_stmt_mut(self, stmt);
         self.allowed = before;
     }

@@ -1,11 +1,12 @@
 //! Durable operations as they are written: `step!`, `group!`, `race!`, and the calls whose arguments are checked.
 
-use super::Walker;
+use super::{Walker, rewrite_durations};
+use crate::duration;
 use crate::errors::Errors;
 use crate::name::{self, Kind};
 use crate::race::Race;
 use crate::runtime::{Runtime, operand};
-use crate::step::{self, Call};
+use crate::step::{self, Call, Setting};
 use quote::{ToTokens, quote};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
@@ -49,7 +50,7 @@ pub(crate) fn known(path: &Path, runtime: &Runtime) -> Option<Known> {
 }
 
 /// Whether the path may name an item of the framework: bare, or through the crate.
-fn ours(path: &Path, runtime: &Runtime) -> bool {
+pub(super) fn ours(path: &Path, runtime: &Runtime) -> bool {
     match path.segments.first() {
         Some(first) => path.segments.len() == 1 || first.ident == "workflow" || runtime.starts_with(&first.ident),
         None => false,
@@ -89,19 +90,36 @@ impl Walker<'_> {
             self.scopes.declare(kind, &call.name, self.errors);
         }
         self.warn_of_missing_key(kind, call.is_keyed, call.name.span());
+        self.check_constant_key(&call);
         let marker = self.marker().owning(self.owned.used_in(&call.body));
         for setting in &mut call.options {
             self.visit_expr_mut(&mut setting.value);
         }
         match kind {
             Kind::Group => self.walk_group(&mut call),
-            _ => step::check_body(&mut call, self.errors),
+            _ => {
+                rewrite_durations(&mut call.body, self.errors);
+                let changeable: Vec<String> = self.changeable.marked().map(str::to_owned).collect();
+                step::check_body(&mut call, &changeable, self.errors);
+            }
         }
         mac.tokens = quote!(#marker #call);
     }
 
+    /// A key that is the same for each item tells none apart.
+    fn check_constant_key(&mut self, call: &Call) {
+        let key = call.options.iter().find(|setting| setting.key == "key");
+        if let Some(Setting { value: value @ Expr::Lit(_), .. }) = key
+            && self.in_collection
+        {
+            self.errors
+                .push(value, "this key is the same for each item: take what identifies the item, such as its id");
+        }
+    }
+
     fn walk_group(&mut self, call: &mut Call) {
-        step::check_assignments(call.kind, &mut call.body, self.errors);
+        let changeable: Vec<String> = self.changeable.marked().map(str::to_owned).collect();
+        step::check_assignments(call.kind, &mut call.body, &changeable, self.errors);
         let before = self.hands_over;
         // What is inside is told apart by the group's own key.
         let in_collection = std::mem::take(&mut self.in_collection);
@@ -168,10 +186,15 @@ impl Walker<'_> {
     pub(super) fn durations_of_call(&mut self, call: &mut ExprCall) {
         let Expr::Path(path) = &*call.func else { return };
         let timed = path.path.segments.last().is_some_and(|last| TIMED_CALLS.iter().any(|name| last.ident == name));
-        if timed
-            && ours(&path.path, self.runtime)
-            && let Some(first) = call.args.first_mut()
-        {
+        if timed && ours(&path.path, self.runtime) {
+            if call.args.len() == 2 && is_duration(&call.args[1]) {
+                self.errors.push_losing_body(syn::Error::new_spanned(
+                    &call.args[1],
+                    "`timeout` takes the duration first: `timeout(5m, operation)`",
+                ));
+                return;
+            }
+            let Some(first) = call.args.first_mut() else { return };
             rewrite_duration(first, self.errors);
         }
     }
@@ -198,6 +221,11 @@ impl Walker<'_> {
             rewrite_duration(first, self.errors);
         }
     }
+}
+
+/// `5m`, and nothing that could be an operation.
+fn is_duration(argument: &Expr) -> bool {
+    matches!(argument, Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if duration::of_literal(number).is_some())
 }
 
 fn rewrite_duration(argument: &mut Expr, errors: &mut Errors) {

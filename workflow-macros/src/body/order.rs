@@ -10,8 +10,21 @@ use syn::visit_mut::VisitMut;
 use syn::{Block, Expr, ExprCall, ExprMethodCall, GenericArgument, Ident, Pat, Stmt, Type, spanned::Spanned};
 
 /// Methods that start an iteration.
-const ITERATIONS: &[&str] =
-    &["iter", "iter_mut", "keys", "values", "values_mut", "into_iter", "into_keys", "into_values", "drain"];
+const ITERATIONS: &[&str] = &[
+    "difference",
+    "drain",
+    "intersection",
+    "into_iter",
+    "into_keys",
+    "into_values",
+    "iter",
+    "iter_mut",
+    "keys",
+    "symmetric_difference",
+    "union",
+    "values",
+    "values_mut",
+];
 
 /// Methods that take a second iteration as their argument.
 const JOINING: &[&str] = &["chain", "zip"];
@@ -52,6 +65,19 @@ impl Walker<'_> {
         }
         if is_iteration(call) {
             self.probe(expr);
+        }
+    }
+
+    /// `Vec::from_iter(map)`.
+    pub(super) fn probe_collected(&mut self, call: &mut ExprCall) {
+        let is_collected = constructed(call).is_some_and(|ty| !is_unordered(ty));
+        if let Some(first) = call.args.first_mut()
+            && is_collected
+            && is_plain(first)
+            && !self.order_is_forgotten
+            && !self.allowed
+        {
+            self.probe(first);
         }
     }
 
@@ -101,10 +127,15 @@ pub(super) fn forgets_order(call: &ExprMethodCall) -> bool {
 
 /// `BTreeMap::from_iter(..)`: what goes in is in no order afterwards, or in the collection's own.
 pub(super) fn is_unordered_constructor(call: &ExprCall) -> bool {
-    let Expr::Path(path) = &*call.func else { return false };
+    constructed(call).is_some_and(is_unordered)
+}
+
+/// The type of `Type::from_iter(..)`.
+fn constructed(call: &ExprCall) -> Option<&Ident> {
+    let Expr::Path(path) = &*call.func else { return None };
     let mut words = path.path.segments.iter().rev();
-    words.next().is_some_and(|last| last.ident == "from_iter" || last.ident == "from")
-        && words.next().is_some_and(|ty| is_unordered(&ty.ident))
+    words.next().filter(|last| last.ident == "from_iter" || last.ident == "from")?;
+    words.next().map(|ty| &ty.ident).filter(|ty| ty.to_string().starts_with(char::is_uppercase))
 }
 
 /// `name: BTreeMap<_, _>`.

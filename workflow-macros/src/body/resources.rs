@@ -5,58 +5,23 @@
 //! resource anew, borrow a part of one or clone its handle: the new name then stands for a resource too.
 
 use super::Walker;
+use super::closures::captured_names;
 use super::operations::written;
-use syn::{Expr, Ident, Path};
-
-/// Which names stand for resources, innermost last.
-#[derive(Debug, Default)]
-pub(super) struct Resources {
-    names: Vec<(String, bool)>,
-    /// What is being bound names a resource.
-    naming: bool,
-}
-
-impl Resources {
-    pub(super) fn new(names: Vec<Ident>) -> Self {
-        Self { names: names.into_iter().map(|name| (name.to_string(), true)).collect(), naming: false }
-    }
-
-    /// From now on patterns bind resources, or do not.
-    pub(super) fn naming(&mut self, naming: bool) {
-        self.naming = naming;
-    }
-
-    /// A pattern binds this name, for a resource or for something that hides one.
-    pub(super) fn bind(&mut self, name: &Ident) {
-        if !self.names.is_empty() {
-            self.names.push((name.to_string(), self.naming));
-        }
-    }
-
-    /// How many names are known: what comes after them is forgotten by [`Self::forget`].
-    pub(super) fn known(&self) -> usize {
-        self.names.len()
-    }
-
-    pub(super) fn forget(&mut self, known: usize) {
-        self.names.truncate(known);
-    }
-
-    fn has(&self, path: &Path) -> bool {
-        let Some(name) = path.get_ident() else { return false };
-        self.names.iter().rev().find(|(known, _)| name == known).is_some_and(|(_, is_resource)| *is_resource)
-    }
-}
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::visit_mut::VisitMut;
+use syn::{Expr, ExprStruct, Path};
 
 impl Walker<'_> {
     /// Reports a resource whose value is used.
     pub(super) fn check_resource(&mut self, path: &Path) {
-        if self.allowed || !self.resources.has(path) {
-            return;
+        if !self.allowed && self.is_resource(path) {
+            self.refuse_resource(&written(path), path.segments[0].ident.span());
         }
-        let name = written(path);
-        self.errors.push(
-            path,
+    }
+
+    fn refuse_resource(&mut self, name: &str, place: Span) {
+        self.errors.push_at(
+            place,
             format!(
                 "`{name}` is a resource, used outside of a step: in a replay it may be another one\nuse it in the body \
                  of a `step!`, or hand it on to a `#[part]`; what decides the workflow's path belongs into its input"
@@ -64,10 +29,52 @@ impl Walker<'_> {
         );
     }
 
+    fn is_resource(&self, path: &Path) -> bool {
+        path.get_ident().is_some_and(|name| self.resources.has(name))
+    }
+
+    /// Whether the tokens of a macro name a resource: then its calls must be read, as of all else it is checked by type.
+    pub(super) fn names_resource(&self, tokens: &TokenStream) -> bool {
+        self.resources.known() > 0
+            && tokens.clone().into_iter().any(|tree| match tree {
+                TokenTree::Ident(name) => self.resources.has(&name),
+                TokenTree::Group(group) => self.names_resource(&group.stream()),
+                _ => false,
+            })
+    }
+
+    /// `format!("{shop}")`.
+    pub(super) fn check_captured_resource(&mut self, tokens: &TokenStream) {
+        if self.resources.known() == 0 || self.allowed {
+            return;
+        }
+        for tree in tokens.clone() {
+            let TokenTree::Literal(literal) = tree else { continue };
+            let span = literal.span();
+            for name in captured_names(literal) {
+                if self.resources.has(&syn::Ident::new(&name, span)) {
+                    self.refuse_resource(&name, span);
+                }
+            }
+        }
+    }
+
+    /// `Desk { shop, order }`: a resource may be put into what its user makes of it.
+    pub(super) fn walk_fields(&mut self, made: &mut ExprStruct) {
+        for field in &mut made.fields {
+            if !self.hands_over_resource(&field.expr) {
+                self.visit_expr_mut(&mut field.expr);
+            }
+        }
+        if let Some(rest) = &mut made.rest {
+            self.visit_expr_mut(rest);
+        }
+    }
+
     /// Whether the expression hands a resource on as it is: `shop`, `&shop.stripe`, `shop.clone()`, `Arc::clone(shop)`.
     pub(super) fn hands_over_resource(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Path(path) => self.resources.has(&path.path),
+            Expr::Path(path) => self.is_resource(&path.path),
             Expr::Reference(reference) => reference.mutability.is_none() && self.is_place_of_resource(&reference.expr),
             Expr::Paren(paren) => self.hands_over_resource(&paren.expr),
             Expr::MethodCall(call) => {
@@ -86,7 +93,7 @@ impl Walker<'_> {
     /// Whether the expression is a resource or a part of one.
     pub(super) fn is_place_of_resource(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Path(path) => self.resources.has(&path.path),
+            Expr::Path(path) => self.is_resource(&path.path),
             Expr::Field(field) => self.is_place_of_resource(&field.base),
             Expr::Unary(unary) => matches!(unary.op, syn::UnOp::Deref(_)) && self.is_place_of_resource(&unary.expr),
             Expr::Paren(paren) => self.is_place_of_resource(&paren.expr),

@@ -4,7 +4,7 @@
 //! other types that do nothing; here they are put where the types are certain to be known.
 
 use super::Walker;
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use quote::quote_spanned;
 use syn::{Expr, ExprCall, ExprCast, ExprMethodCall, Path, Type, spanned::Spanned};
 
@@ -47,8 +47,31 @@ const SHARED_METHODS: &[&str] = &[
     "write",
 ];
 
-/// Functions of the standard library whose name alone could be the user's own.
-const ORIGINS: &[&str] = &["Command::new", "File::create", "File::open", "OpenOptions::new"];
+/// Last words of functions whose result says where it comes from. What is called so and gives something else passes.
+const ORIGINS: &[&str] = &[
+    "args",
+    "args_os",
+    "bind",
+    "bounded",
+    "channel",
+    "connect",
+    "create",
+    "create_new",
+    "current",
+    "now",
+    "open",
+    "spawn",
+    "spawn_blocking",
+    "stdin",
+    "sync_channel",
+    "unbounded_channel",
+    "var",
+    "vars",
+    "vars_os",
+];
+
+/// The same for functions called `new`, by their type.
+const ORIGINS_NEW: &[&str] = &["Command", "JoinSet", "LocalSet", "OpenOptions", "Runtime"];
 
 impl Walker<'_> {
     /// `COUNTER.fetch_add(..)`, `started.elapsed()`: the receiver is probed.
@@ -76,9 +99,11 @@ impl Walker<'_> {
         if self.allowed || !is_suspicious(call) || self.is_refused(&call.func) {
             return;
         }
+        // The mistake is shown at the method's name, which is generated: it takes the place of the fn that is called.
+        let settled = Ident::new("settled", called_span(&call.func));
         let span = expr.span();
         let probe = self.runtime.private("Probe", span);
-        *expr = Expr::Verbatim(quote_spanned!(span=> #probe(#expr).settled()));
+        *expr = Expr::Verbatim(quote_spanned!(span=> #probe(#expr).#settled()));
     }
 
     /// A static that is assigned is `static mut`: variables are not in capitals.
@@ -111,6 +136,13 @@ impl Walker<'_> {
     }
 }
 
+fn called_span(called: &Expr) -> Span {
+    match called {
+        Expr::Path(path) => path.path.segments.last().map_or_else(|| path.span(), |last| last.ident.span()),
+        other => other.span(),
+    }
+}
+
 /// A name in capitals, of more than one letter: a constant or a static.
 fn is_static(path: &Path) -> bool {
     path.segments.last().is_some_and(|last| {
@@ -122,11 +154,10 @@ fn is_static(path: &Path) -> bool {
 /// Whether what a call gives must be asked where it comes from.
 fn is_suspicious(call: &ExprCall) -> bool {
     let Expr::Path(path) = &*call.func else { return false };
-    let words: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-    match &words[..] {
-        // `now()` alone is ours.
-        [_, .., last] if last == "now" && call.args.is_empty() => true,
-        [.., ty, last] => ORIGINS.iter().any(|known| *known == format!("{ty}::{last}")),
-        _ => false,
+    let mut words = path.path.segments.iter().rev().map(|segment| segment.ident.to_string());
+    let (last, before) = (words.next().unwrap_or_default(), words.next());
+    if last == "new" {
+        return before.is_some_and(|ty| ORIGINS_NEW.contains(&ty.as_str()));
     }
+    ORIGINS.contains(&last.as_str())
 }

@@ -39,7 +39,8 @@ impl Walker<'_> {
 
     /// The tokens of a macro that is not ours.
     fn walk_tokens(&mut self, tokens: TokenStream, name: &str) -> TokenStream {
-        if !matters(&tokens) {
+        self.check_captured_resource(&tokens);
+        if !matters(&tokens) && !self.names_resource(&tokens) {
             self.only_check(&tokens);
             return tokens;
         }
@@ -62,7 +63,7 @@ impl Walker<'_> {
     }
 
     fn walk_chunk(&mut self, chunk: TokenStream, name: &str) -> TokenStream {
-        if !matters(&chunk) {
+        if !matters(&chunk) && !self.names_resource(&chunk) {
             self.only_check(&chunk);
             return chunk;
         }

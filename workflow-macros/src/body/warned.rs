@@ -77,7 +77,8 @@ impl Walker<'_> {
             [] => false,
         };
         if prints || logs {
-            let (what, name) = if prints { ("prints", "output_in_a_workflow") } else { ("logs", "log_in_a_workflow") };
+            let (what, name) =
+                if prints { ("prints", "this_prints_in_every_replay") } else { ("logs", "this_logs_in_every_replay") };
             let span = mac.path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
             let note = format!(
                 "`{}!` {what} again in every replay; use `workflow::log!`, which is silent in a replay, or do it in a step",
@@ -98,7 +99,7 @@ impl Walker<'_> {
              would get the results of other items; add `key = ..` with what identifies the item, or `key = _` if the \
              order never changes"
         );
-        self.warnings.push("step_without_a_key", span, note);
+        self.warnings.push("this_has_no_key", span, note);
     }
 
     /// Walks what is carried out for each item of a collection, where it is one.

@@ -10,11 +10,11 @@ use syn::visit::{self, Visit};
 use syn::{Expr, ExprAsync, ExprAwait, ExprClosure, Item, parse_quote, spanned::Spanned};
 
 /// Checks the body of a step; mistakes that rustc would repeat are disarmed.
-pub(crate) fn check(call: &mut Call, errors: &mut Errors) {
+pub(crate) fn check(call: &mut Call, changeable: &[String], errors: &mut Errors) {
     check_nested(call, errors);
     check_closure(call, errors);
     check_await(call, errors);
-    check_assignments(call.kind, &mut call.body, errors);
+    check_assignments(call.kind, &mut call.body, changeable, errors);
 }
 
 /// A durable operation in a step's body would run outside of the journal: it is what a group is for.

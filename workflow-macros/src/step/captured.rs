@@ -10,11 +10,43 @@ use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{BinOp, Expr, ExprAssign, Ident, Item, Pat, PatIdent, parse_quote_spanned, spanned::Spanned};
 
+/// Methods that change what they are called on, in the standard library.
+const CHANGES: &[&str] = &[
+    "append",
+    "clear",
+    "drain",
+    "entry",
+    "extend",
+    "extend_from_slice",
+    "get_mut",
+    "insert",
+    "iter_mut",
+    "pop",
+    "pop_back",
+    "pop_front",
+    "push",
+    "push_back",
+    "push_front",
+    "push_str",
+    "remove",
+    "resize",
+    "retain",
+    "reverse",
+    "sort",
+    "sort_by",
+    "sort_by_key",
+    "sort_unstable",
+    "swap",
+    "truncate",
+    "values_mut",
+];
+
 /// Reports assignments to variables declared outside of `body`, and disarms them so that rustc does not report them too.
-pub(crate) fn check_assignments(kind: Kind, body: &mut Expr, errors: &mut Errors) {
+/// Those that are `changeable` cannot be changed by their methods or lent as `&mut` either.
+pub(crate) fn check_assignments(kind: Kind, body: &mut Expr, changeable: &[String], errors: &mut Errors) {
     let mut bound = Bound::default();
     bound.visit_expr(body);
-    Assignments { kind, bound: bound.names, errors }.visit_expr_mut(body);
+    Assignments { kind, bound: bound.names, changeable, changed: Vec::new(), errors }.visit_expr_mut(body);
 }
 
 /// Every name that some pattern of the body binds.
@@ -35,6 +67,9 @@ impl<'ast> Visit<'ast> for Bound {
 struct Assignments<'a> {
     kind: Kind,
     bound: HashSet<Ident>,
+    changeable: &'a [String],
+    /// Those that were reported.
+    changed: Vec<Ident>,
     errors: &'a mut Errors,
 }
 
@@ -63,9 +98,38 @@ impl Assignments<'_> {
     }
 }
 
+impl Assignments<'_> {
+    /// `receipts.push(..)`, `&mut receipts`.
+    fn check_change(&mut self, expr: &Expr) {
+        let place = match expr {
+            Expr::MethodCall(call) if CHANGES.iter().any(|name| call.method == name) => &*call.receiver,
+            Expr::Reference(reference) if reference.mutability.is_some() => &*reference.expr,
+            _ => return,
+        };
+        let Some(name) = self.outer(place).filter(|name| self.changeable.iter().any(|known| *name == known)).cloned()
+        else {
+            return;
+        };
+        if self.changed.contains(&name) {
+            return;
+        }
+        let word = self.kind.word();
+        // rustc would say so too, of closures and lifetimes.
+        self.errors.push_losing_body(syn::Error::new(
+            name.span(),
+            format!(
+                "a {word} cannot change `{name}`, a variable outside of it: its body may run again, and a replay does \
+                 not run it at all\nreturn the value from the {word} and change `{name}` with it afterwards"
+            ),
+        ));
+        self.changed.push(name);
+    }
+}
+
 impl VisitMut for Assignments<'_> {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         visit_mut::visit_expr_mut(self, expr);
+        self.check_change(expr);
         let (place, value) = match expr {
             Expr::Assign(ExprAssign { left, right, .. }) => (left, right),
             Expr::Binary(binary) if assigns(&binary.op) => (&mut binary.left, &mut binary.right),
@@ -107,8 +171,19 @@ mod tests {
 
     fn found(mut body: Expr) -> Vec<String> {
         let mut errors = Errors::new();
-        check_assignments(Kind::Step, &mut body, &mut errors);
+        check_assignments(Kind::Step, &mut body, &["receipts".to_owned()], &mut errors);
         errors.into_result().err().into_iter().flatten().map(|error| error.to_string()).collect()
+    }
+
+    #[test]
+    fn what_changes_an_outer_variable_is_refused_once() {
+        let body = parse_quote!({
+            receipts.push(1);
+            fill(&mut receipts);
+            names.push(2);
+            Ok(())
+        });
+        assert_eq!(found(body).len(), 1);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod temporaries;
 pub(crate) use body::check as check_body;
 pub(crate) use captured::{assigns, check_assignments};
 pub(crate) use options::check_duration;
-pub(crate) use parse::Call;
+pub(crate) use parse::{Call, Setting};
 
 use crate::errors::Errors;
 use crate::name::Kind;

@@ -16,15 +16,33 @@ const OF_STEP: &[&str] = &["key", "retries", "delay", "backoff", "max_delay", "j
 /// A group's errors are the boxed ones of its block, so there is no type to decide on.
 const OF_GROUP: &[&str] = &["key", "retries", "delay", "backoff", "max_delay", "jitter", "timeout"];
 
+/// What other systems call them.
+const CALLED_OTHERWISE: &[(&str, &str)] = &[
+    ("attempts", "retries"),
+    ("id", "key"),
+    ("idempotency_key", "key"),
+    ("initial_interval", "delay"),
+    ("interval", "delay"),
+    ("max_attempts", "retries"),
+    ("max_interval", "max_delay"),
+    ("max_retries", "retries"),
+    ("retry", "retries"),
+    ("retry_delay", "delay"),
+    ("retry_if", "unless"),
+    ("start_to_close_timeout", "timeout"),
+];
+
 const BACKOFFS: &[&str] = &["constant", "linear", "exponential"];
 
 /// Reports wrong options and gives back the good ones, durations already rewritten.
 pub(crate) fn check(kind: Kind, settings: Vec<Setting>, errors: &mut Errors) -> Vec<Setting> {
     let valid = if kind == Kind::Group { OF_GROUP } else { OF_STEP };
     let mut good: Vec<Setting> = Vec::new();
+    let mut times = Vec::new();
     for Setting { key, value } in settings {
+        times.extend(written_time(&value).map(|time| (key.to_string(), time, value.span())));
         if !valid.contains(&key.to_string().as_str()) {
-            errors.push(&key, suggest::unknown(&format!("{} option", kind.word()), &key.to_string(), valid));
+            errors.push(&key, unknown(kind, &key, valid));
         } else if good.iter().any(|setting| setting.key == key) {
             errors.push(&key, format!("`{key}` is given twice"));
         } else if key == "key" && matches!(value, Expr::Infer(_)) {
@@ -33,12 +51,26 @@ pub(crate) fn check(kind: Kind, settings: Vec<Setting>, errors: &mut Errors) -> 
             good.push(Setting { key, value });
         }
     }
+    check_times(&times, errors);
     good
+}
+
+/// An option that is called otherwise elsewhere is told by its name here.
+fn unknown(kind: Kind, key: &Ident, valid: &[&str]) -> String {
+    let what = format!("{} option", kind.word());
+    match CALLED_OTHERWISE.iter().find(|(other, _)| key == other) {
+        Some((other, here)) => {
+            format!("unknown {what} `{other}`: here it is `{here}`; valid are {}", suggest::list(valid))
+        }
+        None => suggest::unknown(&what, &key.to_string(), valid),
+    }
 }
 
 fn check_value(key: &Ident, value: Expr) -> syn::Result<Expr> {
     match key.to_string().as_str() {
         "delay" | "max_delay" | "timeout" => check_duration(value),
+        "retries" => check_retries(value),
+        "unless" => check_unless(value),
         "backoff" => check_backoff(value),
         "jitter" => check_jitter(value),
         _ => Ok(value),
@@ -58,6 +90,57 @@ pub(crate) fn check_duration(value: Expr) -> syn::Result<Expr> {
     match milliseconds {
         Ok(milliseconds) => Ok(Expr::Verbatim(duration::tokens(milliseconds, span))),
         Err(message) => Err(syn::Error::new(span, message)),
+    }
+}
+
+/// How often is counted; a computed number is checked by its type.
+fn check_retries(value: Expr) -> syn::Result<Expr> {
+    let is_wrong = match &value {
+        Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => false,
+        Expr::Lit(_) | Expr::Closure(_) | Expr::Infer(_) => true,
+        Expr::Unary(negative) => matches!(negative.op, syn::UnOp::Neg(_)),
+        Expr::Path(path) => path.path.is_ident("forever") || path.path.is_ident("infinite"),
+        _ => false,
+    };
+    if is_wrong {
+        let message = "`retries` is how often to try again after the first attempt: a whole number from 0, for \
+                       example `retries = 3`";
+        return Err(syn::Error::new_spanned(value, message));
+    }
+    Ok(value)
+}
+
+/// It is asked of each error, so it is a fn and not what a fn gave.
+fn check_unless(value: Expr) -> syn::Result<Expr> {
+    match value {
+        Expr::Path(_) | Expr::Closure(_) => Ok(value),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "`unless` names a fn that is asked of the error whether to stop: `unless = is_final`, for \
+             `fn is_final(error: &Error) -> bool`",
+        )),
+    }
+}
+
+/// Times that leave nothing to wait for.
+fn check_times(times: &[(String, u64, Span)], errors: &mut Errors) {
+    let time = |name: &str| times.iter().find(|(key, ..)| key == name).map(|(_, time, span)| (*time, *span));
+    if let Some((0, span)) = time("timeout") {
+        errors.push_at(span, "a timeout of 0 ends each attempt before it begins: give the body some time");
+    }
+    if let (Some((delay, _)), Some((most, span))) = (time("delay"), time("max_delay"))
+        && most < delay
+    {
+        errors.push_at(span, "`max_delay` is below `delay`, the first one: make it longer, or leave it out");
+    }
+}
+
+/// Milliseconds of a duration that is written out.
+fn written_time(value: &Expr) -> Option<u64> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => duration::of_string(&text.value()).ok(),
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => duration::of_literal(number)?.ok(),
+        _ => None,
     }
 }
 

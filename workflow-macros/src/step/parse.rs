@@ -98,6 +98,10 @@ fn read(input: ParseStream<'_>) -> syn::Result<Parts> {
         comma(input)?;
     }
     while !input.is_empty() {
+        if input.peek(syn::Ident) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
+            let key: Ident = input.parse()?;
+            return Err(syn::Error::new(key.span(), format!("an option is written with `=`: `{key} = ..`")));
+        }
         arguments.push(if starts_option(input) {
             let key = input.parse()?;
             input.parse::<Token![=]>()?;

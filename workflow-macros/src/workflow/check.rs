@@ -1,6 +1,7 @@
 //! The rules about a workflow's signature, one function each. What rustc says better is left to it.
 
 use super::model::{Model, Parameter, Role};
+use crate::body;
 use crate::errors::Errors;
 use syn::visit::{self, Visit};
 use syn::{Lifetime, Receiver, ReturnType, Safety, Type, TypeImplTrait, TypeReference, spanned::Spanned};
@@ -9,6 +10,7 @@ use syn::{Lifetime, Receiver, ReturnType, Safety, Type, TypeImplTrait, TypeRefer
 pub(super) fn all(model: &Model, errors: &mut Errors) -> bool {
     check_async(model, errors);
     check_qualifiers(model, errors);
+    check_attributes(model, errors);
     let before = errors.len();
     check_receiver(model, errors);
     check_generics(model, errors);
@@ -43,6 +45,17 @@ fn check_qualifiers(model: &Model, errors: &mut Errors) {
     }
     if let Some(abi) = &signature.abi {
         errors.push(abi, "a workflow cannot be `extern`: it is run by an engine");
+    }
+}
+
+/// An exception is made for one statement, so that the next one is looked at again.
+fn check_attributes(model: &Model, errors: &mut Errors) {
+    let of_all = model
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.path().segments.last().is_some_and(|last| last.ident == body::ALLOW));
+    for attribute in of_all {
+        errors.push(attribute, "`#[allow_nondeterminism]` goes on a statement: put it on those that need it");
     }
 }
 

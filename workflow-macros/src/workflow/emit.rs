@@ -3,6 +3,7 @@
 //! Nothing here can fail, and nothing here decides: rules are in `check`, behaviour is in `workflow::__private`.
 
 use super::model::{Model, Parameter, Role};
+use crate::body;
 use crate::lints;
 use crate::runtime::context;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -16,7 +17,7 @@ pub(super) fn items(model: &Model, graph: &str) -> TokenStream {
     let cfgs = with_names(&model.attributes, &["cfg"]);
     let inputs = model.inputs().enumerate().map(|(index, input)| input_constant(model, index, input));
     let methods = methods(model);
-    let body = body(model);
+    let body = run_body(model);
     let definition = definition(model, graph);
     let registration = registration(model);
     quote! {
@@ -136,9 +137,11 @@ fn methods(model: &Model) -> TokenStream {
 }
 
 /// The fn as written, under its own name so that messages speak of it, and out of the way of a call of the workflow.
-fn body(model: &Model) -> TokenStream {
-    let attributes =
-        model.attributes.iter().filter(|attribute| !named(attribute, &["doc", "cfg", "deprecated", "must_use"]));
+fn run_body(model: &Model) -> TokenStream {
+    let attributes = model
+        .attributes
+        .iter()
+        .filter(|attribute| !named(attribute, &["doc", "cfg", "deprecated", "must_use", body::ALLOW]));
     let ident = model.ident();
     let context_type = model.runtime.private("Ctx", Span::call_site());
     let context = context();

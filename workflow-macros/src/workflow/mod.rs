@@ -32,6 +32,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     }
     let resources = model.parameters.iter().filter(|parameter| matches!(parameter.role, model::Role::Resource));
     let resources = resources.filter_map(|resource| resource.name().cloned()).collect();
+    if model.signature.asyncness.is_none() {
+        // What its body holds is meant for something else.
+        model.block = fallback::body();
+    }
     let warnings = body::walk(&mut model.block, resources, &model.runtime, &mut errors);
     if is_unread || errors.len() > 0 {
         model.attributes.push(fallback::quiet());

@@ -27,12 +27,15 @@ use crate::words::location::Location;
 /// The child is created once, whatever crashes: its id follows from the parent (this creation of it), its run and this
 /// call's place in it.
 #[must_use = "a child workflow is not created until it is awaited, joined or raced, inside another workflow"]
-pub struct Child<W> {
+pub struct ChildToAwaitInWorkflow<W> {
     inputs: EncodedInputs,
     on_close: ParentClose,
     at: Location,
     workflow: PhantomData<fn() -> W>,
 }
+
+/// [`ChildToAwaitInWorkflow`], where it is named. The compiler says the long name, to whoever awaits one elsewhere.
+pub type Child<W> = ChildToAwaitInWorkflow<W>;
 
 /// The child that calling a workflow's function makes.
 #[track_caller]

@@ -9,16 +9,16 @@ use super::durable::Durable;
 /// The time, the same in every replay: see [`now`].
 #[derive(Debug, Clone, Copy)]
 #[must_use = "must be awaited: `now().await`"]
-pub struct Now(());
+pub struct NowToAwaitInWorkflow(());
 
 /// The time of the newest thing that happened to this run (of its start, before anything has), by the store's clock.
 /// It stands still between two awaits.
-pub const fn now() -> Now {
-    Now(())
+pub const fn now() -> NowToAwaitInWorkflow {
+    NowToAwaitInWorkflow(())
 }
 
 #[diagnostic::do_not_recommend]
-impl Durable for Now {
+impl Durable for NowToAwaitInWorkflow {
     type Output = SystemTime;
 
     async fn run(self, cx: Ctx) -> SystemTime {

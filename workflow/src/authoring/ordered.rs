@@ -77,4 +77,8 @@ iterators! {
     [T] hash_set::Iter<'_, T>, of HashSet<T>;
     [T] hash_set::Drain<'_, T>, of HashSet<T>;
     [T] hash_set::IntoIter<T>, of HashSet<T>;
+    [T, S] hash_set::Difference<'_, T, S>, of HashSet<T>;
+    [T, S] hash_set::Intersection<'_, T, S>, of HashSet<T>;
+    [T, S] hash_set::SymmetricDifference<'_, T, S>, of HashSet<T>;
+    [T, S] hash_set::Union<'_, T, S>, of HashSet<T>;
 }

@@ -9,11 +9,14 @@ use crate::words::location::Location;
 
 /// What a `#[part]` function returns: awaiting it in a workflow, group or other part runs it there.
 #[must_use = "a part does nothing until it is awaited, joined or raced"]
-pub struct Part<'a, T> {
+pub struct PartToAwaitInWorkflow<'a, T> {
     name: &'static str,
     at: Location,
     start: Box<dyn FnOnce(Ctx) -> BoxFuture<'a, T> + Send + 'a>,
 }
+
+/// [`PartToAwaitInWorkflow`], where it is named. The compiler says the long name, to whoever awaits one elsewhere.
+pub type Part<'a, T> = PartToAwaitInWorkflow<'a, T>;
 
 /// The part that `#[part]` expands to. `body` makes its future in the context it is given.
 pub fn part<'a, F, Fut, T>(name: &'static str, at: Location, body: F) -> Part<'a, T>

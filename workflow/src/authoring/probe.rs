@@ -8,7 +8,7 @@
 use super::context::Ctx;
 use super::durable::{BoxFuture, Durable};
 use super::ordered::{Ordered, Unordered};
-use super::settled::{Measuring, Outside, Settled, Shared, Timeless, Unshared};
+use super::settled::{Clockless, Measuring, Outside, Recorded, Secluded, Shared, Timeless, Unshared};
 
 /// Generated code drives what it has checked through this: when the check failed, the type passes all the same, so that
 /// one mistake makes one message.
@@ -41,10 +41,12 @@ impl<T: Unordered> Probe<T> {
 }
 
 impl<T: Outside> Probe<T> {
-    /// Cannot be called: see [`Settled`].
+    /// Cannot be called: see [`Outside`].
     pub fn settled(self) -> T
     where
-        T::Named: Settled,
+        T::Clock: Clockless,
+        T::World: Secluded,
+        T::Work: Recorded,
     {
         self.0
     }

@@ -1,7 +1,6 @@
 //! Deterministic randomness: the same in every replay, from the seed of the instance.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use uuid::{Builder, Uuid};
 
@@ -110,49 +109,49 @@ impl<A: Random, B: Random> Random for (A, B) {
 
 /// A random value: see [`random`].
 #[must_use = "must be awaited: `random::<T>().await`"]
-pub struct Drawn<T>(PhantomData<fn() -> T>);
+pub struct RandomToAwaitInWorkflow<T>(fn(&mut Draws<'_>) -> T);
 
 /// A random value that is the same in every replay of this run: an integer over its whole range, a float at least 0.0
 /// and less than 1.0, a `bool`, or an array or pair of these. Not for secrets: it follows from the instance's seed.
-pub const fn random<T: Random>() -> Drawn<T> {
-    Drawn(PhantomData)
+pub const fn random<T: Random>() -> RandomToAwaitInWorkflow<T> {
+    RandomToAwaitInWorkflow(T::draw)
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Random> Durable for Drawn<T> {
+impl<T: Send> Durable for RandomToAwaitInWorkflow<T> {
     type Output = T;
 
     async fn run(self, cx: Ctx) -> T {
-        draw(&cx)
+        draw(&cx, self.0)
     }
 }
 
 /// A random UUID: see [`uuid`].
 #[derive(Debug, Clone, Copy)]
 #[must_use = "must be awaited: `uuid().await`"]
-pub struct NewUuid(());
+pub struct UuidToAwaitInWorkflow(());
 
 /// A random UUID (version 4) that is the same in every replay of this run.
-pub const fn uuid() -> NewUuid {
-    NewUuid(())
+pub const fn uuid() -> UuidToAwaitInWorkflow {
+    UuidToAwaitInWorkflow(())
 }
 
 #[diagnostic::do_not_recommend]
-impl Durable for NewUuid {
+impl Durable for UuidToAwaitInWorkflow {
     type Output = Uuid;
 
     async fn run(self, cx: Ctx) -> Uuid {
-        Builder::from_random_bytes(draw(&cx)).into_uuid()
+        Builder::from_random_bytes(draw(&cx, Random::draw)).into_uuid()
     }
 }
 
-fn draw<T: Random>(cx: &Ctx) -> T {
-    T::draw(&mut Draws::new(&mut || cx.run().machine(|machine| machine.draw(cx.scope()))))
+fn draw<T>(cx: &Ctx, from: fn(&mut Draws<'_>) -> T) -> T {
+    from(&mut Draws::new(&mut || cx.run().machine(|machine| machine.draw(cx.scope()))))
 }
 
-impl<T> fmt::Debug for Drawn<T> {
+impl<T> fmt::Debug for RandomToAwaitInWorkflow<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Drawn")
+        f.write_str("RandomToAwaitInWorkflow")
     }
 }
 

@@ -13,24 +13,54 @@ use std::sync::atomic::{
 use std::sync::{Condvar, LazyLock, Mutex, Once, OnceLock, RwLock, mpsc};
 use std::thread::LocalKey;
 use std::time::{Instant, SystemTime};
-use std::{fs, process};
+use std::{env, fs, io, net, process, thread};
+
+use tokio::{runtime, sync, task};
 
 use super::probe::Probe;
 
-/// What nothing implements: the words of a refusal.
+/// What is made by looking at the world, or by acting on it. Of its three kinds it is one; for the others it says [`Fine`].
+pub trait Outside {
+    /// What reads the clock, as it is named in the refusal.
+    type Clock;
+    /// What touches the world.
+    type World;
+    /// What works beside the workflow.
+    type Work;
+}
+
+/// Nothing to refuse.
+#[derive(Debug)]
+pub struct Fine;
+
+/// The words of a refusal: only [`Fine`] has it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` comes from outside of the workflow, another one in each replay",
-    label = "a replay could take another path",
-    note = "for the time use `workflow::now().await`; move anything else into a `step!`",
+    message = "this reads the clock, so a replay could take another path",
+    label = "gives another `{Self}` in each replay",
+    note = "use `workflow::now().await`, or move it into a `step!`",
     note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
 )]
-pub trait Settled {}
+pub trait Clockless {}
+impl Clockless for Fine {}
 
-/// What is made by looking at the world.
-pub trait Outside {
-    /// As it is named in the refusal.
-    type Named;
-}
+/// The words of a refusal: only [`Fine`] has it.
+#[diagnostic::on_unimplemented(
+    message = "this touches the world outside of the workflow, again in each replay",
+    label = "gives another `{Self}` in each replay",
+    note = "move it into a `step!`; what it only looks up can be an input or a `#[resource]`",
+    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
+)]
+pub trait Secluded {}
+impl Secluded for Fine {}
+
+/// The words of a refusal: only [`Fine`] has it.
+#[diagnostic::on_unimplemented(
+    message = "this works beside the workflow, where nothing is recorded",
+    label = "a crash loses it and a replay starts it again: a `{Self}`",
+    note = "for work side by side use `join!` or `join_all(..)`; to be told something, `wait_for(..)` an event"
+)]
+pub trait Recorded {}
+impl Recorded for Fine {}
 
 /// What nothing implements: the words of a refusal.
 #[diagnostic::on_unimplemented(
@@ -92,16 +122,59 @@ impl<T> AnyPlace for Probe<T> {
 
 impl Measuring for Instant {}
 impl Measuring for SystemTime {}
+impl<T: Measuring, F> Measuring for LazyLock<T, F> {}
 
 impl<T: Outside, E> Outside for Result<T, E> {
-    type Named = T::Named;
+    type Clock = T::Clock;
+    type World = T::World;
+    type Work = T::Work;
 }
 
 macro_rules! outside {
-    ($($type:ty),+) => {$(impl Outside for $type { type Named = Self; })+};
+    ($clock:ident, $world:ident, $work:ident: $([$($generics:tt)*] $type:ty),+ $(,)?) => {$(
+        impl<$($generics)*> Outside for $type {
+            type Clock = outside!($clock);
+            type World = outside!($world);
+            type Work = outside!($work);
+        }
+    )+};
+    (fine) => { Fine };
+    (this) => { Self };
 }
 
-outside!(Instant, SystemTime, fs::File, fs::OpenOptions, process::Command);
+outside!(this, fine, fine: [] Instant, [] SystemTime);
+
+outside!(fine, this, fine:
+    [] fs::File,
+    [] fs::OpenOptions,
+    [] process::Command,
+    [] net::TcpStream,
+    [] net::TcpListener,
+    [] net::UdpSocket,
+    [] env::Args,
+    [] env::ArgsOs,
+    [] env::Vars,
+    [] env::VarsOs,
+    [] Result<String, env::VarError>,
+    [] io::Stdin,
+    [] thread::Thread,
+);
+
+outside!(fine, fine, this:
+    [T] thread::JoinHandle<T>,
+    [T] task::JoinHandle<T>,
+    [T] task::JoinSet<T>,
+    [] task::LocalSet,
+    [] runtime::Runtime,
+    [] runtime::Handle,
+    [T] (mpsc::Sender<T>, mpsc::Receiver<T>),
+    [T] (mpsc::SyncSender<T>, mpsc::Receiver<T>),
+    [T] (sync::mpsc::Sender<T>, sync::mpsc::Receiver<T>),
+    [T] (sync::mpsc::UnboundedSender<T>, sync::mpsc::UnboundedReceiver<T>),
+    [T] (sync::oneshot::Sender<T>, sync::oneshot::Receiver<T>),
+    [T] (sync::broadcast::Sender<T>, sync::broadcast::Receiver<T>),
+    [T] (sync::watch::Sender<T>, sync::watch::Receiver<T>),
+);
 
 macro_rules! shared {
     ($([$($generics:tt)*] $type:ty;)+) => {$(

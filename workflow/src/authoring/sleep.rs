@@ -16,7 +16,7 @@ use crate::words::time::Timestamp;
 /// A durable sleep.
 #[derive(Debug)]
 #[must_use = "a sleep does nothing until it is awaited, joined or raced"]
-pub struct Sleep {
+pub struct SleepToAwaitInWorkflow {
     ask: Ask,
     at: Location,
 }
@@ -27,8 +27,8 @@ pub struct Sleep {
 /// The wake time is recorded when the sleep begins. Crashes and restarts of workers neither shorten nor lengthen it; it
 /// is never early by the store's clock. A pause of the instance lengthens it by the time paused.
 #[track_caller]
-pub fn sleep(duration: Duration) -> Sleep {
-    Sleep { ask: Ask::SleepFor(duration), at: caller(Caller::caller()) }
+pub fn sleep(duration: Duration) -> SleepToAwaitInWorkflow {
+    SleepToAwaitInWorkflow { ask: Ask::SleepFor(duration), at: caller(Caller::caller()) }
 }
 
 /// Sleeps until this moment, by the store's clock. A moment in the past is over at once.
@@ -36,12 +36,12 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// # Durability
 /// As [`sleep`], but a pause of the instance does not move it.
 #[track_caller]
-pub fn sleep_until(moment: SystemTime) -> Sleep {
-    Sleep { ask: Ask::SleepUntil(Timestamp::from_system_time(moment)), at: caller(Caller::caller()) }
+pub fn sleep_until(moment: SystemTime) -> SleepToAwaitInWorkflow {
+    SleepToAwaitInWorkflow { ask: Ask::SleepUntil(Timestamp::from_system_time(moment)), at: caller(Caller::caller()) }
 }
 
 #[diagnostic::do_not_recommend]
-impl Durable for Sleep {
+impl Durable for SleepToAwaitInWorkflow {
     type Output = ();
 
     fn run(self, cx: Ctx) -> impl Future<Output = ()> + Send {

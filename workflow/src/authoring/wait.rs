@@ -26,7 +26,7 @@ use crate::words::payload::{CodecError, Payload};
 /// in which the store accepted them; each is given once, and the wait's record and the event's removal are one write.
 /// An event that does not decode is set aside, shown in the status, and the wait goes on.
 #[must_use = "a wait does nothing until it is awaited, joined or raced"]
-pub struct Wait<E> {
+pub struct EventToAwaitInWorkflow<E> {
     request: Request<E>,
 }
 
@@ -36,7 +36,7 @@ pub struct Wait<E> {
 /// The deadline is recorded when the wait begins. An event that the store accepted before the deadline wins, however
 /// late a worker sees either.
 #[must_use = "a wait does nothing until it is awaited, joined or raced"]
-pub struct WaitWithin<E> {
+pub struct EventWithinToAwaitInWorkflow<E> {
     request: Request<E>,
     limit: Duration,
 }
@@ -50,17 +50,17 @@ struct Request<E> {
 
 /// Waits for an event of type `E`. `name` is the wait's own, as a step's.
 #[track_caller]
-pub fn wait_for<E: Event>(name: &'static str) -> Wait<E> {
-    Wait::new(name, E::TYPE.to_owned(), caller(Caller::caller()))
+pub fn wait_for<E: Event>(name: &'static str) -> EventToAwaitInWorkflow<E> {
+    EventToAwaitInWorkflow::new(name, E::TYPE.to_owned(), caller(Caller::caller()))
 }
 
 /// Waits for an event of any sender that names its type `event_type`, and reads it as a `T`.
 #[track_caller]
-pub fn wait_for_type<T: EventPayload>(name: &'static str, event_type: impl Into<String>) -> Wait<T> {
-    Wait::new(name, event_type.into(), caller(Caller::caller()))
+pub fn wait_for_type<T: EventPayload>(name: &'static str, event_type: impl Into<String>) -> EventToAwaitInWorkflow<T> {
+    EventToAwaitInWorkflow::new(name, event_type.into(), caller(Caller::caller()))
 }
 
-impl<E> Wait<E> {
+impl<E> EventToAwaitInWorkflow<E> {
     fn new(name: &'static str, event_type: String, at: Location) -> Self
     where
         E: EventPayload,
@@ -76,13 +76,13 @@ impl<E> Wait<E> {
     }
 
     /// How long to wait at most. Awaiting it then gives `Result<E, TimedOut>`.
-    pub fn timeout(self, limit: Duration) -> WaitWithin<E> {
-        WaitWithin { request: self.request, limit }
+    pub fn timeout(self, limit: Duration) -> EventWithinToAwaitInWorkflow<E> {
+        EventWithinToAwaitInWorkflow { request: self.request, limit }
     }
 }
 
-impl<E> WaitWithin<E> {
-    /// As [`Wait::key`].
+impl<E> EventWithinToAwaitInWorkflow<E> {
+    /// As [`EventToAwaitInWorkflow::key`].
     pub fn key(mut self, key: impl fmt::Display) -> Self {
         self.request.label.key = Some(key.to_string());
         self
@@ -97,7 +97,7 @@ impl<E> Request<E> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: Send> Durable for Wait<E> {
+impl<E: Send> Durable for EventToAwaitInWorkflow<E> {
     type Output = E;
 
     fn run(self, cx: Ctx) -> impl Future<Output = E> + Send {
@@ -115,7 +115,7 @@ impl<E: Send> Durable for Wait<E> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: Send> Durable for WaitWithin<E> {
+impl<E: Send> Durable for EventWithinToAwaitInWorkflow<E> {
     type Output = Result<E, TimedOut>;
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
@@ -155,13 +155,13 @@ impl<E> fmt::Debug for Request<E> {
     }
 }
 
-impl<E> fmt::Debug for Wait<E> {
+impl<E> fmt::Debug for EventToAwaitInWorkflow<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wait").field("request", &self.request).finish()
     }
 }
 
-impl<E> fmt::Debug for WaitWithin<E> {
+impl<E> fmt::Debug for EventWithinToAwaitInWorkflow<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WaitWithin").field("request", &self.request).field("limit", &self.limit).finish()
     }

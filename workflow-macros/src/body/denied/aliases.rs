@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use syn::visit::{self, Visit};
-use syn::{Block, ItemUse, Path, UseTree};
+use syn::{Block, Item, ItemUse, Path, UseTree};
 
 /// Names that `use` inside of the body gives to paths.
 #[derive(Debug, Default)]
@@ -56,6 +56,22 @@ impl Aliases {
 }
 
 impl<'ast> Visit<'ast> for Aliases {
+    /// What the body declares itself is the user's own.
+    fn visit_item(&mut self, item: &'ast Item) {
+        let name = match item {
+            Item::Enum(item) => Some(&item.ident),
+            Item::Fn(item) => Some(&item.sig.ident),
+            Item::Mod(item) => Some(&item.ident),
+            Item::Struct(item) => Some(&item.ident),
+            Item::Type(item) => Some(&item.ident),
+            _ => None,
+        };
+        if let Some(name) = name {
+            self.paths.insert(name.to_string(), vec!["self".to_owned(), name.to_string()]);
+        }
+        visit::visit_item(self, item);
+    }
+
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         self.note(&item.tree, &[]);
         visit::visit_item_use(self, item);

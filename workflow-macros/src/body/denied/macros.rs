@@ -3,6 +3,7 @@
 use super::table::Reason;
 use crate::body::Walker;
 use crate::body::operations::written;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::Macro;
 
 /// Macros of async libraries that poll what they are given by themselves.
@@ -19,7 +20,7 @@ impl Walker<'_> {
     /// Reports a macro that is refused, and says whether it was.
     pub(in crate::body) fn refuse_macro(&mut self, mac: &mut Macro) -> bool {
         let words = self.aliases.resolve(&mac.path);
-        if let Some(ours) = polls_by_itself(&words) {
+        if let Some(ours) = polls_by_itself(&words, &mac.tokens) {
             self.errors.push_losing_body(syn::Error::new_spanned(
                 &mac.path,
                 format!(
@@ -37,11 +38,28 @@ impl Walker<'_> {
 }
 
 /// Which of our macros takes the place of this one.
-fn polls_by_itself(words: &[String]) -> Option<&'static str> {
+fn polls_by_itself(words: &[String], tokens: &TokenStream) -> Option<&'static str> {
     let name = match words {
-        [name] if name.starts_with("select") => name,
+        // A bare `select!` without arms may be the user's own.
+        [name] if name.starts_with("select") && has_arms(tokens) => name,
         [library, .., name] if ASYNC_LIBRARIES.iter().any(|known| library == known) => name,
         _ => return None,
     };
     FOREIGN_MACROS.iter().find(|(foreign, _)| name == foreign).map(|(_, ours)| *ours)
+}
+
+/// Whether `=>` stands among the tokens.
+fn has_arms(tokens: &TokenStream) -> bool {
+    let mut before_is_equals = false;
+    tokens.clone().into_iter().any(|tree| match tree {
+        TokenTree::Punct(punct) => {
+            let is_arrow = before_is_equals && punct.as_char() == '>';
+            before_is_equals = punct.as_char() == '=';
+            is_arrow
+        }
+        _ => {
+            before_is_equals = false;
+            false
+        }
+    })
 }

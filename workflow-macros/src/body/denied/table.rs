@@ -24,7 +24,6 @@ pub(super) enum Reason {
     Blocking,
     Lock,
     Channel,
-    Atomic,
 }
 
 impl Reason {
@@ -67,10 +66,6 @@ impl Reason {
             Self::Channel => (
                 "waits for others in memory, in an order that a replay cannot repeat, and is lost in a crash",
                 "use `wait_for(..)` and send an event",
-            ),
-            Self::Atomic => (
-                "belongs to an atomic, which all that runs in this process share, so a replay could find another value",
-                "keep the state in the workflow's own variables, or pass it in as an input",
             ),
         }
     }
@@ -259,11 +254,9 @@ pub(super) const HARMLESS: &[&str] = &[
 
 /// Two words that mean the refused path although nothing says where the first comes from.
 ///
-/// `Command::new` or `File::open` are not among them, as they may well be the user's own: those are told by their type,
-/// see `settled` in the runtime.
+/// What the type of the result can tell, such as `Instant::now` or `env::var`, is not among them: it may be the user's own,
+/// and the user may have given it another name. See `shared`, and `settled` in the runtime.
 pub(super) const REFUSED_SHORT: &[(&str, Reason)] = &[
-    ("SystemTime::now", Reason::Clock),
-    ("Instant::now", Reason::Clock),
     ("Utc::now", Reason::Clock),
     ("Utc::today", Reason::Clock),
     ("Local::now", Reason::Clock),
@@ -275,10 +268,7 @@ pub(super) const REFUSED_SHORT: &[(&str, Reason)] = &[
     ("Timestamp::now", Reason::Clock),
     ("Ulid::new", Reason::Id),
     ("Ulid::generate", Reason::Id),
-    ("env::var", Reason::Environment),
     ("env::var_os", Reason::Environment),
-    ("env::vars", Reason::Environment),
-    ("env::args", Reason::Environment),
     ("env::temp_dir", Reason::Environment),
     ("env::current_dir", Reason::Environment),
     ("fs::read", Reason::Files),
@@ -287,34 +277,12 @@ pub(super) const REFUSED_SHORT: &[(&str, Reason)] = &[
     ("fs::write", Reason::Files),
     ("fs::create_dir_all", Reason::Files),
     ("fs::remove_file", Reason::Files),
-    ("TcpStream::connect", Reason::Network),
-    ("TcpListener::bind", Reason::Network),
-    ("UdpSocket::bind", Reason::Network),
     ("process::exit", Reason::Process),
     ("process::abort", Reason::Process),
     ("process::id", Reason::Process),
-    ("io::stdin", Reason::Input),
     ("thread::sleep", Reason::Timer),
-    ("thread::spawn", Reason::Spawn),
     ("thread::scope", Reason::Spawn),
-    ("thread::current", Reason::Thread),
-    ("task::spawn", Reason::Spawn),
-    ("JoinSet::new", Reason::Spawn),
-    ("mpsc::channel", Reason::Channel),
-    ("mpsc::sync_channel", Reason::Channel),
-    ("mpsc::unbounded_channel", Reason::Channel),
-    ("oneshot::channel", Reason::Channel),
-    ("broadcast::channel", Reason::Channel),
-    ("watch::channel", Reason::Channel),
-    ("Runtime::new", Reason::Blocking),
-    ("Handle::current", Reason::Blocking),
-    ("ThreadRng::default", Reason::Random),
     ("RandomState::new", Reason::Random),
-    ("Ordering::SeqCst", Reason::Atomic),
-    ("Ordering::Relaxed", Reason::Atomic),
-    ("Ordering::Acquire", Reason::Atomic),
-    ("Ordering::Release", Reason::Atomic),
-    ("Ordering::AcqRel", Reason::Atomic),
 ];
 
 /// A last word that means the same wherever it stands, as nobody else would call a function so.
@@ -335,8 +303,7 @@ pub(super) const REFUSED_WORDS: &[(&str, Reason)] = &[
 ];
 
 /// Values that mean the same alone as at the end of a path.
-pub(super) const REFUSED_VALUES: &[(&str, Reason)] =
-    &[("OsRng", Reason::Random), ("SysRng", Reason::Random), ("SeqCst", Reason::Atomic), ("AcqRel", Reason::Atomic)];
+pub(super) const REFUSED_VALUES: &[(&str, Reason)] = &[("OsRng", Reason::Random), ("SysRng", Reason::Random)];
 
 /// Methods that nobody else would call so.
 pub(super) const REFUSED_METHODS: &[(&str, Reason)] = &[
