@@ -4,8 +4,11 @@
 //! that nobody knows; where it is thrown away, rustc says nothing, or warns.
 
 use super::Walker;
+use super::closures::captured_names;
 use super::operations::{Known, known, ours};
-use syn::{Expr, ExprMacro, Local, Pat, Stmt};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{Block, Expr, ExprMacro, Ident, Local, Pat, Stmt};
 
 /// Functions that make an operation.
 const FUNCTIONS: &[&str] = &[
@@ -44,6 +47,17 @@ impl Walker<'_> {
     pub(super) fn check_forgotten_let(&mut self, local: &Local) {
         if let (Pat::Wild(_), Some(init)) = (&local.pat, &local.init) {
             self.check_thrown_away(&init.expr);
+        }
+    }
+
+    /// `let paid = step!(..);`, of which nothing is said afterwards.
+    pub(super) fn check_unused_operations(&mut self, block: &Block) {
+        for (index, stmt) in block.stmts.iter().enumerate() {
+            let Stmt::Local(Local { pat: Pat::Ident(pattern), init: Some(init), .. }) = stmt else { continue };
+            let rest = &block.stmts[index + 1..];
+            if !rest.iter().any(|stmt| names(stmt.to_token_stream(), &pattern.ident)) {
+                self.check_thrown_away(&init.expr);
+            }
         }
     }
 
@@ -93,6 +107,16 @@ impl Walker<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether the tokens name it; a text may be a format that does.
+fn names(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => names(group.stream(), name),
+        TokenTree::Literal(literal) => captured_names(literal).iter().any(|captured| name == captured),
+        TokenTree::Punct(_) => false,
+    })
 }
 
 /// What the operation is made by, without its methods.

@@ -153,8 +153,13 @@ impl Walker<'_> {
     fn walk_call(&mut self, call: &mut ExprCall, check_path: bool) -> bool {
         self.name_wait(call);
         self.durations_of_call(call);
-        if check_path || !matches!(*call.func, Expr::Path(_)) {
-            self.visit_expr_mut(&mut call.func);
+        match &mut *call.func {
+            Expr::Path(path) if check_path => {
+                self.check_path(&path.path, true);
+                self.check_resource(&path.path);
+            }
+            Expr::Path(_) => {}
+            other => self.visit_expr_mut(other),
         }
         let forgets = order::is_unordered_constructor(call);
         let handed = self.forgetting_order(forgets, |walker| walker.walk_arguments(&mut call.args));
@@ -297,6 +302,7 @@ impl VisitMut for Walker<'_> {
     }
 
     fn visit_block_mut(&mut self, block: &mut Block) {
+        self.check_unused_operations(block);
         let sorted = order::sorted_by_the_next(block);
         self.in_scope(|walker| {
             for (statement, sorted) in block.stmts.iter_mut().zip(sorted) {
@@ -328,7 +334,7 @@ impl VisitMut for Walker<'_> {
     }
 
     fn visit_expr_path_mut(&mut self, path: &mut ExprPath) {
-        self.check_path(&path.path);
+        self.check_path(&path.path, false);
         self.check_resource(&path.path);
     }
 

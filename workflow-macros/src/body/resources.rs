@@ -33,16 +33,6 @@ impl Walker<'_> {
         path.get_ident().is_some_and(|name| self.resources.has(name))
     }
 
-    /// Whether the tokens of a macro name a resource: then its calls must be read, as of all else it is checked by type.
-    pub(super) fn names_resource(&self, tokens: &TokenStream) -> bool {
-        self.resources.known() > 0
-            && tokens.clone().into_iter().any(|tree| match tree {
-                TokenTree::Ident(name) => self.resources.has(&name),
-                TokenTree::Group(group) => self.names_resource(&group.stream()),
-                _ => false,
-            })
-    }
-
     /// `format!("{shop}")`.
     pub(super) fn check_captured_resource(&mut self, tokens: &TokenStream) {
         if self.resources.known() == 0 || self.allowed {

@@ -58,7 +58,15 @@ const ORIGINS: &[&str] = &[
     "create",
     "create_new",
     "current",
+    "new_v1",
+    "new_v4",
+    "new_v6",
     "now",
+    "now_local",
+    "now_utc",
+    "now_v1",
+    "now_v6",
+    "now_v7",
     "open",
     "spawn",
     "spawn_blocking",
@@ -71,7 +79,7 @@ const ORIGINS: &[&str] = &[
 ];
 
 /// The same for functions called `new`, by their type.
-const ORIGINS_NEW: &[&str] = &["Command", "JoinSet", "LocalSet", "OpenOptions", "Runtime"];
+const ORIGINS_NEW: &[&str] = &["Command", "OpenOptions", "Runtime"];
 
 impl Walker<'_> {
     /// `COUNTER.fetch_add(..)`, `started.elapsed()`: the receiver is probed.
@@ -99,11 +107,14 @@ impl Walker<'_> {
         if self.allowed || !is_suspicious(call) || self.is_refused(&call.func) {
             return;
         }
-        // The mistake is shown at the method's name, which is generated: it takes the place of the fn that is called.
-        let settled = Ident::new("settled", called_span(&call.func));
+        let called = called_span(&call.func);
         let span = expr.span();
         let probe = self.runtime.private("Probe", span);
-        *expr = Expr::Verbatim(quote_spanned!(span=> #probe(#expr).#settled()));
+        // The mistake is shown at the method's name, which is generated: it takes the place of the fn that is called.
+        for asking in ["timed", "settled"] {
+            let asking = Ident::new(asking, called);
+            *expr = Expr::Verbatim(quote_spanned!(span=> #probe(#expr).#asking()));
+        }
     }
 
     /// A static that is assigned is `static mut`: variables are not in capitals.

@@ -40,10 +40,6 @@ impl Walker<'_> {
     /// The tokens of a macro that is not ours.
     fn walk_tokens(&mut self, tokens: TokenStream, name: &str) -> TokenStream {
         self.check_captured_resource(&tokens);
-        if !matters(&tokens) && !self.names_resource(&tokens) {
-            self.only_check(&tokens);
-            return tokens;
-        }
         if let Ok(mut list) = expressions(&tokens) {
             list.iter_mut().for_each(|expr| self.visit_expr_mut(expr));
             return list.into_token_stream();
@@ -63,10 +59,6 @@ impl Walker<'_> {
     }
 
     fn walk_chunk(&mut self, chunk: TokenStream, name: &str) -> TokenStream {
-        if !matters(&chunk) && !self.names_resource(&chunk) {
-            self.only_check(&chunk);
-            return chunk;
-        }
         if let Ok(mut expr) = syn::parse2::<Expr>(chunk.clone()) {
             self.visit_expr_mut(&mut expr);
             return expr.into_token_stream();
@@ -108,18 +100,6 @@ impl Walker<'_> {
             index += 1;
         }
         out
-    }
-
-    /// Looks for refused paths in tokens that go out as they are.
-    fn only_check(&mut self, tokens: &TokenStream) {
-        if tokens.is_empty() {
-            return;
-        }
-        if let Ok(mut list) = expressions(tokens) {
-            list.iter_mut().for_each(|expr| self.visit_expr_mut(expr));
-        } else if let Ok(mut stmts) = statements(tokens) {
-            stmts.iter_mut().for_each(|stmt| self.visit_stmt_mut(stmt));
-        }
     }
 }
 

@@ -8,7 +8,7 @@
 use super::context::Ctx;
 use super::durable::{BoxFuture, Durable};
 use super::ordered::{Ordered, Unordered};
-use super::settled::{Clockless, Measuring, Outside, Recorded, Secluded, Shared, Timeless, Unshared};
+use super::settled::{Clockless, Measuring, Outside, Recorded, Secluded, Shared, Time, Timeless, Unshared};
 
 /// Generated code drives what it has checked through this: when the check failed, the type passes all the same, so that
 /// one mistake makes one message.
@@ -35,6 +35,16 @@ impl<T: Unordered> Probe<T> {
     pub fn ordered(self) -> T
     where
         T::Collection: Ordered,
+    {
+        self.0
+    }
+}
+
+impl<T: Time> Probe<T> {
+    /// Cannot be called: see [`Time`].
+    pub fn timed(self) -> T
+    where
+        T: Clockless,
     {
         self.0
     }

@@ -16,6 +16,7 @@ use std::time::{Instant, SystemTime};
 use std::{env, fs, io, net, process, thread};
 
 use tokio::{runtime, sync, task};
+use uuid::Uuid;
 
 use super::probe::Probe;
 
@@ -28,6 +29,10 @@ pub trait Outside {
     /// What works beside the workflow.
     type Work;
 }
+
+/// What can be converted to a time, whatever library it is of.
+pub trait Time {}
+impl<T: Into<SystemTime>> Time for T {}
 
 /// Nothing to refuse.
 #[derive(Debug)]
@@ -47,7 +52,7 @@ impl Clockless for Fine {}
 #[diagnostic::on_unimplemented(
     message = "this touches the world outside of the workflow, again in each replay",
     label = "gives another `{Self}` in each replay",
-    note = "move it into a `step!`; what it only looks up can be an input or a `#[resource]`",
+    note = "move it into a `step!`; for an id use `workflow::uuid().await`; what it only looks up can be an input",
     note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
 )]
 pub trait Secluded {}
@@ -95,6 +100,9 @@ pub trait AnyPlace {
     type Inner;
 
     /// The value itself.
+    fn timed(self) -> Self::Inner;
+
+    /// The value itself.
     fn settled(self) -> Self::Inner;
 
     /// The value itself.
@@ -106,6 +114,10 @@ pub trait AnyPlace {
 
 impl<T> AnyPlace for Probe<T> {
     type Inner = T;
+
+    fn timed(self) -> T {
+        self.0
+    }
 
     fn settled(self) -> T {
         self.0
@@ -142,7 +154,8 @@ macro_rules! outside {
     (this) => { Self };
 }
 
-outside!(this, fine, fine: [] Instant, [] SystemTime);
+// `SystemTime` is a [`Time`].
+outside!(this, fine, fine: [] Instant);
 
 outside!(fine, this, fine:
     [] fs::File,
@@ -158,6 +171,7 @@ outside!(fine, this, fine:
     [] Result<String, env::VarError>,
     [] io::Stdin,
     [] thread::Thread,
+    [] Uuid,
 );
 
 outside!(fine, fine, this:

@@ -92,6 +92,7 @@ pub(super) const REFUSED: &[(&str, Reason)] = &[
     ("chrono::Utc::today", Reason::Clock),
     ("chrono::Local::now", Reason::Clock),
     ("chrono::Local::today", Reason::Clock),
+    ("chrono::Local", Reason::Machine),
     ("chrono::offset::Utc::now", Reason::Clock),
     ("chrono::offset::Local::now", Reason::Clock),
     ("time::OffsetDateTime::now_utc", Reason::Clock),
@@ -257,15 +258,8 @@ pub(super) const HARMLESS: &[&str] = &[
 /// What the type of the result can tell, such as `Instant::now` or `env::var`, is not among them: it may be the user's own,
 /// and the user may have given it another name. See `shared`, and `settled` in the runtime.
 pub(super) const REFUSED_SHORT: &[(&str, Reason)] = &[
-    ("Utc::now", Reason::Clock),
     ("Utc::today", Reason::Clock),
-    ("Local::now", Reason::Clock),
     ("Local::today", Reason::Clock),
-    ("OffsetDateTime::now_utc", Reason::Clock),
-    ("OffsetDateTime::now_local", Reason::Clock),
-    ("UtcDateTime::now", Reason::Clock),
-    ("Zoned::now", Reason::Clock),
-    ("Timestamp::now", Reason::Clock),
     ("Ulid::new", Reason::Id),
     ("Ulid::generate", Reason::Id),
     ("env::var_os", Reason::Environment),
@@ -283,16 +277,31 @@ pub(super) const REFUSED_SHORT: &[(&str, Reason)] = &[
     ("thread::sleep", Reason::Timer),
     ("thread::scope", Reason::Spawn),
     ("RandomState::new", Reason::Random),
+    ("ThreadRng::default", Reason::Random),
+    ("JoinSet::new", Reason::Spawn),
+    ("LocalSet::new", Reason::Spawn),
+    ("FuturesUnordered::new", Reason::Spawn),
+    ("FuturesOrdered::new", Reason::Spawn),
+];
+
+/// The same where a fn is named and not called: what it gives cannot be asked.
+pub(super) const REFUSED_UNCALLED: &[(&str, Reason)] = &[
+    ("SystemTime::now", Reason::Clock),
+    ("Instant::now", Reason::Clock),
+    ("Utc::now", Reason::Clock),
+    ("Local::now", Reason::Clock),
+    ("OffsetDateTime::now_utc", Reason::Clock),
+    ("OffsetDateTime::now_local", Reason::Clock),
+    ("UtcDateTime::now", Reason::Clock),
+    ("Zoned::now", Reason::Clock),
+    ("Timestamp::now", Reason::Clock),
+    ("Uuid::new_v4", Reason::Uuid),
+    ("Uuid::now_v7", Reason::Uuid),
+    ("env::var", Reason::Environment),
 ];
 
 /// A last word that means the same wherever it stands, as nobody else would call a function so.
 pub(super) const REFUSED_WORDS: &[(&str, Reason)] = &[
-    ("new_v4", Reason::Uuid),
-    ("now_v1", Reason::Uuid),
-    ("now_v6", Reason::Uuid),
-    ("now_v7", Reason::Uuid),
-    ("now_utc", Reason::Clock),
-    ("now_local", Reason::Clock),
     ("thread_rng", Reason::Random),
     ("from_entropy", Reason::Random),
     ("from_os_rng", Reason::Random),
@@ -307,9 +316,6 @@ pub(super) const REFUSED_VALUES: &[(&str, Reason)] = &[("OsRng", Reason::Random)
 
 /// Methods that nobody else would call so.
 pub(super) const REFUSED_METHODS: &[(&str, Reason)] = &[
-    ("block_on", Reason::Blocking),
-    ("spawn_blocking", Reason::Spawn),
-    ("spawn_local", Reason::Spawn),
     ("blocking_recv", Reason::Channel),
     ("blocking_send", Reason::Channel),
     ("blocking_lock", Reason::Lock),
@@ -323,6 +329,7 @@ mod tests {
 
     /// What has no path of its own for clippy: values, and other names of the same item.
     const NOT_FOR_CLIPPY: &[&str] = &[
+        "chrono::Local",
         "rand::rngs::OsRng",
         "rand::rngs::SysRng",
         "rand_core::OsRng",
