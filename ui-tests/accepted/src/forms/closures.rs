@@ -1,5 +1,4 @@
 //! Steps and groups made in closures, with what they use of the closure's own variables.
-#![deny(warnings)]
 
 use std::io;
 use workflow::prelude::*;
@@ -34,23 +33,29 @@ async fn all(numbers: Vec<u64>, names: Vec<String>, #[resource] api: &Api) -> u6
     sum += join_all(numbers.iter().copied().map(|n| step!("by value", key = n, api.call(n, &note)))).await.len();
     sum += join_all((0..3_u64).map(|n| step!("lent", key = n, retries = 2, api.lend(&n)).delay(2s))).await.len();
     sum += join_all(names.iter().map(|name| step!("generic", key = name, own(name)))).await.len();
-    sum += join_all((0..3).map(|n| step!("block", key = n, { Ok(api.call(n, &format!("{note} {n}")).await?) }))).await.len();
+    sum += join_all((0..3).map(|n| step!("block", key = n, { Ok(api.call(n, &format!("{note} {n}")).await?) })))
+        .await
+        .len();
     sum += join_all((0..3).map(|n| step!("async block", key = n, async { api.lend(&n).await }))).await.len();
     sum += join_all((0..3).map(|n| step!("async move", key = n, async move { api.lend(&n).await }))).await.len();
     sum += join_all((0..3).map(|n| step!("context", key = n, |cx| api.call(n, cx.instance_id())))).await.len();
     sum += join_all((0..3).map(|n| step!("context block", key = n, |cx| { Ok(api.call(n, cx.instance_id()).await?) })))
         .await
         .len();
-    sum += join_all((0..3).map(|n| step!("shadowed", key = n, {
-        let n = n + 1;
-        Ok(api.lend(&n).await?)
-    })))
+    sum += join_all((0..3).map(|n| {
+        step!("shadowed", key = n, {
+            let n = n + 1;
+            Ok(api.lend(&n).await?)
+        })
+    }))
     .await
     .len();
-    sum += join_all((0..3).map(|n| group!("group", key = n, {
-        let first = step!("first", api.call(n, &note)).await?;
-        Ok(first + step!("second", api.lend(&n)).await?)
-    })))
+    sum += join_all((0..3).map(|n| {
+        group!("group", key = n, {
+            let first = step!("first", api.call(n, &note)).await?;
+            Ok(first + step!("second", api.lend(&n)).await?)
+        })
+    }))
     .await
     .len();
     sum += join_all(numbers.iter().enumerate().map(|(i, n)| {
@@ -60,7 +65,8 @@ async fn all(numbers: Vec<u64>, names: Vec<String>, #[resource] api: &Api) -> u6
     }))
     .await
     .len();
-    sum += join_all(names.into_iter().map(|name| async move { step!("owned", key = name, own(&name)).await })).await.len();
+    sum +=
+        join_all(names.into_iter().map(|name| async move { step!("owned", key = name, own(&name)).await })).await.len();
     let steps = numbers.iter().map(|n| step!("collected", key = n, { Ok::<_, BlockError>(api.lend(n).await?) }));
     sum += join_all(steps.collect::<Vec<_>>()).await.len();
     let mut kept = Vec::new();
@@ -71,6 +77,13 @@ async fn all(numbers: Vec<u64>, names: Vec<String>, #[resource] api: &Api) -> u6
     sum as u64
 }
 
-fn main() {
-    let _test = all::test(Vec::new(), Vec::new());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_closure_makes_its_steps() {
+        let names = vec!["x".to_owned(), "yz".to_owned()];
+        assert_eq!(all::test(vec![1, 2, 3, 4], names).resource(Api).run().result, Ok(51));
+    }
 }

@@ -1,5 +1,4 @@
 //! Iteration that is as it was before, and unordered ones whose order is forgotten.
-#![deny(warnings)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use workflow::prelude::*;
@@ -48,6 +47,13 @@ async fn each(all: impl Iterator<Item = u64> + Send) -> BTreeSet<u64> {
     seen
 }
 
-fn main() {
-    let _test = order::test(HashMap::new(), Vec::new());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_runs() {
+        let stock = HashMap::from([("mug".to_owned(), 1), ("tea".to_owned(), 2)]);
+        assert_eq!(order::test(stock, vec!["a".to_owned(), "b".to_owned()]).run().result, Ok(36));
+    }
 }

@@ -1,14 +1,13 @@
 //! What is allowed on purpose.
-#![deny(warnings)]
 
 use workflow::prelude::*;
 
 /// A clock of the user's own.
 mod sim {
-    pub struct Instant;
+    pub(super) struct Instant;
 
     impl Instant {
-        pub fn now() -> u64 {
+        pub(super) fn now() -> u64 {
             1
         }
     }
@@ -27,6 +26,13 @@ async fn order(id: u64) -> u64 {
     if read { id } else { simulated }
 }
 
-fn main() {
-    let _test = order::test(1);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_runs() {
+        assert_eq!(order::test(7).step("read", Ok(true)).run().result, Ok(7));
+        assert_eq!(order::test(7).step("read", Ok(false)).run().result, Ok(1));
+    }
 }

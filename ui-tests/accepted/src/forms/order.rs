@@ -15,8 +15,15 @@ struct PaymentConfirmed {
 #[workflow]
 async fn order(order: Order, #[resource] shop: &Shop) -> Result<Receipt, OrderError> {
     let user = step!("fetch user", shop.user(order.user_id)).await?;
-    let intent = step!("create payment intent", retries = 3, delay = 2s, backoff = exponential, timeout = 30s,
-                       shop.stripe.create_intent(&user, order.total())).await?;
+    let intent = step!(
+        "create payment intent",
+        retries = 3,
+        delay = 2s,
+        backoff = exponential,
+        timeout = 30s,
+        shop.stripe.create_intent(&user, order.total())
+    )
+    .await?;
     match wait_for::<PaymentConfirmed>("payment").key(&intent.id).timeout(10m).await {
         Ok(_paid) => {}
         Err(TimedOut { .. }) => {
@@ -27,8 +34,10 @@ async fn order(order: Order, #[resource] shop: &Shop) -> Result<Receipt, OrderEr
     for item in &order.items {
         step!("reserve", key = item.sku, shop.reserve(item)).await?;
     }
-    let (mail, label) = join!(step!("confirmation mail", shop.mail(&user)), step!("shipping label", shop.label(&order))).await;
-    mail?; label?;
+    let (mail, label) =
+        join!(step!("confirmation mail", shop.mail(&user)), step!("shipping label", shop.label(&order))).await;
+    mail?;
+    label?;
     sleep(24h).await;
     step!("ask for review", shop.ask_review(&user)).await?;
     Ok(Receipt::paid(intent))
@@ -77,7 +86,7 @@ impl Receipt {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct OrderError(String);
 
 impl From<StepError> for OrderError {
@@ -124,9 +133,31 @@ impl Shop {
     }
 }
 
-fn main() {
-    assert_eq!(order::NAME, "order");
-    assert_eq!(order::VERSION, 1);
-    assert!(order::GRAPH.contains("create payment intent<br/>retries 3"), "{}", order::GRAPH);
-    let _test = order::test(Order { id: "o-1".to_owned(), user_id: 1, items: Vec::new() });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order_of(sku: &str) -> Order {
+        Order { id: "o-1".to_owned(), user_id: 1, items: vec![Item { sku: sku.to_owned() }] }
+    }
+
+    #[test]
+    fn its_facts_are_constants() {
+        assert_eq!(order::NAME, "order");
+        assert_eq!(order::VERSION, 1);
+        assert!(order::GRAPH.contains("create payment intent<br/>retries 3"), "{}", order::GRAPH);
+    }
+
+    #[test]
+    fn a_paid_order_is_shipped() {
+        let paid = PaymentConfirmed { intent: "pi_1_1".to_owned(), amount: 1 };
+        let report = order::test(order_of("mug")).resource(Shop { stripe: Stripe }).event_keyed("pi_1_1", paid).run();
+        assert_eq!(report.result.map(|receipt| receipt.state), Ok("pi_1_1".to_owned()));
+    }
+
+    #[test]
+    fn an_unpaid_order_is_cancelled() {
+        let report = order::test(order_of("mug")).resource(Shop { stripe: Stripe }).run();
+        assert_eq!(report.result.map(|receipt| receipt.state), Ok("payment_timeout".to_owned()));
+    }
 }

@@ -1,5 +1,4 @@
 //! Helpers: free, generic, recursive, methods, in traits; borrowing whatever they like.
-#![deny(warnings)]
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -129,7 +128,7 @@ async fn all(id: String, #[resource] gateway: &dyn Gateway, #[resource] bank: &B
     Ok(sum)
 }
 
-#[derive(Debug, Serialize, serde::Deserialize)]
+#[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
 struct StepFailed;
 
 impl From<StepError> for StepFailed {
@@ -138,6 +137,14 @@ impl From<StepError> for StepFailed {
     }
 }
 
-fn main() {
-    let _test = all::test("id".to_owned());
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn each_part_runs() {
+        let gateway: Arc<dyn Gateway> = Arc::new(Bank);
+        assert_eq!(all::test("id".to_owned()).resource(gateway).resource(Bank).run().result, Ok(28));
+    }
 }

@@ -1,5 +1,4 @@
 //! Every place where an operation may stand, and every form of a body.
-#![deny(warnings)]
 
 use std::io;
 use workflow::prelude::*;
@@ -66,16 +65,21 @@ async fn forms(id: String, #[resource] api: &Api) -> u64 {
     })
     .await
     .unwrap_or(0);
-    if all.is_ok() && built { call + block + future + copied + attempt + keyed + lent + grouped + temporary + chained } else { 0 }
+    if all.is_ok() && built {
+        call + block + future + copied + attempt + keyed + lent + grouped + temporary + chained
+    } else {
+        0
+    }
 }
 
 #[workflow]
 async fn places(ids: Vec<String>, #[resource] api: &Api) -> Option<u64> {
-    let (a, b) = join!(
-        async { step!("one", api.call("1")).await },
-        async move { step!("two", api.call("2")).await.map(|n| n + 1) },
-    )
-    .await;
+    let (a, b) =
+        join!(
+            async { step!("one", api.call("1")).await },
+            async move { step!("two", api.call("2")).await.map(|n| n + 1) },
+        )
+        .await;
     let nested = join!(join!(sleep(1s), sleep(2s)), timeout(3s, step!("late", api.call("3")))).await.1.is_ok();
     let each = join_all(ids.iter().map(|id| step!("each", key = id, api.call(id)))).await;
     let blocks = join_all(ids.iter().map(|id| async move {
@@ -84,8 +88,10 @@ async fn places(ids: Vec<String>, #[resource] api: &Api) -> Option<u64> {
         Ok::<_, StepError>(())
     }))
     .await;
-    let moving = try_join_all(ids.iter().map(move |id| async move { step!("moving", key = id, api.call(id)).await })).await;
-    let groups = join_all(ids.iter().map(|id| group!("of each", key = id, { Ok(step!("each", api.call(id)).await?) }))).await;
+    let moving =
+        try_join_all(ids.iter().map(move |id| async move { step!("moving", key = id, api.call(id)).await })).await;
+    let groups =
+        join_all(ids.iter().map(|id| group!("of each", key = id, { Ok(step!("each", api.call(id)).await?) }))).await;
     let won = race! {
         n = step!("fast", api.call("x")) => n.is_ok(),
         () = sleep(5s) => {
@@ -96,8 +102,9 @@ async fn places(ids: Vec<String>, #[resource] api: &Api) -> Option<u64> {
         }
     }
     .await;
-    let vector = vec![step!("in vec", api.call("v")).await, step!("again in vec", api.call("v")).await];
-    assert!(vector.len() == 2, "{:?}", step!("in assert", api.call("v")).await);
+    let mut vector = vec![step!("in vec", api.call("v")).await, step!("again in vec", api.call("v")).await];
+    vector.extend([step!("in an array", api.call("v")).await]);
+    assert!(vector.len() == 3, "{:?}", step!("in assert", api.call("v")).await);
     let text = format!("{} {}", step!("in format", api.call("f")).await.is_ok(), ids.len());
     let known = matches!(step!("in matches", api.call("m")).await, Ok(n) if n > 1);
     let mut count = 0;
@@ -128,6 +135,25 @@ async fn children(n: u64) -> u64 {
     one.unwrap_or(0) + two.unwrap_or(0)
 }
 
-fn main() {
-    let _tests = (forms::test(String::new()), places::test(Vec::new()), children::test(3));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_give_what_their_bodies_give() {
+        let report = forms::test("four".to_owned()).resource(Api).run();
+        // call, block, async, async move, context, context block, group, temporary, chained, context lent
+        assert_eq!(report.result, Ok(4 + 16 + 4 + 5 + 1 + 32 + 28 + 5 + 4 + 4));
+    }
+
+    #[test]
+    fn operations_are_found_in_every_place() {
+        let ids = vec!["a".to_owned(), "bc".to_owned()];
+        assert_eq!(places::test(ids).resource(Api).run().result, Ok(Some(29)));
+    }
+
+    #[test]
+    fn a_workflow_awaits_itself() {
+        assert_eq!(children::test(3).run().result, Ok(0));
+    }
 }

@@ -1,16 +1,15 @@
 //! How a workflow may be declared.
-#![deny(warnings, missing_docs, unreachable_pub, missing_debug_implementations)]
 
 use std::time::Duration;
 use workflow::prelude::*;
 
 /// In a module of its own.
-pub mod shop {
+pub(crate) mod shop {
     use super::*;
 
     /// Every option.
     #[workflow(name = "shop.nightly", version = 3, queue = "slow", crate = ::workflow)]
-    pub async fn nightly(
+    pub(crate) async fn nightly(
         mut date: String,
         #[default] limit: u32,
         #[default = 90s] patience: Duration,
@@ -46,20 +45,29 @@ async fn names(engine: u32, id: u32, inputs: u32, items: u32, start: u32, cx: u3
 #[cfg(any())]
 async fn absent(id: Missing) {}
 
-fn main() {
-    /// In a body.
-    #[workflow]
-    async fn local(n: u8) -> u8 {
-        n
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_declaration_runs() {
+        /// In a body.
+        #[workflow]
+        async fn local(n: u8) -> u8 {
+            n
+        }
+
+        let nightly = shop::nightly::test("today".to_owned(), 1, Duration::from_secs(5), vec!["us".to_owned()]);
+        assert_eq!(nightly.run().result, Ok(("today!".to_owned(), 2)));
+        assert_eq!(shop::catch_all::test("7".to_owned()).run().result, Ok(7));
+        assert_eq!(nothing::test().run().result, Ok(()));
+        assert_eq!(names::test(1, 2, 3, 4, 5, 6, 7).run().result, Ok(28));
+        assert_eq!(local::test(1).run().result, Ok(1));
     }
 
-    assert_eq!((shop::nightly::NAME, shop::nightly::VERSION), ("shop.nightly", 3));
-    let _tests = (
-        shop::nightly::test(String::new(), 1, 5 * Duration::from_secs(1), Vec::new()),
-        shop::catch_all::test("7".to_owned()),
-        nothing::test(),
-        names::test(1, 2, 3, 4, 5, 6, 7),
-        local::test(1),
-    );
-    let _items = [shop::catch_all::new(String::new())];
+    #[test]
+    fn names_and_versions_are_constants() {
+        assert_eq!((shop::nightly::NAME, shop::nightly::VERSION), ("shop.nightly", 3));
+        let _items = [shop::catch_all::new(String::new())];
+    }
 }
