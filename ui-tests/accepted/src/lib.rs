@@ -11,6 +11,8 @@
     clippy::pedantic
 )]
 
+mod billing;
+mod data;
 mod forms;
 mod orders;
 mod people;
