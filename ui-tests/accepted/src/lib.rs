@@ -11,9 +11,11 @@
     clippy::pedantic
 )]
 
+mod agents;
 mod billing;
 mod data;
 mod forms;
+mod operations;
 mod orders;
 mod people;
 mod remote;
