@@ -13,9 +13,11 @@
 
 mod agents;
 mod billing;
+mod children;
 mod data;
 mod forms;
 mod operations;
 mod orders;
+mod parts;
 mod people;
 mod remote;
