@@ -88,7 +88,7 @@ impl Walker<'_> {
     }
 
     /// What an expression that makes an operation is called.
-    fn operation(&self, expr: &Expr) -> Option<&'static str> {
+    pub(super) fn operation(&self, expr: &Expr) -> Option<&'static str> {
         match expr {
             Expr::Macro(expr) => match known(&expr.mac.path, self.runtime)? {
                 Known::Step => Some("step"),

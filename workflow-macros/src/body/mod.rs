@@ -174,7 +174,7 @@ impl Walker<'_> {
         self.durations_of_method(call);
         let over_collection = warned::goes_over_collection(call);
         let forgets = self.order_is_forgotten || order::forgets_order(call);
-        let mut handed = self.is_place_of_resource(&call.receiver);
+        let mut handed = self.is_place_of_resource(&call.receiver) || self.hands_over_resource(&call.receiver);
         if !handed {
             self.forgetting_order(forgets, |walker| walker.visit_expr_mut(&mut call.receiver));
         }

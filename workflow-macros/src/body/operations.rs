@@ -215,6 +215,7 @@ impl Walker<'_> {
     pub(super) fn durations_of_method(&mut self, call: &mut ExprMethodCall) {
         let timed = TIMED_METHODS.iter().any(|name| call.method == name);
         if timed
+            && self.operation(&call.receiver).is_some()
             && call.args.len() == 1
             && let Some(first) = call.args.first_mut()
         {

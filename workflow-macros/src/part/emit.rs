@@ -29,6 +29,7 @@ pub(super) fn part(part: Part, name: &LitStr, warnings: &TokenStream, runtime: &
         #denied
         #(#attributes)*
         #[allow(
+            clippy::double_must_use,
             clippy::elidable_lifetime_names,
             clippy::multiple_bound_locations,
             clippy::type_repetition_in_bounds,

@@ -12,7 +12,7 @@ use crate::workflow::fallback;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Block, LitStr, Safety, Signature, Token, Visibility};
+use syn::{Attribute, Block, LitStr, Safety, Signature, Token, Visibility, braced};
 
 /// A fn, a method, or the declaration of one in a trait.
 #[derive(Debug)]
@@ -26,14 +26,17 @@ pub(crate) struct Part {
 
 impl Parse for Part {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let attributes = input.call(Attribute::parse_outer)?;
+        let mut attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         let signature = input.parse()?;
         let block = if input.peek(Token![;]) {
             input.parse::<Token![;]>()?;
             None
         } else {
-            Some(input.parse()?)
+            let content;
+            let brace_token = braced!(content in input);
+            attributes.extend(content.call(Attribute::parse_inner)?.into_iter().map(fallback::outer));
+            Some(Block { brace_token, stmts: content.call(Block::parse_within)? })
         };
         Ok(Self { attributes, visibility, signature, block })
     }

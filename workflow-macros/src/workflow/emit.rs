@@ -24,6 +24,7 @@ pub(super) fn items(model: &Model, graph: &str) -> TokenStream {
         #function
         #structure
         #(#cfgs)*
+        #[allow(deprecated)]
         const _: () = {
             #(#inputs)*
             #methods
@@ -59,9 +60,12 @@ fn structure(model: &Model) -> TokenStream {
     let Model { visibility, .. } = model;
     let ident = model.ident();
     let attributes = with_names(&model.attributes, &["doc", "cfg", "deprecated"]);
+    // The lint for missing docs is told of the fn beside it.
+    let doc = attributes.iter().all(|attribute| !attribute.path().is_ident("doc")).then(|| quote!(#[doc = ""]));
     quote! {
         #(#attributes)*
-        #[allow(non_camel_case_types, missing_docs)]
+        #doc
+        #[allow(non_camel_case_types)]
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
         #visibility struct #ident {}
     }

@@ -5,7 +5,7 @@ use super::model::Model;
 use crate::runtime::Runtime;
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::quote;
-use syn::{Attribute, Block, ReturnType, Safety, Signature, parse_quote};
+use syn::{AttrStyle, Attribute, Block, ReturnType, Safety, Signature, parse_quote};
 
 /// The item with a body of any type in the place of its own, which could not be read.
 pub(crate) fn without_body(item: &TokenStream) -> TokenStream {
@@ -43,6 +43,11 @@ pub(super) fn signature(model: &Model) -> TokenStream {
         #(#attributes)*
         #visibility #signature #body
     }
+}
+
+/// `#![..]` at the beginning of a body, as it is written before the fn.
+pub(crate) fn outer(attribute: Attribute) -> Attribute {
+    Attribute { style: AttrStyle::Outer, ..attribute }
 }
 
 /// What a mistake leaves unused is not a second one.

@@ -51,7 +51,7 @@ pub(super) fn model(options: TokenStream, function: ItemFn, errors: &mut Errors)
         name,
         version: options.count("version", errors).unwrap_or(1),
         queue: queue.unwrap_or_else(|| LitStr::new("default", signature.ident.span())),
-        attributes: attrs,
+        attributes: attrs.into_iter().map(fallback::outer).collect(),
         visibility: vis,
         signature,
         parameters,

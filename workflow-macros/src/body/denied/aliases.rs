@@ -1,8 +1,8 @@
 //! What the names at the front of a path stand for, as far as the body itself says so.
 
 use std::collections::HashMap;
-use syn::visit::{self, Visit};
-use syn::{Block, Item, ItemUse, Path, UseTree};
+use syn::visit::Visit;
+use syn::{Block, Item, Path, UseTree};
 
 /// Names that `use` inside of the body gives to paths.
 #[derive(Debug, Default)]
@@ -56,24 +56,17 @@ impl Aliases {
 }
 
 impl<'ast> Visit<'ast> for Aliases {
-    /// What the body declares itself is the user's own.
+    /// What the body declares itself is the user's own; what is in it is another scope.
     fn visit_item(&mut self, item: &'ast Item) {
         let name = match item {
-            Item::Enum(item) => Some(&item.ident),
-            Item::Fn(item) => Some(&item.sig.ident),
-            Item::Mod(item) => Some(&item.ident),
-            Item::Struct(item) => Some(&item.ident),
-            Item::Type(item) => Some(&item.ident),
-            _ => None,
+            Item::Use(item) => return self.note(&item.tree, &[]),
+            Item::Enum(item) => &item.ident,
+            Item::Fn(item) => &item.sig.ident,
+            Item::Mod(item) => &item.ident,
+            Item::Struct(item) => &item.ident,
+            Item::Type(item) => &item.ident,
+            _ => return,
         };
-        if let Some(name) = name {
-            self.paths.insert(name.to_string(), vec!["self".to_owned(), name.to_string()]);
-        }
-        visit::visit_item(self, item);
-    }
-
-    fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        self.note(&item.tree, &[]);
-        visit::visit_item_use(self, item);
+        self.paths.insert(name.to_string(), vec!["self".to_owned(), name.to_string()]);
     }
 }

@@ -1,0 +1,5 @@
+//! Children: workflows that await workflows.
+
+mod abandoned;
+mod fan_out;
+mod typed;

@@ -1,0 +1,7 @@
+//! Parts: helpers with durable operations, in every form that Rust has for a helper.
+
+mod borrowed;
+mod gateways;
+mod generic;
+mod methods;
+mod recursion;
