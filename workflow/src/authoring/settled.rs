@@ -32,6 +32,7 @@ pub trait Outside {
 
 /// What can be converted to a time, whatever library it is of.
 pub trait Time {}
+#[diagnostic::do_not_recommend]
 impl<T: Into<SystemTime>> Time for T {}
 
 /// Nothing to refuse.
@@ -46,6 +47,7 @@ pub struct Fine;
     note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
 )]
 pub trait Clockless {}
+#[diagnostic::do_not_recommend]
 impl Clockless for Fine {}
 
 /// The words of a refusal: only [`Fine`] has it.
@@ -56,6 +58,7 @@ impl Clockless for Fine {}
     note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
 )]
 pub trait Secluded {}
+#[diagnostic::do_not_recommend]
 impl Secluded for Fine {}
 
 /// The words of a refusal: only [`Fine`] has it.
@@ -65,6 +68,7 @@ impl Secluded for Fine {}
     note = "for work side by side use `join!` or `join_all(..)`; to be told something, `wait_for(..)` an event"
 )]
 pub trait Recorded {}
+#[diagnostic::do_not_recommend]
 impl Recorded for Fine {}
 
 /// What nothing implements: the words of a refusal.
