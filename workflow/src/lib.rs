@@ -102,6 +102,12 @@ pub mod test_kit;
 pub mod words;
 
 pub use authoring::event::Event;
+pub use authoring::facts::{changed, info, now};
+pub use authoring::join::{join_all, try_join_all};
+pub use authoring::random::{random, uuid};
+pub use authoring::sleep::{sleep, sleep_until};
+pub use authoring::timeout::timeout;
+pub use authoring::wait::{wait_for, wait_for_type};
 pub use client::{
     Attempt, Changes, Create, CreateBatch, Definitions, Engine, EngineBuilder, EngineError, Get, Handle, History,
     Instance, List, Listed, Listing, New, OpenWait, Operation, OperationEnd, PageToken, Pause, Paused, Recorded,

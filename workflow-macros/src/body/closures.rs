@@ -39,11 +39,13 @@ impl Owned {
 impl Walker<'_> {
     /// Walks a scope: what is bound in it is not in scope after it.
     pub(super) fn in_scope<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
-        let (owned, resources, changeable) = (self.owned.names.len(), self.resources.known(), self.changeable.known());
+        let owned = self.owned.names.len();
+        let (resources, changeable, of_item) = (self.resources.known(), self.changeable.known(), self.of_item.known());
         let result = walk(self);
         self.owned.names.truncate(owned);
         self.resources.forget(resources);
         self.changeable.forget(changeable);
+        self.of_item.forget(of_item);
         result
     }
 

@@ -55,6 +55,7 @@ pub(crate) fn walk(block: &mut Block, resources: Vec<Ident>, runtime: &Runtime, 
         naming_resource: false,
         changeable: Scoped::default(),
         in_collection: false,
+        of_item: Scoped::default(),
         warnings: Warnings::default(),
     };
     resources.iter().for_each(|name| walker.resources.bind(name, true));
@@ -95,6 +96,8 @@ struct Walker<'a> {
     changeable: Scoped,
     /// Inside of what is carried out for each item of a collection.
     in_collection: bool,
+    /// Which names are bound there.
+    of_item: Scoped,
     warnings: Warnings,
 }
 
@@ -284,8 +287,10 @@ impl VisitMut for Walker<'_> {
         let over_collection = warned::is_collection(&repeated.expr);
         self.walk_head(&mut repeated.expr);
         self.in_scope(|walker| {
-            walker.visit_pat_mut(&mut repeated.pat);
-            walker.for_each(over_collection, |walker| walker.visit_block_mut(&mut repeated.body));
+            walker.for_each(over_collection, |walker| {
+                walker.visit_pat_mut(&mut repeated.pat);
+                walker.visit_block_mut(&mut repeated.body);
+            });
         });
     }
 
@@ -330,6 +335,7 @@ impl VisitMut for Walker<'_> {
         self.owned.bind(pattern);
         self.resources.bind(&pattern.ident, self.naming_resource);
         self.changeable.bind(&pattern.ident, pattern.mutability.is_some());
+        self.of_item.bind(&pattern.ident, self.in_collection);
         visit_mut::visit_pat_ident_mut(self, pattern);
     }
 

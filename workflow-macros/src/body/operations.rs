@@ -7,6 +7,7 @@ use crate::name::{self, Kind};
 use crate::race::Race;
 use crate::runtime::{Runtime, operand};
 use crate::step::{self, Call, Setting};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
@@ -106,15 +107,25 @@ impl Walker<'_> {
         mac.tokens = quote!(#marker #call);
     }
 
-    /// A key that is the same for each item tells none apart.
+    /// A key that is the same for each item tells none apart: it names nothing of the loop, and nothing that changes.
     fn check_constant_key(&mut self, call: &Call) {
         let key = call.options.iter().find(|setting| setting.key == "key");
-        if let Some(Setting { value: value @ Expr::Lit(_), .. }) = key
-            && self.in_collection
-        {
-            self.errors
-                .push(value, "this key is the same for each item: take what identifies the item, such as its id");
+        let Some(Setting { value, .. }) = key.filter(|_| self.in_collection) else { return };
+        let is_computed =
+            |tree: &Expr| !matches!(tree, Expr::Lit(_) | Expr::Path(_) | Expr::Field(_) | Expr::Reference(_));
+        if is_computed(value) || self.names_changing(&value.to_token_stream()) {
+            return;
         }
+        self.errors.push(value, "this key is the same for each item: take what identifies the item, such as its id");
+    }
+
+    /// Whether the tokens name something that is another one for each item.
+    fn names_changing(&self, tokens: &TokenStream) -> bool {
+        tokens.clone().into_iter().any(|tree| match tree {
+            TokenTree::Ident(name) => self.of_item.has(&name) || self.changeable.has(&name),
+            TokenTree::Group(group) => self.names_changing(&group.stream()),
+            _ => false,
+        })
     }
 
     fn walk_group(&mut self, call: &mut Call) {

@@ -5,9 +5,13 @@
 
 use super::Walker;
 use proc_macro2::Span;
-use quote::quote_spanned;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
-use syn::{Block, Expr, ExprCall, ExprMethodCall, GenericArgument, Ident, Pat, Stmt, Type, spanned::Spanned};
+use syn::{
+    Block, Expr, ExprCall, ExprLit, ExprMethodCall, GenericArgument, Ident, Lit, Pat, Stmt, Token, Type, parse_quote,
+    spanned::Spanned,
+};
 
 /// Methods that start an iteration.
 const ITERATIONS: &[&str] = &[
@@ -68,9 +72,9 @@ impl Walker<'_> {
         }
     }
 
-    /// `Vec::from_iter(map)`.
+    /// `Vec::from_iter(map)`, `serde_json::to_string(&map)`: what is made of it has an order.
     pub(super) fn probe_collected(&mut self, call: &mut ExprCall) {
-        let is_collected = constructed(call).is_some_and(|ty| !is_unordered(ty));
+        let is_collected = constructed(call).is_some_and(|ty| !is_unordered(ty)) || writes_json(call);
         if let Some(first) = call.args.first_mut()
             && is_collected
             && is_plain(first)
@@ -79,6 +83,39 @@ impl Walker<'_> {
         {
             self.probe(first);
         }
+    }
+
+    /// `format!("{:?}", map)`, `format!("{map:?}")`: a text has an order.
+    pub(super) fn probe_formatted(&mut self, arguments: &mut Punctuated<Expr, Token![,]>) {
+        let format = arguments.iter().enumerate().find_map(|(index, argument)| match argument {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some((index, text.clone())),
+            _ => None,
+        });
+        let Some((index, format)) = format.filter(|(_, text)| text.value().contains(":?") && !self.allowed) else {
+            return;
+        };
+        let captured = captured_for_debug(&format.value());
+        for argument in arguments.iter_mut().skip(index + 1) {
+            match argument {
+                Expr::Assign(named) if is_plain(&named.right) => self.probe_lent(&mut named.right),
+                other if is_plain(other) => self.probe_lent(other),
+                _ => {}
+            }
+        }
+        for name in captured {
+            let name = Ident::new(&name, format.span());
+            let mut value = Expr::Path(parse_quote!(#name));
+            self.probe_lent(&mut value);
+            arguments.push(Expr::Verbatim(quote!(#name = #value)));
+        }
+    }
+
+    /// Probes a value that goes on being used.
+    fn probe_lent(&self, expr: &mut Expr) {
+        if !matches!(expr, Expr::Reference(_)) {
+            *expr = parse_quote!(&#expr);
+        }
+        self.probe(expr);
     }
 
     fn probe(&self, expr: &mut Expr) {
@@ -120,7 +157,12 @@ pub(super) fn forgets_order(call: &ExprMethodCall) -> bool {
         Some(GenericArgument::Type(ty)) => is_unordered_type(ty),
         _ => false,
     };
-    UNORDERED_ENDS.iter().any(|name| call.method == name)
+    // Floating point is added up in the order of the items.
+    let is_rounded = call.turbofish.as_ref().is_some_and(|arguments| {
+        let text = arguments.to_token_stream().to_string();
+        text.contains("f32") || text.contains("f64")
+    });
+    UNORDERED_ENDS.iter().any(|name| call.method == name) && !is_rounded
         || call.method.to_string().starts_with("sorted")
         || (call.method == "collect" && call.turbofish.as_ref().is_some_and(unordered))
 }
@@ -128,6 +170,26 @@ pub(super) fn forgets_order(call: &ExprMethodCall) -> bool {
 /// `BTreeMap::from_iter(..)`: what goes in is in no order afterwards, or in the collection's own.
 pub(super) fn is_unordered_constructor(call: &ExprCall) -> bool {
     constructed(call).is_some_and(is_unordered)
+}
+
+/// `serde_json::to_string(..)` and its like.
+fn writes_json(call: &ExprCall) -> bool {
+    let Expr::Path(path) = &*call.func else { return false };
+    let words = &path.path.segments;
+    words.len() == 2 && words[0].ident == "serde_json" && words[1].ident.to_string().starts_with("to_")
+}
+
+/// The names in `{name:?}`, each once.
+fn captured_for_debug(format: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for part in format.split('{').skip(1) {
+        let Some((name, how)) = part.split('}').next().and_then(|inside| inside.split_once(':')) else { continue };
+        let is_new = !names.iter().any(|known| known == name);
+        if how.contains('?') && is_new && syn::parse_str::<Ident>(name).is_ok() {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 /// The type of `Type::from_iter(..)`.

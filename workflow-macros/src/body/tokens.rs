@@ -17,6 +17,10 @@ use syn::{Block, Expr, Lit, LitInt, Macro, Stmt, Token};
 /// Words after which tokens need the walk.
 const CALLS: &[&str] = &["wait_for", "wait_for_type", "sleep", "timeout", "delay", "max_delay"];
 
+/// Macros that write a text.
+const FORMATS: &[&str] =
+    &["eprint", "eprintln", "format", "format_args", "log", "panic", "print", "println", "write", "writeln"];
+
 impl Walker<'_> {
     /// Any macro call.
     pub(super) fn walk_macro(&mut self, mac: &mut Macro) {
@@ -42,6 +46,9 @@ impl Walker<'_> {
         self.check_captured_resource(&tokens);
         if let Ok(mut list) = expressions(&tokens) {
             list.iter_mut().for_each(|expr| self.visit_expr_mut(expr));
+            if FORMATS.iter().any(|format| name == *format) {
+                self.probe_formatted(&mut list);
+            }
             return list.into_token_stream();
         }
         if let Ok(mut stmts) = statements(&tokens) {

@@ -12,7 +12,7 @@ use crate::workflow::fallback;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Block, LitStr, Safety, Signature, Token, Visibility, braced};
+use syn::{Attribute, Block, FnArg, Ident, LitStr, Pat, Safety, Signature, Token, Visibility, braced};
 
 /// A fn, a method, or the declaration of one in a trait.
 #[derive(Debug)]
@@ -61,9 +61,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let ident = &part.signature.ident;
     let name = name.unwrap_or_else(|| LitStr::new(ident.to_string().trim_start_matches("r#"), ident.span()));
     check(&mut part, &mut errors);
+    let resources = take_resources(&mut part.signature);
     let mut warnings = body::Warnings::default();
     if let Some(block) = &mut part.block {
-        warnings = body::walk(block, Vec::new(), &runtime, &mut errors);
+        warnings = body::walk(block, resources, &runtime, &mut errors);
         if errors.body_is_lost() {
             *block = fallback::body();
         }
@@ -72,9 +73,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         part.attributes.push(fallback::quiet());
     }
     let warnings = warnings.into_items(&part.attributes);
+    let unread = is_unread.then(|| fallback::unread(&item, &runtime));
     let item = emit::part(part, &name, &warnings, &runtime);
     let errors = errors.into_tokens();
-    let unread = is_unread.then(|| fallback::unread(&item, &runtime));
     quote!(#item #unread #errors)
 }
 
@@ -84,6 +85,20 @@ fn read(item: &TokenStream) -> syn::Result<(Part, bool)> {
         Ok(part) => Ok((part, false)),
         Err(error) => syn::parse2(fallback::without_body(item)).map(|part| (part, true)).map_err(|_| error),
     }
+}
+
+/// The names of the parameters that are marked `#[resource]`: as in a workflow, the body hands them on and no more.
+fn take_resources(signature: &mut Signature) -> Vec<Ident> {
+    let mut resources = Vec::new();
+    for input in &mut signature.inputs {
+        let FnArg::Typed(parameter) = input else { continue };
+        let before = parameter.attrs.len();
+        parameter.attrs.retain(|attribute| !attribute.path().is_ident("resource"));
+        if let (true, Pat::Ident(pattern)) = (parameter.attrs.len() < before, &*parameter.pat) {
+            resources.push(pattern.ident.clone());
+        }
+    }
+    resources
 }
 
 /// What makes a part is that workflows await it; the rest of its signature is free.

@@ -44,9 +44,10 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                 ::workflow::__private::child::<greet>(greet::__encode(&name, &times))
             }
             /// Greets.
-            #[allow(non_camel_case_types, missing_docs)]
+            #[allow(non_camel_case_types)]
             #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             pub struct greet {}
+            #[allow(deprecated)]
             const _: () = {
                 const __INPUT_0: ::workflow::__private::Input<String> = ::workflow::__private::input::<
                     String,
@@ -207,6 +208,7 @@ fn a_part_is_a_boxed_operation() {
                 clippy::iter_over_hash_type
             )]
             #[allow(
+                clippy::double_must_use,
                 clippy::elidable_lifetime_names,
                 clippy::multiple_bound_locations,
                 clippy::type_repetition_in_bounds,
@@ -426,6 +428,7 @@ fn a_race_is_a_match_over_the_winner() {
                 clippy::iter_over_hash_type
             )]
             #[allow(
+                clippy::double_must_use,
                 clippy::elidable_lifetime_names,
                 clippy::multiple_bound_locations,
                 clippy::type_repetition_in_bounds,
@@ -482,6 +485,7 @@ fn move_blocks_and_closures_take_a_context_along() {
                 clippy::iter_over_hash_type
             )]
             #[allow(
+                clippy::double_must_use,
                 clippy::elidable_lifetime_names,
                 clippy::multiple_bound_locations,
                 clippy::type_repetition_in_bounds,

@@ -4,3 +4,4 @@
 
 mod expansion;
 mod graph;
+mod unread;
