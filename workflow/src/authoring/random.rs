@@ -126,7 +126,7 @@ impl<T: Send> Durable for RandomToAwaitInWorkflow<T> {
     }
 }
 
-/// A random UUID: see [`uuid`].
+/// A random UUID: see [`uuid()`].
 #[derive(Debug, Clone, Copy)]
 #[must_use = "must be awaited: `uuid().await`"]
 pub struct UuidToAwaitInWorkflow(());
