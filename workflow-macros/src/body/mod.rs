@@ -447,16 +447,17 @@ fn attributes_of_expr(expr: &mut Expr) -> Option<&mut Vec<Attribute>> {
     })
 }
 
-/// Where rustc takes an attribute: not on a macro call, nor on a block's value.
+/// Where rustc takes an attribute: not on a macro call, an `if`, or what a block ends in.
 fn may_have_attributes(stmt: &Stmt) -> bool {
-    matches!(
-        stmt,
-        Stmt::Local(_)
-            | Stmt::Expr(
-                Expr::Assign(_) | Expr::Await(_) | Expr::Call(_) | Expr::MethodCall(_) | Expr::Try(_),
-                Some(_)
-            )
-    )
+    match stmt {
+        Stmt::Local(_) => true,
+        Stmt::Expr(Expr::Block(_) | Expr::ForLoop(_) | Expr::Loop(_) | Expr::Match(_) | Expr::While(_), _) => true,
+        Stmt::Expr(expr, semicolon) => {
+            semicolon.is_some()
+                && matches!(expr, Expr::Assign(_) | Expr::Await(_) | Expr::Call(_) | Expr::MethodCall(_) | Expr::Try(_))
+        }
+        _ => false,
+    }
 }
 
 /// Takes the attribute away, as rustc does not know it; what it says to clippy stays, where it can.

@@ -46,7 +46,7 @@ impl Walker<'_> {
         self.check_captured_resource(&tokens);
         if let Ok(mut list) = expressions(&tokens) {
             list.iter_mut().for_each(|expr| self.visit_expr_mut(expr));
-            if FORMATS.iter().any(|format| name == *format) {
+            if FORMATS.contains(&name) {
                 self.probe_formatted(&mut list);
             }
             return list.into_token_stream();
