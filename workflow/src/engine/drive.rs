@@ -32,7 +32,7 @@ use super::supervise::panic_message;
 use super::worker::Worker;
 use crate::authoring::task::{Action, RunTask};
 use crate::journal::command::{Claimed, Ending, Granted, InstanceSpec, PauseReason, Then, Write};
-use crate::journal::machine::{LIMIT_EXCEEDED, RunInfo, RunStart};
+use crate::journal::machine::{Compared, LIMIT_EXCEEDED, RunInfo, RunStart};
 use crate::journal::record::Record;
 use crate::words::failure::{FailureData, FailureKind};
 use crate::words::payload::Payload;
@@ -252,6 +252,7 @@ impl Drive {
             journal_bytes: bytes,
             granted: claimed.granted,
             short_delay: SHORT_DELAY_MAX.min(self.worker.lease / 10),
+            compared: Compared::No,
         };
         Ok({
             let (resources, clock) = (self.worker.resources.clone(), self.worker.time.clone());
