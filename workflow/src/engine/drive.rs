@@ -29,10 +29,11 @@ use super::holding::{Holding, Over, Written, nothing};
 use super::session::Session;
 use super::sticky::Point;
 use super::supervise::panic_message;
+use super::verify::verify;
 use super::worker::Worker;
 use crate::authoring::task::{Action, RunTask};
 use crate::journal::command::{Claimed, Ending, Granted, InstanceSpec, PauseReason, Then, Write};
-use crate::journal::machine::{Compared, LIMIT_EXCEEDED, RunInfo, RunStart};
+use crate::journal::machine::{LIMIT_EXCEEDED, RunInfo, RunStart};
 use crate::journal::record::Record;
 use crate::words::failure::{FailureData, FailureKind};
 use crate::words::payload::Payload;
@@ -147,6 +148,12 @@ impl Drive {
                     if self.draining && matches!(write.then, Then::Suspend { paused: true, .. }) {
                         write.then = Then::Release;
                     }
+                    if matches!(write.then, Then::Finish(_))
+                        && let Some(reason) = verify(&self.worker, &task)
+                    {
+                        // What led here is recorded all the same: it happened, and a resume goes on from it.
+                        write.then = Then::Park(reason);
+                    }
                     let last = After::of(&write.then);
                     match (self.write(Some(&mut task), write).await?, last) {
                         (Written::Ok(granted), After::GoOn) | (Written::Continue(granted), _) => {
@@ -239,20 +246,21 @@ impl Drive {
             Err(message) => return Err(self.park(PauseReason::Unreadable { message }).await),
         };
         self.holding.bytes = bytes;
+        let info = RunInfo {
+            namespace: self.worker.namespace.clone(),
+            id: claimed.id,
+            run: claimed.run,
+            spec: claimed.spec,
+            created_at: claimed.created_at,
+            started_at: claimed.started_at,
+        };
         let start = RunStart {
-            info: RunInfo {
-                namespace: self.worker.namespace.clone(),
-                id: claimed.id,
-                run: claimed.run,
-                spec: claimed.spec,
-                created_at: claimed.created_at,
-                started_at: claimed.started_at,
-            },
+            compared: self.worker.verify_replay.of(&info),
+            info,
             shift_ms: claimed.shift_ms,
             journal_bytes: bytes,
             granted: claimed.granted,
             short_delay: SHORT_DELAY_MAX.min(self.worker.lease / 10),
-            compared: Compared::No,
         };
         Ok({
             let (resources, clock) = (self.worker.resources.clone(), self.worker.time.clone());
