@@ -15,4 +15,5 @@ mod replay;
 mod results;
 mod retries;
 mod timers;
+mod verify;
 mod versions;

@@ -10,6 +10,7 @@ on_every_store!(
     an_instance_that_stays_in_memory_and_one_that_does_not_end_alike,
     a_stopping_worker_hands_over_at_once,
     borrowed_locals_and_control_flow_survive_a_replay,
+    what_a_workflow_logs_is_logged_once_whatever_is_replayed,
 );
 
 #[workflow]
@@ -190,5 +191,73 @@ async fn borrowed_locals_and_control_flow_survive_a_replay(stage: Stage) -> Test
     instance.send(Go { number: 1 }).await?;
     assert_eq!(instance.result().await?, "for you: apples apple, few bread, many cake");
     assert_eq!((stage.witness.count("apple"), stage.witness.count("none"), stage.witness.count("never")), (2, 0, 0));
+    Ok(())
+}
+
+/// Notes itself when it is written, as an argument of a log.
+struct Noted<'a>(&'a Witness, &'static str);
+
+impl std::fmt::Display for Noted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.note(self.1);
+        f.write_str(self.1)
+    }
+}
+
+#[workflow]
+async fn logging(#[resource] witness: &Witness) -> workflow::Result<()> {
+    #[allow_nondeterminism]
+    let (before, after) = (Noted(witness, "log before"), Noted(witness, "log after"));
+    workflow::log!("{before}");
+    step!("one", witness.ok("one", 1)).await?;
+    workflow::log!(warn, step = 1, "{after}");
+    wait_for::<Go>("go").await;
+    Ok(())
+}
+
+/// Writes every event's fields, and keeps nothing.
+struct Writes;
+
+impl tracing::Subscriber for Writes {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_event()
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            let _ = format!("{value:?}");
+        });
+    }
+}
+
+/// Whoever else sets one in this process writes as well.
+fn listen() {
+    let _ = tracing::subscriber::set_global_default(Writes);
+}
+
+async fn what_a_workflow_logs_is_logged_once_whatever_is_replayed(stage: Stage) -> TestResult {
+    listen();
+    let engine = stage.builder().only::<logging>().start().await?;
+    logging::create(&engine).id("logs").await?;
+    stage.witness.ran("log after", 1).await;
+    stage.stop(engine).await;
+
+    // Replayed here, and once more when its end is compared.
+    let engine = stage.builder().only::<logging>().verify_replay(VerifyReplay::Always).start().await?;
+    let instance = logging::get(&engine, "logs").await?;
+    instance.send(Go { number: 1 }).await?;
+    instance.result().await?;
+    assert_eq!(stage.witness.count("log before"), 1);
+    // It lies after the newest record: what led to no record may be said again, and is.
+    assert_eq!(stage.witness.count("log after"), 2);
     Ok(())
 }

@@ -12,7 +12,7 @@ pub use crate::authoring::timeout::timeout;
 pub use crate::authoring::wait::{wait_for, wait_for_type};
 pub use crate::client::{Engine, EngineBuilder, EngineError, Handle, Instance, ResultError, Status};
 pub use crate::definition::Definition;
-pub use crate::engine::Mode;
+pub use crate::engine::{Mode, VerifyReplay};
 pub use crate::error::{BlockError, ChildError, Failure, Fatal, FatalError, FatalResult, StepError, TimedOut};
 pub use crate::journal::command::ParentClose;
 pub use crate::journal::head::State;

@@ -56,3 +56,23 @@ macro_rules! __log {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::{is_live, polling};
+
+    #[test]
+    fn only_code_that_replays_is_silent() {
+        assert!(is_live());
+        polling(true, || {
+            assert!(!is_live());
+            polling(false, || assert!(is_live()));
+            assert!(!is_live());
+        });
+        assert!(is_live());
+        let panicked = catch_unwind(|| polling(true, || panic!("on purpose")));
+        assert!(panicked.is_err() && is_live(), "a panic leaves nothing behind");
+    }
+}

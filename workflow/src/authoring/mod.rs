@@ -12,7 +12,8 @@
 //! - [`probe`], [`ordered`], [`settled`]: what differs from run to run, refused by type; [`log`]: what is said once;
 //! - [`facts`], [`random`]: deterministic facts and randomness;
 //! - [`event`]: what can be sent and waited for; [`owned`]: what a step made in a closure takes along;
-//! - [`run`], [`signals`], [`task`]: the run as its driver sees it.
+//! - [`run`], [`signals`], [`task`]: the run as its driver sees it;
+//! - [`verify`]: a run compared with its replay.
 
 pub(crate) mod attempt;
 pub(crate) mod branches;
@@ -39,4 +40,5 @@ pub(crate) mod sleep;
 pub(crate) mod step;
 pub(crate) mod task;
 pub(crate) mod timeout;
+pub(crate) mod verify;
 pub(crate) mod wait;

@@ -48,6 +48,11 @@ impl StoreClock for ManualClock {
 pub(crate) trait StandIn: Send + Sync {
     /// What answers an attempt; `None` for the step's own body.
     fn body(&self, attempt: &Attempt<'_>) -> Option<Answer>;
+
+    /// Whether all that the code does was done before, so that nothing of it is said again.
+    fn repeats(&self) -> bool {
+        false
+    }
 }
 
 /// An attempt of a step that begins.

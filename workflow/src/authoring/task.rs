@@ -16,7 +16,8 @@ use super::run::{Run, StandIn, StoreClock};
 use super::signals::RootWake;
 use crate::definition::{Ended, InputError, Inputs, Registration, Resources, RunFuture, Start};
 use crate::journal::command::{Granted, Then, Write};
-use crate::journal::machine::{Machine, Next, RunInfo, RunStart};
+use crate::journal::divergence::Divergence;
+use crate::journal::machine::{Lived, Machine, Next, RunInfo, RunStart, Stand, Trace};
 use crate::journal::record::Record;
 use crate::words::time::Timestamp;
 
@@ -107,40 +108,60 @@ impl RunTask {
 
     fn follow_machine(&mut self) -> Action {
         loop {
-            if self.run.signals.take_foreign() && self.root.is_some() {
-                self.run.machine(Machine::foreign_wake);
-            }
+            self.heed_foreign_wake();
             // Anew after each poll: a body may have held the thread, and what begins now begins after it.
             self.run.tick();
-            match self.run.machine(Machine::next) {
-                Next::Deliver(op) | Next::Cancel(op) => self.run.wake(op),
-                Next::Run(ops) => ops.into_iter().for_each(|op| self.run.wake(op)),
-                Next::Write(write) => return Action::Write(write),
-                Next::Idle { until } => return Action::Idle { until },
+            if let Some(action) = self.follow(self.run.machine(Machine::next)) {
+                return action;
             }
-            self.poll_root();
         }
     }
 
-    /// Takes the records of the journal and nothing after them; what the machine wants to write, if it parks.
-    #[cfg(test)]
-    pub(crate) fn replay(&mut self) -> Option<Write> {
-        while let Some(next) = self.run.machine(Machine::next_recorded) {
-            match next {
-                Next::Deliver(op) | Next::Cancel(op) => self.run.wake(op),
-                Next::Run(ops) => ops.into_iter().for_each(|op| self.run.wake(op)),
-                Next::Write(write) => return Some(write),
-                Next::Idle { .. } => return None,
-            }
-            self.poll_root();
+    /// Does the next thing within the run; `Some` is for the driver to do.
+    fn follow(&mut self, next: Next) -> Option<Action> {
+        match next {
+            Next::Deliver(op) | Next::Cancel(op) => self.run.wake(op),
+            Next::Run(ops) => ops.into_iter().for_each(|op| self.run.wake(op)),
+            Next::Write(write) => return Some(Action::Write(write)),
+            Next::Idle { until } => return Some(Action::Idle { until }),
         }
+        self.poll_root();
         None
+    }
+
+    fn heed_foreign_wake(&self) {
+        if self.run.signals.take_foreign() && self.root.is_some() {
+            self.run.machine(Machine::foreign_wake);
+        }
+    }
+
+    /// Takes the records of the journal and nothing after them: no body starts. Where the run stands then.
+    pub(crate) fn replay(&mut self) -> Stand {
+        loop {
+            self.heed_foreign_wake();
+            let Some(next) = self.run.machine(Machine::next_recorded) else { break };
+            if self.follow(next).is_some() {
+                break;
+            }
+        }
+        self.run.machine(|machine| machine.stand())
+    }
+
+    /// What the code has asked for so far, and what it has open.
+    pub(crate) fn traced(&self) -> (Trace, Divergence) {
+        self.run.machine(|machine| (machine.trace(), machine.stand_in_words()))
+    }
+
+    /// The run, if it has ended and is to be compared with its replay.
+    pub(crate) fn lived(&self) -> Option<Lived> {
+        self.run.machine(|machine| machine.lived())
     }
 
     fn poll_root(&mut self) {
         let Some(root) = &mut self.root else { return };
         let mut cx = Context::from_waker(&self.root_waker);
-        let replaying = self.run.machine(|machine| machine.is_replaying());
+        let repeats = self.run.stand_in.as_ref().is_some_and(|stand_in| stand_in.repeats());
+        let replaying = repeats || self.run.machine(|machine| machine.is_replaying());
         match catch_unwind(AssertUnwindSafe(|| log::polling(replaying, || root.as_mut().poll(&mut cx)))) {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(Ended(ending))) => {
@@ -233,6 +254,7 @@ mod tests {
     use crate::authoring::timeout::timeout;
     use crate::definition::ResourceKey;
     use crate::journal::command::{Ending, InstanceSpec};
+    use crate::journal::machine::Compared;
     use crate::words::id::{InstanceId, Namespace, QueueName, WorkflowName};
     use crate::words::location::Location;
     use crate::words::payload::Payload;
@@ -286,7 +308,14 @@ mod tests {
             started_at: clock.now(),
         };
         let granted = granted(clock);
-        let start = RunStart { info, shift_ms: 0, journal_bytes: 0, granted, short_delay: Duration::ZERO };
+        let start = RunStart {
+            info,
+            shift_ms: 0,
+            journal_bytes: 0,
+            granted,
+            short_delay: Duration::ZERO,
+            compared: Compared::No,
+        };
         let mut resources = Resources::default();
         resources.insert(Shared(clock.clone()));
         RunTask::new(start, Vec::new(), &HOLDS, resources, None, clock.clone())

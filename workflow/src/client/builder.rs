@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::error::EngineError;
 use super::open;
 use crate::definition::{Definition, Registration, Resources};
-use crate::engine::{Config, Core, Mode};
+use crate::engine::{Config, Core, Mode, VerifyReplay};
 use crate::store::Store;
 use crate::words::id::{Namespace, QueueName};
 use crate::words::limits::DURATION_MS_MAX;
@@ -128,6 +128,7 @@ pub struct EngineBuilder {
     retention: Retention,
     sticky: usize,
     patience: Duration,
+    verify_replay: VerifyReplay,
 }
 
 /// How long finished instances are kept.
@@ -162,6 +163,7 @@ impl EngineBuilder {
             retention: Retention { success: 7 * DAY, failure: 30 * DAY },
             sticky: 1_000,
             patience: Duration::from_secs(30),
+            verify_replay: VerifyReplay::default(),
         }
     }
 
@@ -253,6 +255,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Which runs are replayed from their journal when they end, in memory, and compared with what they did: one that does
+    /// something else is parked, with both traces, instead of ended. `Always` in tests and debug builds, `Never` in
+    /// release builds, if not set. What it costs, and what is true after a crash: see [`VerifyReplay`].
+    pub const fn verify_replay(mut self, which: VerifyReplay) -> Self {
+        self.verify_replay = which;
+        self
+    }
+
     /// Starts the engine: opens the store, checks the workflows and their resources, and, unless it is a client, begins
     /// to claim work. Must be called inside a tokio runtime.
     ///
@@ -283,6 +293,7 @@ impl EngineBuilder {
             resources: self.resources,
             workflows,
             sticky: self.sticky,
+            verify_replay: self.verify_replay,
         };
         let core = Core::start(config).await?;
         Ok(Engine::new(core, self.retention, self.patience))
@@ -300,6 +311,9 @@ impl EngineBuilder {
         }
         if self.patience.is_zero() {
             return Err(EngineError::option("patience", "it must be more than zero"));
+        }
+        if !self.verify_replay.is_valid() {
+            return Err(EngineError::option("verify_replay", "the part of `Sampled` must be from 0.0 to 1.0"));
         }
         self.retention.check()?;
         Ok(Namespace::new(&self.namespace)?)
@@ -387,6 +401,13 @@ mod tests {
         assert!(code(EngineBuilder::new().retention(DAY, 3651 * DAY)).starts_with("retention: "));
         assert!(code(EngineBuilder::new().sticky(1_000_001)).starts_with("sticky: "));
         assert!(code(EngineBuilder::new().patience(Duration::ZERO)).starts_with("patience: "));
+        for part in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            let builder = EngineBuilder::new().verify_replay(VerifyReplay::Sampled(part));
+            assert!(code(builder).starts_with("verify_replay: "), "{part}");
+        }
+        for part in [0.0, 0.5, 1.0] {
+            EngineBuilder::new().verify_replay(VerifyReplay::Sampled(part)).check().expect("within bounds");
+        }
         assert!(code(EngineBuilder::new().namespace("a b")).contains("the namespace"));
         EngineBuilder::new().lease(LEASE_MIN).concurrency(1).sticky(0).check().expect("within bounds");
         EngineBuilder::new().lease(LEASE_MAX).concurrency(CONCURRENCY_MAX).check().expect("within bounds");

@@ -153,6 +153,7 @@ impl<W: Subject> Handle<W> {
     /// # Errors
     /// [`ResultError::Failed`] with the workflow's own error, [`ResultError::Errored`] when it failed in another way,
     /// [`ResultError::Terminated`], [`ResultError::Unknown`] when there is no such instance (any more),
+    /// [`ResultError::Differs`] when it is parked at its end because its replay did something else (until it is resumed),
     /// [`ResultError::Store`] when the store says that it cannot be read.
     pub async fn result(&self) -> Result<W::Output, ResultError<W::Error>> {
         result::wait::<W>(&self.engine, &self.id, self.born.as_deref()).await

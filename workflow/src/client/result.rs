@@ -8,7 +8,8 @@ use super::failure::RecordedError;
 use super::handle::{Subject, check_workflow};
 use crate::definition::{WorkflowError, WorkflowOutput};
 use crate::engine::{Signal, Watch};
-use crate::journal::command::Ending;
+use crate::journal::command::{Ending, PauseReason};
+use crate::journal::divergence::Divergence;
 use crate::journal::head::{End, Place};
 use crate::store::{Snapshot, StoreError};
 use crate::words::id::InstanceId;
@@ -46,6 +47,10 @@ pub enum ResultError<E> {
         /// What is wrong with it.
         message: String,
     },
+    /// Its code came to an end, and is parked instead of ended: a replay of its journal did something else, so no result
+    /// can be relied on. With code that is corrected it goes on once it is resumed. See
+    /// [`VerifyReplay`](crate::VerifyReplay).
+    Differs(Box<Divergence>),
     /// It did not end within the time given. It goes on.
     TimedOut {
         /// How long was waited.
@@ -80,6 +85,7 @@ impl<E: fmt::Debug> fmt::Display for ResultError<E> {
             Self::Unknown { id } => write!(f, "there is no instance {id}"),
             Self::WrongWorkflow { id, found } => write!(f, "the instance {id} is a `{found}`"),
             Self::Unreadable { message } => write!(f, "the instance completed, but {message}"),
+            Self::Differs(divergence) => write!(f, "the instance is parked: {divergence}"),
             Self::TimedOut { after } => write!(f, "the instance did not end within {after:?}"),
             Self::Store(error) => error.fmt(f),
         }
@@ -131,10 +137,14 @@ async fn look_for_end<W: Subject>(engine: &Engine, id: &InstanceId) -> Result<Op
         let found = snapshot.head.spec.workflow.to_string();
         return Err(ResultError::WrongWorkflow { id: id.to_string(), found });
     }
-    Ok(match snapshot.head.place {
-        Place::Done { end, .. } => Some(end),
-        _ => None,
-    })
+    match snapshot.head.place {
+        Place::Done { end, .. } => Ok(Some(end)),
+        // Any other pause is one before the end, and may be over before who waits here would know what to do.
+        Place::Paused { reason: PauseReason::Divergence(divergence), .. } if divergence.traces.is_some() => {
+            Err(ResultError::Differs(divergence))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// How a run that is driven here ends: told by its drive, so that the store need not be read. `None`: look.

@@ -29,6 +29,7 @@ use super::holding::{Holding, Over, Written, nothing};
 use super::session::Session;
 use super::sticky::Point;
 use super::supervise::panic_message;
+use super::verify::verify;
 use super::worker::Worker;
 use crate::authoring::task::{Action, RunTask};
 use crate::journal::command::{Claimed, Ending, Granted, InstanceSpec, PauseReason, Then, Write};
@@ -147,6 +148,12 @@ impl Drive {
                     if self.draining && matches!(write.then, Then::Suspend { paused: true, .. }) {
                         write.then = Then::Release;
                     }
+                    if matches!(write.then, Then::Finish(_))
+                        && let Some(reason) = verify(&self.worker, &task)
+                    {
+                        // What led here is recorded all the same: it happened, and a resume goes on from it.
+                        write.then = Then::Park(reason);
+                    }
                     let last = After::of(&write.then);
                     match (self.write(Some(&mut task), write).await?, last) {
                         (Written::Ok(granted), After::GoOn) | (Written::Continue(granted), _) => {
@@ -239,15 +246,17 @@ impl Drive {
             Err(message) => return Err(self.park(PauseReason::Unreadable { message }).await),
         };
         self.holding.bytes = bytes;
+        let info = RunInfo {
+            namespace: self.worker.namespace.clone(),
+            id: claimed.id,
+            run: claimed.run,
+            spec: claimed.spec,
+            created_at: claimed.created_at,
+            started_at: claimed.started_at,
+        };
         let start = RunStart {
-            info: RunInfo {
-                namespace: self.worker.namespace.clone(),
-                id: claimed.id,
-                run: claimed.run,
-                spec: claimed.spec,
-                created_at: claimed.created_at,
-                started_at: claimed.started_at,
-            },
+            compared: self.worker.verify_replay.of(&info),
+            info,
             shift_ms: claimed.shift_ms,
             journal_bytes: bytes,
             granted: claimed.granted,

@@ -48,6 +48,9 @@ pub struct WorkerHealth {
     pub data_losses: u64,
     /// How often the engine itself panicked while it drove an instance, which was then parked.
     pub drive_panics: u64,
+    /// How often a run was parked at its end because its replay did something else: see
+    /// [`VerifyReplay`](super::VerifyReplay).
+    pub replay_differences: u64,
     /// Workflows and versions that wait because no worker so far knew them, and how many instances of each, as of some
     /// seconds ago.
     pub shelves: Vec<(WorkflowName, u32, u64)>,
@@ -71,6 +74,7 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
         in_memory: worker.sticky.len(),
         data_losses: worker.counts.data_losses.get(),
         drive_panics: worker.counts.drive_panics.get(),
+        replay_differences: worker.counts.replay_differences.get(),
         shelves: lock(&worker.shelves).clone(),
     }
 }

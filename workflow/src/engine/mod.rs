@@ -25,6 +25,7 @@
 //! - [`commands`], [`lane`]: group commit;
 //! - [`session`], [`drives`], [`worker`]: who this worker is and what it drives;
 //! - [`claim`], [`drive`], [`holding`], [`sticky`]: from a claim to a suspend;
+//! - [`verify`]: a run that ended, compared with its replay;
 //! - [`sweep`], [`outbox`]: timers, recovery, retention, commands between instances;
 //! - [`hints`], [`bells`], [`changes`]: who is woken by what;
 //! - [`supervise`], [`health`], [`backoff`], [`estimate`]: loops that never end on an error, and how they fare.
@@ -49,6 +50,7 @@ mod supervise;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod worker;
 
 use std::fmt;
@@ -67,6 +69,7 @@ pub use self::health::{Health, WorkerHealth};
 pub use self::start::StartError;
 pub use self::supervise::LoopHealth;
 use self::supervise::Supervisor;
+pub use self::verify::VerifyReplay;
 use self::worker::{Stage, Worker};
 use crate::definition::{Registration, Resources};
 use crate::journal::command::{Command, Create, CreateReply, Reply};
@@ -121,6 +124,8 @@ pub struct Config {
     pub workflows: Vec<&'static Registration>,
     /// How many suspended runs are kept in memory.
     pub sticky: usize,
+    /// Which runs are compared with their replay when they end.
+    pub verify_replay: VerifyReplay,
 }
 
 /// A running engine. Dropping it stops everything at once, as a crash does; [`Core::shutdown`] stops it in good order.

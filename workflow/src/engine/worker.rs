@@ -19,7 +19,7 @@ use super::session::{Session, Slot};
 use super::start::Registry;
 use super::sticky::Sticky;
 use super::supervise::Supervisor;
-use super::{Config, Mode};
+use super::{Config, Mode, VerifyReplay};
 use crate::authoring::task::RunTask;
 use crate::definition::Resources;
 use crate::journal::command::{Claimed, Command, Create, CreateReply};
@@ -46,6 +46,8 @@ pub(super) struct Counts {
     pub(super) data_losses: Count,
     /// Drives that ended by a panic of the engine itself.
     pub(super) drive_panics: Count,
+    /// Runs that were parked because their replay did something else.
+    pub(super) replay_differences: Count,
 }
 
 /// A number that only grows.
@@ -73,6 +75,7 @@ pub(crate) struct Worker {
     pub(super) known: Arc<[(WorkflowName, u32)]>,
     pub(super) registry: Registry,
     pub(super) resources: Resources,
+    pub(super) verify_replay: VerifyReplay,
     pub(super) session: Slot,
     pub(super) slots: Arc<Semaphore>,
     /// How many of them a claim leaves for creates, as long as more are free.
@@ -100,6 +103,7 @@ impl Worker {
             known: registry.keys().cloned().collect(),
             registry,
             resources: config.resources.clone(),
+            verify_replay: config.verify_replay,
             session: Slot::new(),
             slots: Arc::new(Semaphore::new(config.concurrency)),
             kept_slots: if config.mode == Mode::All { config.concurrency / 4 } else { 0 },

@@ -332,6 +332,18 @@ pub struct Ending {
     pub result: Result<Payload, FailureData>,
 }
 
+impl Ending {
+    /// Whether both are the same end: outputs and errors are compared as values, see [`Payload::is_same_value`].
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.result, &other.result) {
+            (Ok(one), Ok(other)) => one.is_same_value(other),
+            (Err(one), Err(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+}
+
 /// Why an instance is paused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "reason")]

@@ -112,6 +112,12 @@ impl Path {
         })
     }
 
+    /// Whether it is of a group.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        self.last().is_some_and(|segment| segment.kind == Kind::Group)
+    }
+
     /// What the last segment names: kind, name, key and occurrence; `None` for the root or a text that is no path.
     #[must_use]
     pub fn last(&self) -> Option<Segment> {

@@ -190,6 +190,20 @@ impl Entry {
 }
 
 impl Outcome {
+    /// The word for people.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Value(_) | Self::Child(ChildEnd::Complete(_)) => "complete",
+            Self::Failed(_) | Self::Child(ChildEnd::Errored(_)) => "failed",
+            Self::Slept => "over",
+            Self::Event { .. } => "received",
+            Self::TimedOut => "timed out",
+            Self::Child(ChildEnd::Terminated { .. }) => "terminated",
+            Self::Child(ChildEnd::NotCreated { .. }) => "not created",
+        }
+    }
+
     fn write(&self, to: &mut Writer) {
         match self {
             Self::Value(payload) => {

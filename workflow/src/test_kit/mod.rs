@@ -2,8 +2,9 @@
 //!
 //! `order::test(input)` gives a [`Test`]: a builder that says what the steps answer and what comes from outside. Running
 //! it drives the real workflow code through the real state machine and the real transition table, and gives a
-//! [`Report`]. When the run is over its journal is replayed, cut at every record (a long one at fewer places); code that
-//! does not do the same again is reported as [`TestError::Differs`].
+//! [`Report`]. When the run is over it is replayed from its journal and compared with what it did, as an engine does with
+//! [`VerifyReplay::Always`](crate::VerifyReplay::Always), and then replayed cut at every record (a long one at fewer places);
+//! code that does not do the same again is reported as [`TestError::Differs`].
 //!
 //! ```standalone_crate
 //! use std::io;

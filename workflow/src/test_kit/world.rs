@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crate::authoring::run::StandIn;
 use crate::authoring::task::{Action, RunTask};
+use crate::authoring::verify::Code;
 use crate::definition::{Registration, Resources};
 use crate::journal::command::{
     self, Claim, ClaimReply, Claimed, Command, Control, Create, Granted, InstanceSpec, Outgoing, OwnReply, Owner,
     OwnerWrite, Reply, Then, Write,
 };
 use crate::journal::head::{Head, Place};
-use crate::journal::machine::{RunInfo, RunStart};
+use crate::journal::machine::{Compared, Lived, RunInfo, RunStart};
 use crate::journal::message::{Channel, NewMessage};
 use crate::journal::record::Record;
 use crate::store::model::Data;
@@ -67,6 +68,8 @@ pub(super) struct World {
     /// Suspended runs stay in memory; else each wake replays the journal.
     pub(super) sticky: bool,
     subject: InstanceId,
+    /// The runs that ended, by their instance.
+    lived: BTreeMap<InstanceId, Lived>,
     /// What should be impossible, and happened.
     broken: Option<String>,
 }
@@ -98,6 +101,7 @@ impl World {
             claims: 0,
             sticky: true,
             subject: InstanceId::new("test").expect("the id of the tested instance is valid"),
+            lived: BTreeMap::new(),
             broken: None,
         };
         world.apply(&Command::OpenSession { session: SESSION, lease: LEASE });
@@ -198,6 +202,9 @@ impl World {
         let owner = task.owner.clone();
         write.seen = write.seen.max(task.arrivals);
         let then = write.then.clone();
+        if let Some(lived) = task.run.lived() {
+            self.lived.insert(id.clone(), lived);
+        }
         let reply = self.apply(&Command::Own(OwnerWrite { request, owner, write }));
         let (granted, goes_on): (Granted, bool) = match reply {
             Reply::Own(OwnReply::Ok(granted)) => (granted, matches!(then, Then::Hold)),
@@ -296,7 +303,8 @@ impl World {
         let owner = Owner { id: id.clone(), session: SESSION, run, v };
         let info = RunInfo { namespace: namespace(), id: id.clone(), run, spec, created_at, started_at };
         let journal_bytes = self.data.instances.get(&id).map_or(0, |instance| instance.head.journal_bytes);
-        let start = RunStart { info, shift_ms, journal_bytes, granted, short_delay: SHORT_DELAY };
+        let start =
+            RunStart { info, shift_ms, journal_bytes, granted, short_delay: SHORT_DELAY, compared: Compared::Run };
         let run = RunTask::new(
             start,
             records,
@@ -383,12 +391,13 @@ impl World {
         records.collect::<Result<_, _>>().map_err(|damaged| damaged.to_string())
     }
 
-    /// What a replay of an instance's newest run starts from at this time, and its code.
-    pub(super) fn replay(
-        &self,
-        id: &InstanceId,
-        at: Timestamp,
-    ) -> Option<(RunStart, &'static Registration, Resources)> {
+    /// The run of an instance that ended, as it is compared with its replay.
+    pub(super) fn lived(&self, id: &InstanceId) -> Option<&Lived> {
+        self.lived.get(id)
+    }
+
+    /// The newest run of an instance, and its code.
+    pub(super) fn code(&self, id: &InstanceId) -> Option<(RunInfo, Code)> {
         let head = &self.data.instances.get(id)?.head;
         let registration = self.registrations.get(&(head.spec.workflow.to_string(), head.spec.version))?;
         let info = RunInfo {
@@ -399,10 +408,7 @@ impl World {
             created_at: head.created_at,
             started_at: head.started_at,
         };
-        let granted = Granted { v: head.v, now: at, pause: false, messages: Vec::new() };
-        let journal_bytes = head.journal_bytes;
-        let start = RunStart { info, shift_ms: 0, journal_bytes, granted, short_delay: SHORT_DELAY };
-        Some((start, registration, self.resources.clone()))
+        Some((info, Code { registration, resources: self.resources.clone() }))
     }
 
     /// What should be impossible, and happened.
@@ -423,6 +429,11 @@ impl World {
     /// Whether the code of an instance ran: a child may be closed before it begins.
     pub(super) fn begun(&self, id: &InstanceId) -> bool {
         self.data.instances.get(id).is_some_and(|instance| instance.head.begun)
+    }
+
+    /// The head of any instance.
+    pub(super) fn head_of(&self, id: &InstanceId) -> Option<&Head> {
+        self.data.instances.get(id).map(|instance| &instance.head)
     }
 
     /// Every instance there is: the tested one and its children.

@@ -65,6 +65,17 @@ impl FailureData {
         }
         failure
     }
+
+    /// Whether both are the same failure; the user's error is compared as a value.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let words = |of: &Self| Self { data: None, ..of.clone() };
+        let data = match (&self.data, &other.data) {
+            (Some(one), Some(other)) => one.is_same_value(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        data && words(self) == words(other)
+    }
 }
 
 fn shorten(mut message: String) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::limits::PAYLOAD_BYTES_MAX;
 
@@ -63,6 +64,24 @@ impl Payload {
         Self(bytes.into())
     }
 
+    /// Whether both hold the same value: the same bytes, or JSON that differs only in the order of its objects' members,
+    /// as a map without an order is written.
+    #[must_use]
+    pub fn is_same_value(&self, other: &Self) -> bool {
+        self == other || self.json().is_some_and(|value| Some(value) == other.json())
+    }
+
+    /// Whether both hold the same value once the order of lists is left out too, as a set without an order is written.
+    #[must_use]
+    pub fn is_same_but_for_order(&self, other: &Self) -> bool {
+        let sorted = |payload: &Self| payload.json().map(sorted);
+        sorted(self).is_some_and(|value| Some(value) == sorted(other))
+    }
+
+    fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.0).ok()
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -70,9 +89,48 @@ impl Payload {
     }
 }
 
+/// A value whose lists are sorted.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(values) => {
+            let mut values: Vec<Value> = values.into_iter().map(sorted).collect();
+            values.sort_by_cached_key(Value::to_string);
+            Value::Array(values)
+        }
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, sorted(value))).collect(),
+        other => other,
+    }
+}
+
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Payloads may hold secrets: their content must not reach logs.
         write!(f, "<{} bytes>", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Payload {
+        Payload::from_bytes(text.as_bytes())
+    }
+
+    #[test]
+    fn members_have_no_order_and_elements_have_one() {
+        let one = json(r#"{"a":1,"b":[{"c":2,"d":3},4]}"#);
+        assert!(one.is_same_value(&json(r#"{"b":[{"d":3,"c":2},4],"a":1}"#)));
+        let turned = json(r#"{"a":1,"b":[4,{"c":2,"d":3}]}"#);
+        assert!(!one.is_same_value(&turned));
+        assert!(one.is_same_but_for_order(&turned));
+        assert!(!one.is_same_but_for_order(&json(r#"{"a":1,"b":[4]}"#)));
+    }
+
+    #[test]
+    fn what_is_not_json_is_compared_by_its_bytes() {
+        assert!(json("{").is_same_value(&json("{")));
+        assert!(!json("{").is_same_value(&json("[")));
+        assert!(!json("{").is_same_but_for_order(&json("[")));
     }
 }

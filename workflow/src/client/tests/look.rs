@@ -9,7 +9,8 @@ use crate::client::handle::get;
 use crate::client::list::PageToken;
 use crate::client::result::ResultError;
 use crate::client::status::WaitTarget;
-use crate::journal::command::{Ending, Then, Wait};
+use crate::journal::command::{Ending, PauseReason, Then, Wait};
+use crate::journal::divergence::{Divergence, Traces};
 use crate::journal::head::State;
 use crate::journal::message::Channel;
 use crate::journal::path::{Kind, Path};
@@ -110,6 +111,36 @@ async fn waiting_for_a_result_has_a_limit_that_changes_nothing() {
     assert!(!error.is_final());
     bench.finish(complete(b"1"));
     assert_eq!(order.result_within(limit).await.expect("complete"), 1);
+}
+
+#[tokio::test]
+async fn a_run_that_its_replay_contradicts_is_told_to_who_waits_and_another_divergence_is_waited_out() {
+    let divergence = |traces| {
+        let message = "it differs".to_owned();
+        Then::Park(PauseReason::Divergence(Box::new(Divergence {
+            position: 0,
+            recorded: None,
+            asked: Vec::new(),
+            message,
+            traces,
+        })))
+    };
+    let bench = Bench::new().await;
+    let order = bench.order(1).await.expect("new");
+    let (session, claimed) = bench.claim();
+    let traces = Traces { run: vec!["> 1. step \"a\"".to_owned()], replay: vec!["> 1. step \"b\"".to_owned()] };
+    bench.write(session, &claimed[0], Vec::new(), divergence(Some(traces)));
+    let error = order.result().await.expect_err("there is no result");
+    assert!(matches!(error, ResultError::Differs(_)) && !error.is_final(), "{error:?}");
+    let said = "the instance is parked: it differs\nthe run:\n> 1. step \"a\"\nits replay:\n> 1. step \"b\"";
+    assert_eq!(error.to_string(), said);
+
+    let bench = Bench::new().await;
+    let order = bench.order(1).await.expect("new");
+    let (session, claimed) = bench.claim();
+    bench.write(session, &claimed[0], Vec::new(), divergence(None));
+    let error = order.result_within(Duration::from_millis(50)).await.expect_err("it may yet go on");
+    assert!(matches!(error, ResultError::TimedOut { .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod recovery;
 mod shutdown;
 mod stage;
 mod time;
+mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::stage::{LONG_LEASE, ONE, Stage, eventually};
 use crate::definition::Resources;
-use crate::engine::{Config, Core, Mode, StartError};
+use crate::engine::{Config, Core, Mode, StartError, VerifyReplay};
 use crate::journal::head::{Place, State, Suspect};
 use crate::words::id::Namespace;
 
@@ -80,6 +80,7 @@ fn config(stage: &Stage, resources: Resources) -> Config {
         resources,
         workflows: vec![&ONE],
         sticky: 0,
+        verify_replay: VerifyReplay::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A store, engines on it, and a few workflows whose bodies are in the hands of the test.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -16,7 +16,7 @@ use crate::authoring::wait::wait_for_type;
 use crate::definition::{
     Definition, EncodedInputs, Ended, InputError, Registration, ResourceKey, Resources, RunFuture, Start,
 };
-use crate::engine::{Config, Core, Mode};
+use crate::engine::{Config, Core, Mode, VerifyReplay};
 use crate::journal::command::{
     Action, Command, Control, ControlReply, Create, CreateReply, Ending, InstanceSpec, Reply, Send, SendReply,
 };
@@ -79,6 +79,25 @@ pub(super) struct Stage {
     pub(super) store: ModelStore,
     started: mpsc::UnboundedSender<Body>,
     bodies: Mutex<mpsc::UnboundedReceiver<Body>>,
+    /// The resource through which workflows that cheat remember what they should not.
+    pub(super) memory: Arc<Memory>,
+}
+
+/// What workflow code remembers from one pass to the next.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// How often the code of any such workflow was begun.
+    pub(super) passes: AtomicU32,
+    /// From here on they behave.
+    pub(super) corrected: AtomicBool,
+}
+
+impl Memory {
+    /// Which pass this is, from 0; 0 for ever once they behave.
+    fn pass(&self) -> u32 {
+        let pass = self.passes.fetch_add(1, Ordering::SeqCst);
+        if self.corrected.load(Ordering::SeqCst) { 0 } else { pass }
+    }
 }
 
 /// An engine and its way to the store.
@@ -115,7 +134,7 @@ impl Stage {
     /// On a store that is there.
     pub(super) fn on(store: ModelStore) -> Self {
         let (started, bodies) = mpsc::unbounded_channel();
-        Self { store, started, bodies: Mutex::new(bodies) }
+        Self { store, started, bodies: Mutex::new(bodies), memory: Arc::default() }
     }
 
     /// An engine that serves every workflow below.
@@ -131,9 +150,21 @@ impl Stage {
     }
 
     pub(super) async fn engine_of(&self, mode: Mode, lease: Duration, workflows: Vec<&'static Registration>) -> Engine {
+        self.engine_verifying(VerifyReplay::default(), mode, lease, workflows).await
+    }
+
+    /// An engine that compares these runs with their replays.
+    pub(super) async fn engine_verifying(
+        &self,
+        verify_replay: VerifyReplay,
+        mode: Mode,
+        lease: Duration,
+        workflows: Vec<&'static Registration>,
+    ) -> Engine {
         let way = Arc::new(Faulty::new(&self.store));
         let mut resources = Resources::default();
         resources.insert(Bodies(self.started.clone()));
+        resources.insert(self.memory.clone());
         let config = Config {
             store: way.clone(),
             mode,
@@ -144,6 +175,7 @@ impl Stage {
             resources,
             workflows,
             sticky: 16,
+            verify_replay,
         };
         Engine { core: Core::start(config).await.expect("it starts"), way }
     }
@@ -326,6 +358,27 @@ pub(super) static FAMILY: Registration = workflow("family", |start| {
         let value = child::<One>(EncodedInputs::new()).run(cx.clone()).await;
         let event = wait_for_type::<u32>("number", "number").run(cx).await;
         ended(value.map(|value| value + event))
+    }))
+});
+
+/// One step, whose name depends on how often the code was begun.
+pub(super) static FLIPS: Registration = workflow("flips", |start| {
+    let (bodies, memory, cx) = (start.resources.get::<Bodies>()?, start.resources.get::<Memory>()?, start.cx);
+    Ok(Box::pin(async move {
+        let name = if memory.pass().is_multiple_of(2) { "a" } else { "b" };
+        ended(step(name, AT, |at| bodies.run(name, at)).run(cx).await)
+    }))
+});
+
+/// Two steps; the output says how often the code was begun, from the third time on.
+pub(super) static COUNTS: Registration = workflow("counts", |start| {
+    let (bodies, memory, cx) = (start.resources.get::<Bodies>()?, start.resources.get::<Memory>()?, start.cx);
+    Ok(Box::pin(async move {
+        let pass = memory.pass();
+        let first = step("a", AT, |at| bodies.run("a", at)).run(cx.clone()).await;
+        let second = step("b", AT, |at| bodies.run("b", at)).run(cx).await;
+        let told = if pass < 2 { 0 } else { pass };
+        ended(first.and_then(|first| second.map(|second| first + second + told)))
     }))
 });
 

@@ -49,6 +49,7 @@ fn places() -> Vec<Place> {
         recorded: None,
         asked: vec![Side { operation: "step".to_owned(), path: "s:a".to_owned(), source: None }],
         message: "differs".to_owned(),
+        traces: None,
     };
     let reasons = [
         PauseReason::Operator,

@@ -91,17 +91,6 @@ impl Machine {
         self.drive_bodies()
     }
 
-    /// The next thing to do of what the journal holds; `None` when nothing of it remains.
-    #[cfg(test)]
-    pub(crate) fn next_recorded(&mut self) -> Option<Next> {
-        if self.ended.is_some() {
-            self.replay_rest();
-        } else if let Some(next) = self.replay_next() {
-            return Some(next);
-        }
-        self.parked.is_some().then(|| self.next())
-    }
-
     /// The time a record written now gets.
     pub(super) fn record_time(&self) -> Timestamp {
         self.last_time.max(self.tick)
@@ -118,15 +107,18 @@ impl Machine {
         self.last_time = record.time;
         self.records += 1;
         self.journal_bytes += bytes.as_bytes().len() as u64;
-        self.held.records.push(bytes);
         if self.records > RECORDS_MAX || self.journal_bytes > JOURNAL_BYTES_MAX {
             // The record that would pass the limit is not written: the end of the run is.
-            self.held.records.pop();
             self.exceed(format!(
                 "the journal would pass its limit of {RECORDS_MAX} records and {JOURNAL_BYTES_MAX} bytes; split the \
                  work into child workflows"
             ));
+            return;
         }
+        if let Some(written) = &mut self.written {
+            written.push(bytes.clone());
+        }
+        self.held.records.push(bytes);
     }
 
     fn hold_entry(&mut self, id: OpId, entry: Entry) {

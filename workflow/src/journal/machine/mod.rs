@@ -10,31 +10,37 @@
 //! - [`replay`]: what the journal holds, and whether the code still matches it;
 //! - [`mailbox`]: messages and the waits they meet;
 //! - [`live`]: what happens once the journal is used up;
-//! - [`stream`]: randomness and ids that are the same in every replay.
+//! - [`stream`]: randomness and ids that are the same in every replay;
+//! - [`lived`], [`trace`]: what a run that ended and its replay must have in common.
 
 mod live;
+mod lived;
 mod mailbox;
 mod operation;
 mod replay;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::live::{Completion, Held};
+pub use self::lived::{Compared, Lived, Stand};
 use self::mailbox::Mailbox;
 pub use self::operation::ScopeId;
 pub use self::operation::{Ask, ChildSpec, OpId, OpName, OpPoll};
 use self::operation::{Op, Scope};
 use self::replay::Replay;
+pub use self::trace::{Comparison, Differs, Trace};
 use super::command::{Ending, Granted, InstanceSpec, PauseReason, Write};
 use super::path::Path;
 use super::record::{Outcome, Record};
 use crate::words::failure::{FailureData, FailureKind};
 use crate::words::id::{InstanceId, Namespace};
+use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
 /// Which run this is, as `info()` shows it.
@@ -67,6 +73,8 @@ pub struct RunStart {
     pub granted: Granted,
     /// Retry delays shorter than this are slept in memory; longer ones are a suspend.
     pub short_delay: Duration,
+    /// Whether it is compared with its replay.
+    pub compared: Compared,
 }
 
 /// The next thing to do for a run.
@@ -123,6 +131,8 @@ pub struct Machine {
     /// Records written so far, held ones included, and their bytes.
     records: u32,
     journal_bytes: u64,
+    /// Every record written here, where the run is compared with its replay when it ends.
+    written: Option<Vec<Payload>>,
     /// The time of the newest record, recorded or held.
     last_time: Timestamp,
     /// The time of the newest record that was delivered: what `now()` says.
@@ -139,6 +149,8 @@ pub struct Machine {
     /// The answers `changed` has given.
     changes: HashMap<Path, bool>,
     ended: Option<Ending>,
+    /// It ended because it would have passed a limit.
+    exceeded: bool,
     parked: Option<PauseReason>,
     /// Set when this machine gave its last write: the run ended or was parked.
     over: bool,
@@ -151,7 +163,11 @@ impl Machine {
     /// A machine for a run with these records. The first poll of the future comes before the first [`Self::next`].
     #[must_use]
     pub fn new(start: RunStart, records: Vec<Record>) -> Self {
-        let RunStart { info, shift_ms, journal_bytes, granted, short_delay } = start;
+        let RunStart { info, shift_ms, journal_bytes, granted, short_delay, compared } = start;
+        let enter_from = match compared {
+            Compared::Replay { enter_from } => enter_from,
+            Compared::No | Compared::Run => usize::MAX,
+        };
         let mut machine = Self {
             scopes: vec![Scope::new(Path::root())],
             ops: Vec::new(),
@@ -162,7 +178,8 @@ impl Machine {
             live: records.is_empty(),
             records: u32::try_from(records.len()).unwrap_or(u32::MAX),
             journal_bytes,
-            replay: Replay::new(records),
+            written: (compared == Compared::Run).then(Vec::new),
+            replay: Replay::new(records, enter_from),
             asked: VecDeque::new(),
             ended_bodies: BinaryHeap::new(),
             timers: BTreeSet::new(),
@@ -182,6 +199,7 @@ impl Machine {
             short_delay,
             changes: HashMap::new(),
             ended: None,
+            exceeded: false,
             parked: None,
             over: false,
             info,
@@ -272,6 +290,7 @@ impl Machine {
 
     /// Ends the run because it would pass a limit. The rest of its code does not run.
     fn exceed(&mut self, message: String) {
+        self.exceeded |= self.ended.is_none();
         let failure = FailureData::new(FailureKind::Failed, LIMIT_EXCEEDED, message);
         self.root_ended(Ending { result: Err(FailureData { fatal: true, ..failure }) });
     }

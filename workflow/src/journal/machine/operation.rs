@@ -185,6 +185,8 @@ pub(super) struct Op {
     pub(super) started: bool,
     /// A group whose end the journal holds: its block does not run.
     pub(super) collapsed: bool,
+    /// How it ended, in a word, from the moment its outcome can be taken.
+    pub(super) outcome: Option<&'static str>,
 }
 
 impl Op {
@@ -277,6 +279,7 @@ impl Machine {
             limit_at: None,
             started: false,
             collapsed: false,
+            outcome: None,
             path,
             ask,
         };
@@ -288,6 +291,7 @@ impl Machine {
         }
         if let Some(outcome) = self.kept.get(&op.path) {
             // An enclosing group is tried again, and this had succeeded.
+            op.outcome = Some(outcome.word());
             op.phase = Phase::Ready(outcome.clone());
         } else if op.is_group() {
             op.collapsed = self.replay.group_ends_ahead(&op.path);

@@ -10,7 +10,7 @@ use super::{Ask, Machine, Next, OpId};
 use crate::journal::command::PauseReason;
 use crate::journal::divergence::{Divergence, Side};
 use crate::journal::message::Channel;
-use crate::journal::path::{Kind, Path};
+use crate::journal::path::Path;
 use crate::journal::record::{Entry, Outcome, Record};
 use crate::words::failure::{FailureData, FailureKind};
 use crate::words::id::InstanceId;
@@ -21,6 +21,8 @@ use crate::words::time::Timestamp;
 pub(super) struct Replay {
     records: Vec<Record>,
     next: usize,
+    /// Groups that end here or later are entered all the same: see [`Compared::Replay`](super::Compared::Replay).
+    enter_from: usize,
     /// Where each group's records stand: its ends, and the attempts that failed.
     groups: HashMap<Path, GroupRecords>,
     /// The changes that the run has taken.
@@ -34,7 +36,7 @@ struct GroupRecords {
 }
 
 impl Replay {
-    pub(super) fn new(records: Vec<Record>) -> Self {
+    pub(super) fn new(records: Vec<Record>, enter_from: usize) -> Self {
         let mut groups: HashMap<Path, GroupRecords> = HashMap::new();
         let mut changes = HashSet::new();
         for (index, record) in records.iter().enumerate() {
@@ -42,7 +44,7 @@ impl Replay {
                 Entry::Changed => {
                     changes.insert(record.path.clone());
                 }
-                Entry::Done(_) | Entry::Attempt { .. } if is_group(&record.path) => {
+                Entry::Done(_) | Entry::Attempt { .. } if record.path.is_group() => {
                     let group = groups.entry(record.path.clone()).or_default();
                     match record.entry {
                         Entry::Done(_) => group.ends.push(index),
@@ -52,11 +54,15 @@ impl Replay {
                 _ => {}
             }
         }
-        Self { records, next: 0, groups, changes }
+        Self { records, next: 0, enter_from, groups, changes }
     }
 
     pub(super) const fn is_over(&self) -> bool {
         self.next >= self.records.len()
+    }
+
+    pub(super) fn records(&self) -> &[Record] {
+        &self.records
     }
 
     pub(super) const fn position(&self) -> usize {
@@ -79,9 +85,8 @@ impl Replay {
     /// Whether the journal holds the end of the group that is asked for now: an end ahead that no failed attempt of
     /// the group itself or of a group around it comes before.
     pub(super) fn group_ends_ahead(&self, path: &Path) -> bool {
-        let Some(end) = self.groups.get(path).and_then(|group| ahead(&group.ends, self.next)) else {
-            return false;
-        };
+        let end = self.groups.get(path).and_then(|group| ahead(&group.ends, self.next));
+        let Some(end) = end.filter(|end| *end < self.enter_from) else { return false };
         let fails_before = |group: &GroupRecords| ahead(&group.failures, self.next).is_some_and(|at| at < end);
         !path.enclosing().filter_map(|outer| self.groups.get(outer)).any(fails_before)
     }
@@ -90,10 +95,6 @@ impl Replay {
 /// The first of sorted `positions` at or after `from`.
 fn ahead(positions: &[usize], from: usize) -> Option<usize> {
     positions.get(positions.partition_point(|at| *at < from)).copied()
-}
-
-fn is_group(path: &Path) -> bool {
-    path.last().is_some_and(|segment| segment.kind == Kind::Group)
 }
 
 /// What the next record means for the code as it stands.
@@ -165,6 +166,10 @@ impl Machine {
     fn take_record(&mut self, id: OpId, record: &Record) -> Option<Option<Next>> {
         match &record.entry {
             Entry::Done(outcome) if fits(&self.op(id).ask, outcome) => {
+                if !self.block_agrees(id, outcome) {
+                    self.park_block(record);
+                    return None;
+                }
                 self.deliver(id, outcome.clone(), record.time);
                 Some(Some(Next::Deliver(id)))
             }
@@ -192,6 +197,27 @@ impl Machine {
             }
             _ => None,
         }
+    }
+
+    /// Whether the block of a group that was entered for a comparison has come to the end that is recorded.
+    fn block_agrees(&self, id: OpId, outcome: &Outcome) -> bool {
+        let op = self.op(id);
+        if self.replay.enter_from == usize::MAX || !op.is_group() || op.collapsed {
+            return true;
+        }
+        match (&op.phase, outcome) {
+            (Phase::Ended(Ok(value)), Outcome::Value(recorded)) => value.is_same_value(recorded),
+            (Phase::Ended(Err(failure)), Outcome::Failed(recorded)) => failure.is_same(recorded),
+            // Its time was up.
+            (Phase::Running, Outcome::Failed(recorded)) => recorded.kind == FailureKind::TimedOut,
+            _ => false,
+        }
+    }
+
+    fn park_block(&mut self, record: &Record) {
+        let what = format!("{} of {}", record.entry.word(), record.path);
+        let message = format!("the journal has the {what} next, and its block has come to another end, or to none");
+        self.park_at(record, what, message);
     }
 
     #[expect(clippy::option_option, reason = "as take_record, whose arm this is")]
@@ -227,7 +253,9 @@ impl Machine {
             let path = op.path.clone();
             self.kept.insert(path, outcome.clone());
         }
-        self.op_mut(id).phase = Phase::Ready(outcome);
+        let op = self.op_mut(id);
+        op.outcome = Some(outcome.word());
+        op.phase = Phase::Ready(outcome);
     }
 
     /// What a finished group leaves behind although its records are skipped: when a group around it is tried again, its
@@ -287,7 +315,12 @@ impl Machine {
             "the journal has the {what} next, but the code does not ask for it; run the code that wrote the journal, \
              or guard the difference with `changed(\"…\")`"
         );
-        let side = Side { operation: what, path: record.path.as_str().to_owned(), source: None };
+        self.park_at(record, what, message);
+    }
+
+    /// Parks at a record that the code does not go along with.
+    fn park_at(&mut self, record: &Record, operation: String, message: String) {
+        let side = Side { operation, path: record.path.as_str().to_owned(), source: None };
         let divergence = self.divergence(Some(side), message);
         self.park(PauseReason::Divergence(Box::new(divergence)));
     }
@@ -298,7 +331,7 @@ impl Machine {
             let op = self.op(*id);
             Side { operation: op.path.to_string(), path: op.path.as_str().to_owned(), source: Some(op.at.to_string()) }
         });
-        Divergence { position: self.replay.position(), recorded, asked: asked.collect(), message }
+        Divergence { position: self.replay.position(), recorded, asked: asked.collect(), message, traces: None }
     }
 
     /// The future returned although records remain: skips those of operations that are gone; parks at any other.

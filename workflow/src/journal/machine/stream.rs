@@ -2,9 +2,20 @@
 //!
 //! Streams are keyed by scope path, so code that is skipped in a replay (a finished group) shifts no other stream.
 
-use super::{Machine, OpId, ScopeId};
+use super::{Machine, OpId, RunInfo, ScopeId};
 use crate::journal::path::{Kind, Path};
 use crate::journal::record::{Entry, Record};
+
+impl RunInfo {
+    /// Whether this run is among a part of all runs, from 0.0 (none) to 1.0 (all): the same on every worker, and by the
+    /// run's seed.
+    #[must_use]
+    pub fn is_among(&self, part: f64) -> bool {
+        let bytes = digest(&[b"sample", &self.spec.seed.to_be_bytes(), &self.run.to_be_bytes()]);
+        let chance = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        f64::from(chance) / (f64::from(u32::MAX) + 1.0) < part
+    }
+}
 
 impl Machine {
     /// The next 32 bytes of a scope's stream, from the instance's seed.

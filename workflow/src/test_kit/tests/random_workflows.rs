@@ -21,18 +21,15 @@ use crate::authoring::join::{join_all, try_join_all};
 use crate::authoring::random::random;
 use crate::authoring::sleep::sleep;
 use crate::authoring::step::StepContext;
-use crate::authoring::task::RunTask;
 use crate::authoring::timeout::timeout;
 use crate::authoring::wait::wait_for_type;
 use crate::definition::{Definition, Resources};
 use crate::error::BlockError;
-use crate::journal::command::{Then, Write};
-use crate::journal::head::{Head, Place};
-use crate::test_kit::replay::Silent;
+use crate::journal::head::{End, Head, Place};
+use crate::journal::machine::Stand;
 use crate::test_kit::world::{BEGINNING, Item, World};
 use crate::words::id::InstanceId;
 use crate::words::payload::Payload;
-use crate::words::time::ManualClock;
 
 /// One operation of a random workflow. Times are in half seconds, so that some delays are short ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -350,11 +347,8 @@ fn check(world: &World, shared: &Shared) -> Result<(), TestCaseError> {
         let lived = shared.trace(&id);
         let mut before = 0;
         for cut in 0..=records.len() {
-            let (start, registration, resources) = world.replay(&id, BEGINNING).expect("the instance exists");
-            let (silent, clock) = (Arc::new(Silent), Arc::new(ManualClock::starting_at(BEGINNING)));
-            let cut_off = records[..cut].to_vec();
-            let mut task = RunTask::new(start, cut_off, registration, resources, Some(silent), clock);
-            if let Some(Write { then: Then::Park(reason), .. }) = task.replay() {
+            let (info, code) = world.code(&id).expect("the instance exists");
+            if let Stand::Parked(reason) = code.replay(info, records[..cut].to_vec(), usize::MAX).stand {
                 return Err(TestCaseError::fail(format!("{id} parked at {cut} of {}: {reason:?}", records.len())));
             }
             let seen = shared.trace(&id);
@@ -365,6 +359,22 @@ fn check(world: &World, shared: &Shared) -> Result<(), TestCaseError> {
         prop_assert_eq!(before, lived.len(), "the whole journal of {} shows all that was seen", id);
     }
     Ok(())
+}
+
+/// Compares every run that ended with its replay, as an engine does.
+fn compare(world: &World) -> Result<(), TestCaseError> {
+    for id in world.instances().into_iter().filter(|id| returned(world, id)) {
+        let lived = world.lived(&id).ok_or_else(|| TestCaseError::fail(format!("{id} was not kept")))?;
+        let (_, code) = world.code(&id).expect("the instance exists");
+        if let Some(difference) = code.differs(lived) {
+            return Err(TestCaseError::fail(format!("{id}: {}", difference.divergence)));
+        }
+    }
+    Ok(())
+}
+
+fn returned(world: &World, id: &InstanceId) -> bool {
+    matches!(world.head_of(id).map(|head| &head.place), Some(Place::Done { end: End::Returned(_), .. }))
 }
 
 fn leaf() -> impl Strategy<Value = Node> {
@@ -416,5 +426,6 @@ proptest! {
         prop_assert_eq!(world.broken(), None);
         prop_assert!(ended(world.head()), "{:?}", world.head().map(|head| &head.place));
         check(&world, &shared)?;
+        compare(&world)?;
     }
 }

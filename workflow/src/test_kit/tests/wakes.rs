@@ -183,5 +183,9 @@ flow!(DependsOnMemory() -> u32, |cx, _resources| {
 #[test]
 fn code_that_differs_when_it_is_replayed_is_found() {
     let report = DependsOnMemory::test().run();
-    assert!(matches!(report.result, Err(TestError::Differs { .. })), "{report:?}");
+    let Err(TestError::Differs { message, .. }) = &report.result else { panic!("{report:?}") };
+    assert!(
+        message.contains("\n> 1. sleep over (") && message.contains("\n> 1. step \"odd\" not ended ("),
+        "{message}"
+    );
 }

@@ -93,3 +93,15 @@ fn a_journal_at_its_limit_ends_the_run_with_a_typed_error() {
     let Then::Finish(Ending { result: Err(failure) }) = write.then else { panic!("it ends") };
     assert_eq!(failure.class, LIMIT_EXCEEDED);
 }
+
+#[test]
+fn a_part_of_all_runs_is_chosen_by_their_seeds() {
+    let info = |seed: u128, run: u32| {
+        let spec = Arc::new(InstanceSpec { seed, ..(*spec()).clone() });
+        RunInfo { spec, run, ..start(granted(0, vec![])).info }
+    };
+    let among = |part: f64| (0..1_000).filter(|seed| info(*seed, 1).is_among(part)).count();
+    assert_eq!((among(0.0), among(1.0)), (0, 1_000));
+    assert!((400..600).contains(&among(0.5)), "{}", among(0.5));
+    assert!((0..100).any(|seed| info(seed, 1).is_among(0.5) != info(seed, 2).is_among(0.5)), "each run has its chance");
+}
