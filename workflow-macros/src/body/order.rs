@@ -113,7 +113,7 @@ impl Walker<'_> {
     /// Probes a value that goes on being used.
     fn probe_lent(&self, expr: &mut Expr) {
         if !matches!(expr, Expr::Reference(_)) {
-            *expr = parse_quote!(&#expr);
+            *expr = parse_quote_spanned!(expr.span()=> &#expr);
         }
         self.probe(expr);
     }
