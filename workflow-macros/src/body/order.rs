@@ -112,10 +112,12 @@ impl Walker<'_> {
 
     /// Probes a value that goes on being used.
     fn probe_lent(&self, expr: &mut Expr) {
-        if !matches!(expr, Expr::Reference(_)) {
-            *expr = parse_quote_spanned!(expr.span()=> &#expr);
+        if matches!(expr, Expr::Reference(_)) {
+            return self.probe(expr);
         }
-        self.probe(expr);
+        let span = named_span(expr);
+        let probe = self.runtime.private("Probe", span);
+        *expr = Expr::Verbatim(quote_spanned!(span=> #probe(&#expr).ordered()));
     }
 
     fn probe(&self, expr: &mut Expr) {
