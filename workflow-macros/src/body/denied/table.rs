@@ -58,7 +58,9 @@ impl Reason {
                 "starts work that is not recorded and that a replay starts again",
                 "use `join!` or `join_all(..)` for work side by side",
             ),
-            Self::Blocking => ("blocks the worker's thread on a future that is not recorded", "await it in a `step!`"),
+            Self::Blocking => {
+                ("runs futures outside of the journal, and again in each replay", "await them in a `step!`")
+            }
             Self::Lock => (
                 "waits for others in memory, in an order that a replay cannot repeat",
                 "keep the state in the workflow's own variables",
