@@ -6,6 +6,8 @@ mod faults;
 mod heart;
 mod hints;
 mod idle;
+mod large;
+mod neighbours;
 mod races;
 mod repeats;
 mod stage;

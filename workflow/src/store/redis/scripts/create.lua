@@ -7,6 +7,12 @@
 -- INVARIANT an instance that exists is never made again
 -- REPEAT   the same request is answered CREATED or CLAIMED, and changes nothing
 
+-- A repeat that finds the instance held as it was started.
+local function started_again(key, id, mailbox)
+  local d = read_whole(key, id)
+  return claimed(d, d.whole[1], mailbox)
+end
+
 commands.C = function(packed, k)
   local born_of, session, id, packed_meta, input = unpack_('>xxxxc32c16Bc0I2c0I4c0', packed)
   local key = KEYS[k]
@@ -16,7 +22,7 @@ commands.C = function(packed, k)
     local birth = call('HGET', key, 'b')
     if birth:sub(1, 16) ~= born_of:sub(1, 16) then return { 'EXISTS', meta(d).workflow, state(d) } end
     local as_started = d.place == HELD and d.session == session and d.v == unpack_('>I6', birth, 33) + 1
-    if as_started and alive(session) then return claimed('CLAIMED', read_whole(key, id), KEYS[k + 1]) end
+    if as_started and alive(session) then return started_again(key, id, KEYS[k + 1]) end
     return { 'CREATED' }
   end
   d = {

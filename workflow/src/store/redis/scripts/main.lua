@@ -14,12 +14,10 @@ for i = 4, #ARGV do
   if not commands[kind] then define[kind]() end
   local ok, reply = pcall(commands[kind], packed, k)
   if not ok then
-    reply = tostring(type(reply) == 'table' and reply.err or reply)
+    local text, refused = told(reply)
     -- The server refuses to write: so it has refused the first write of this call, and nothing was written.
-    for _, code in ipairs({ 'OOM', 'MISCONF', 'NOREPLICAS', 'READONLY' }) do
-      if reply:find(code .. ' ', 1, true) then return redis.error_reply(reply) end
-    end
-    reply = { 'DAMAGED', reply }
+    if refused then return redis.error_reply(text) end
+    reply = { 'DAMAGED', text }
   end
   replies[i - 3] = reply
   k = k + keys

@@ -110,6 +110,8 @@ commands.O = function(packed, k)
   local refused = refusal(d, session, run, v, records, bytes)
   if refused then return { refused } end
 
+  -- What cannot be read is found before anything is written.
+  if word == 'F' or word == 'L' then meta(d) end
   local record, consumed, sent
   for i = 1, records do
     record, at = unpack_('>I4c0', packed, at)
