@@ -11,7 +11,7 @@ use super::link::Request;
 use super::scripts::claim::{Answered, Given, Unreadable};
 use super::scripts::session::Why;
 use super::scripts::{
-    Answer, Call, Misread, Said, Skipped, claim, control, create, look, own, send, session, sweep, transitions,
+    Answer, Call, Misread, Said, Sender, Skipped, claim, control, create, look, own, send, session, sweep, transitions,
 };
 use crate::journal::command::{Claim, ClaimReply, Command, Owner, Reply};
 use crate::store::StoreError;
@@ -58,8 +58,7 @@ impl RedisStore {
         }
         let (commands, calls): (Vec<&Command>, Vec<Call>) = direct.drain(..).unzip();
         let groups = in_groups(calls);
-        let sent =
-            groups.iter().map(|group| transitions(&self.keys[partition], &self.now_argument(), &self.tag, group));
+        let sent = groups.iter().map(|group| self.sent(partition, group));
         let values = self.link.run_all(&self.scripts.transitions, sent.collect()).await?;
         let mut commands = commands.into_iter();
         for (group, value) in groups.iter().zip(values) {
@@ -79,6 +78,12 @@ impl RedisStore {
         Ok(())
     }
 
+    fn sent(&self, partition: usize, calls: &[Call]) -> Request {
+        let now = self.now_argument();
+        let sender = Sender { now: &now, tag: &self.tag, listens: self.subscriber.listens() };
+        transitions(&self.keys[partition], &sender, calls)
+    }
+
     fn read_answer(&self, value: Value) -> Result<Answer, StoreError> {
         let mut answer = Answer::read(value).map_err(|misread| self.damaged(&misread.0))?;
         for hint in answer.hints.drain(..) {
@@ -90,7 +95,7 @@ impl RedisStore {
 
     /// One call of one command.
     pub(super) async fn transition(&self, partition: usize, call: Call) -> Result<(Said, Timestamp), StoreError> {
-        let (keys, arguments) = transitions(&self.keys[partition], &self.now_argument(), &self.tag, &[call]);
+        let (keys, arguments) = self.sent(partition, &[call]);
         let value = self.link.run(&self.scripts.transitions, keys, arguments).await?;
         let mut answer = self.read_answer(value)?;
         match answer.replies.pop() {

@@ -70,7 +70,7 @@ pub struct RedisStore {
     tag: Vec<u8>,
     /// A clock instead of the server's, for tests.
     clock: Option<Arc<dyn Clock>>,
-    _subscriber: Subscriber,
+    subscriber: Subscriber,
 }
 
 impl std::fmt::Debug for RedisStore {
@@ -107,7 +107,7 @@ impl RedisStore {
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
         let subscriber = listen(&target, &keys, &hints, &tag)?;
-        Ok(Self { target, link, keys, scripts: Scripts::new(), hints, tag, clock, _subscriber: subscriber })
+        Ok(Self { target, link, keys, scripts: Scripts::new(), hints, tag, clock, subscriber })
     }
 
     fn keys_of(&self, id: &InstanceId) -> &Keys {

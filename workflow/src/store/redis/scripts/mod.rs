@@ -86,10 +86,22 @@ impl Call {
     }
 }
 
+/// Who calls `transitions`.
+#[derive(Debug)]
+pub(super) struct Sender<'a> {
+    /// The time for tests, or nothing.
+    pub(super) now: &'a [u8],
+    /// Its name among those that publish hints.
+    pub(super) tag: &'a [u8],
+    /// Whether it hears what is published.
+    pub(super) listens: bool,
+}
+
 /// The keys and arguments of one call of `transitions`.
-pub(super) fn transitions(keys: &Keys, now: &[u8], tag: &[u8], calls: &[Call]) -> Request {
+pub(super) fn transitions(keys: &Keys, sender: &Sender<'_>, calls: &[Call]) -> Request {
     let mut all = keys.all().to_vec();
-    let mut arguments = vec![now.to_vec(), keys.channel(), tag.to_vec()];
+    let listens = if sender.listens { b"1" } else { b"0" };
+    let mut arguments = vec![sender.now.to_vec(), keys.channel(), sender.tag.to_vec(), listens.to_vec()];
     for call in calls {
         all.extend(call.keys.iter().cloned());
         arguments.push(call.packed.clone());
