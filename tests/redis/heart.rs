@@ -45,6 +45,22 @@ fn a_revoked_session_is_told_by_its_heart() {
 }
 
 #[test]
+fn a_heart_beats_on_while_the_server_has_no_memory() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        open_session(&store, LEASE).await;
+        let before = store.sessions().await.expect("they are read").remove(0);
+        server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+        let mut heart = store.heart().expect("a heart");
+        assert_eq!(heart.beat(SESSION, LEASE * 2).expect("it beats"), Beat::Alive);
+        let after = store.sessions().await.expect("they are read").remove(0);
+        assert_eq!(after.beats, before.beats + 1);
+        assert!(after.expires_at > before.expires_at);
+    });
+}
+
+#[test]
 fn a_beat_at_a_server_that_says_nothing_ends_within_its_lease() {
     let server = RedisServer::start();
     runtime().block_on(async {

@@ -19,6 +19,8 @@ use crate::store::StoreError;
 
 /// The oldest version that has what the scripts need.
 const OLDEST: (u32, u32) = (6, 2);
+/// The first version that knows flags of scripts.
+const FLAGS_SINCE: (u32, u32) = (7, 0);
 /// How long a server may load its data while the store opens.
 const LOADS_WITHIN: Duration = Duration::from_secs(30);
 /// Between two looks at a server that loads.
@@ -33,6 +35,13 @@ pub(super) struct ServerFacts {
     pub(super) version: String,
     /// What its data survives.
     pub(super) durability: Durability,
+}
+
+impl ServerFacts {
+    /// Whether it knows flags of scripts.
+    pub(super) fn knows_flags(&self) -> bool {
+        numbers(&self.version) >= FLAGS_SINCE
+    }
 }
 
 /// What an acknowledged write survives.

@@ -48,7 +48,7 @@ mod subscriber;
 mod url;
 mod views;
 
-use check::Expected;
+use check::{Expected, ServerFacts};
 use heart::RedisHeart;
 use keys::{Keys, Of};
 use layout::Layout;
@@ -71,6 +71,8 @@ pub struct RedisStore {
     tag: Vec<u8>,
     /// A clock instead of the server's, for tests.
     clock: Option<Arc<dyn Clock>>,
+    /// What the server was when this store opened.
+    facts: ServerFacts,
     subscriber: Subscriber,
 }
 
@@ -110,7 +112,7 @@ impl RedisStore {
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
         let subscriber = listen(&target, &keys, &hints, &tag)?;
-        Ok(Self { target, link, keys, scripts: Scripts::new(), hints, tag, clock, subscriber })
+        Ok(Self { target, link, keys, scripts: Scripts::new(), hints, tag, clock, facts, subscriber })
     }
 
     fn keys_of(&self, id: &InstanceId) -> &Keys {
@@ -194,7 +196,7 @@ impl Store for RedisStore {
 
     fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
         let keys = self.keys.iter().map(|keys| (keys.of(Of::Sessions), keys.of(Of::Beats))).collect();
-        Ok(Box::new(RedisHeart::new(&self.target, keys, self.clock.clone())))
+        Ok(Box::new(RedisHeart::new(&self.target, keys, self.clock.clone(), self.facts.knows_flags())))
     }
 
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
