@@ -7,7 +7,7 @@ use workflow::store::{Store, StoreError};
 use workflow::words::id::{InstanceId, RequestId};
 use workflow::words::payload::Payload;
 
-use crate::stage::{create, dump, made, make, once, open, record, runtime, start, write};
+use super::stage::{create, dump, made, make, once, open, record, runtime, start, write};
 
 const DAMAGED: &str = "wf:{links:0}:i:bad";
 

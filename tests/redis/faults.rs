@@ -8,7 +8,7 @@ use support::redis::RedisServer;
 use workflow::journal::command::Command;
 use workflow::store::{Store, StoreError};
 
-use crate::stage::{create, dump, in_the_end, made, make, once, open, runtime};
+use super::stage::{create, dump, in_the_end, made, make, once, open, runtime};
 
 #[test]
 fn a_server_that_was_restarted_is_found_again() {

@@ -7,7 +7,7 @@ use workflow::journal::command::{Command, Reply};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Beat, Store, StoreError};
 
-use crate::stage::{LEASE, SESSION, once, open, runtime};
+use super::stage::{LEASE, SESSION, once, open, runtime};
 
 async fn open_session(store: &RedisStore, lease: Duration) {
     once(store, Command::OpenSession { session: SESSION, lease }).await.expect("it opens");

@@ -7,7 +7,7 @@ use workflow::store::redis::RedisStore;
 use workflow::store::{Hint, Store};
 use workflow::words::id::{InstanceId, RequestId};
 
-use crate::stage::{create, make, once, open, runtime};
+use super::stage::{create, make, once, open, runtime};
 
 /// Pauses an instance, of which there is a hint.
 async fn pause(store: &RedisStore, id: &InstanceId) {

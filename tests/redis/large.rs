@@ -11,7 +11,7 @@ use workflow::words::id::{InstanceId, QueueName, WorkflowName};
 use workflow::words::limits::CLAIM_BYTES_MAX;
 use workflow::words::payload::Payload;
 
-use crate::stage::{LEASE, SESSION, create, once, open, runtime};
+use super::stage::{LEASE, SESSION, create, once, open, runtime};
 
 const MEBIBYTE: usize = 1024 * 1024;
 

@@ -18,7 +18,7 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId
 use workflow::words::payload::Payload;
 use workflow::words::time::{Clock, ManualClock, Timestamp};
 
-use crate::stage::{LEASE, SESSION, create, once, runtime, write};
+use super::stage::{LEASE, SESSION, create, once, runtime, write};
 
 const BAD: &str = "wf:{links:0}:i:bad";
 /// In the order in which commands for many meet them.
@@ -77,7 +77,7 @@ impl Bench {
         }
     }
 
-    pub(crate) async fn claim(&mut self) -> Vec<Owner> {
+    async fn claim(&mut self) -> Vec<Owner> {
         self.claims += 1;
         let (given, _) = self.ask(self.claims, 10).await;
         given.into_iter().map(|one| Owner { id: one.id, session: SESSION, run: one.run, v: one.v }).collect()

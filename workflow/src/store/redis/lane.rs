@@ -307,9 +307,9 @@ mod tests {
 
     /// A server that does not have the script when it is asked first, and is given it by someone else right after.
     /// Gives what it carried out.
-    async fn serve_and_forget_once(mut stream: DuplexStream, calls: usize) -> Vec<String> {
+    async fn serve_and_forget_once(mut stream: DuplexStream) -> Vec<String> {
         let (mut read, mut done, mut has_script) = (Vec::new(), Vec::new(), false);
-        while done.len() < calls && stream.read_buf(&mut read).await.expect("a stream") > 0 {
+        while stream.read_buf(&mut read).await.expect("a stream") > 0 {
             while let Some((words, length)) = command(&read) {
                 read.drain(..length);
                 let answer: &[u8] = match words[0].as_str() {
@@ -346,22 +346,21 @@ mod tests {
     #[tokio::test]
     async fn calls_are_carried_out_in_order_though_another_client_brings_the_script() {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let serving = tokio::spawn(serve_and_forget_once(theirs, 3));
-        let (mut connection, driver) =
-            MultiplexedConnection::new(&RedisConnectionInfo::default().set_skip_set_lib_name(), ours)
-                .await
-                .expect("nothing is asked");
-        let driving = tokio::spawn(driver);
+        let serving = tokio::spawn(serve_and_forget_once(theirs));
+        let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let (mut connection, driver) = MultiplexedConnection::new(&settings, ours).await.expect("nothing is asked");
         let script = Script::new("one", "return 1".to_owned());
         let mut calls = Pipeline::new();
         for number in ["1", "2", "3"] {
             calls.add_command(script.call(&[], &[number.as_bytes().to_vec()]));
         }
         let known = Known::default();
-        let values = call_in_order(&mut connection, &known, &script, &calls).await.expect("they are answered");
+        let values = tokio::select! {
+            values = call_in_order(&mut connection, &known, &script, &calls) => values.expect("they are answered"),
+            () = driver => panic!("the connection ends after the calls"),
+        };
         assert_eq!(values, vec![Value::Int(1); 3]);
         assert_eq!(serving.await.expect("it does not panic"), ["1", "2", "3"]);
         assert!(known.lock().expect("nobody panics").contains("one"));
-        driving.abort();
     }
 }
