@@ -12,6 +12,7 @@ mod redis {
     mod large;
     mod memory;
     mod neighbours;
+    mod partitions;
     mod races;
     mod repeats;
     mod stage;
