@@ -346,21 +346,23 @@ mod tests {
     #[tokio::test]
     async fn calls_are_carried_out_in_order_though_another_client_brings_the_script() {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let serving = tokio::spawn(serve_and_forget_once(theirs));
-        let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let (mut connection, driver) = MultiplexedConnection::new(&settings, ours).await.expect("nothing is asked");
         let script = Script::new("one", "return 1".to_owned());
         let mut calls = Pipeline::new();
         for number in ["1", "2", "3"] {
             calls.add_command(script.call(&[], &[number.as_bytes().to_vec()]));
         }
         let known = Known::default();
-        let values = tokio::select! {
-            values = call_in_order(&mut connection, &known, &script, &calls) => values.expect("they are answered"),
-            () = driver => panic!("the connection ends after the calls"),
+        let asking = async {
+            let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+            let (mut connection, driver) = MultiplexedConnection::new(&settings, ours).await.expect("nothing is asked");
+            tokio::select! {
+                values = call_in_order(&mut connection, &known, &script, &calls) => values.expect("they are answered"),
+                () = driver => panic!("the connection ends after the calls"),
+            }
         };
+        let (done, values) = tokio::join!(serve_and_forget_once(theirs), asking);
         assert_eq!(values, vec![Value::Int(1); 3]);
-        assert_eq!(serving.await.expect("it does not panic"), ["1", "2", "3"]);
+        assert_eq!(done, ["1", "2", "3"]);
         assert!(known.lock().expect("nobody panics").contains("one"));
     }
 }
