@@ -30,6 +30,8 @@ pub(crate) struct Figures {
     pub(crate) commands: Option<f64>,
     /// Scripts the server carried out.
     pub(crate) scripts: Option<f64>,
+    /// Instances that one script wrote, on average: how many commits were one.
+    pub(crate) writes_per_script: Option<f64>,
     /// What a finished instance keeps in the server's memory.
     pub(crate) store_bytes: Option<f64>,
     /// Of this process, at the end.

@@ -61,7 +61,7 @@ async fn measure(arguments: &Arguments, place: &Place) -> Result<Figures, AnyErr
         durability: place.durability()?,
         start: arguments.start,
         workflows: arguments.workflows,
-        in_flight,
+        in_flight: if arguments.scenario == Scenario::Alone { 1 } else { in_flight },
         wall_s: wall.as_secs_f64(),
         per_s: f64::from(arguments.workflows) / wall.as_secs_f64(),
         p50_ms: percentile(&latencies, 50).as_secs_f64() * 1e3,
@@ -70,6 +70,9 @@ async fn measure(arguments: &Arguments, place: &Place) -> Result<Figures, AnyErr
         worker_cpu_us: each(cpu.as_secs_f64() * 1e6),
         commands: looks.map(|(before, after)| each(difference(before.commands, after.commands))),
         scripts: looks.map(|(before, after)| each(difference(before.scripts, after.scripts))),
+        writes_per_script: looks
+            .filter(|_| arguments.scenario != Scenario::Naive)
+            .map(|(before, after)| difference(before.writes, after.writes) / difference(before.scripts, after.scripts)),
         store_bytes: looks.map(|(before, after)| each(difference(before.bytes, after.bytes))),
         rss_mb: resident_mb()?,
     };

@@ -120,6 +120,8 @@ pub(crate) struct Look {
     pub(crate) commands: u64,
     /// The scripts it carried out.
     pub(crate) scripts: u64,
+    /// Writes of an instance: each transition makes one.
+    pub(crate) writes: u64,
     /// The memory of its data.
     pub(crate) bytes: u64,
 }
@@ -133,14 +135,17 @@ impl Look {
         };
         let seconds = value("used_cpu_user")?.parse::<f64>()? + value("used_cpu_sys")?.parse::<f64>()?;
         let held = |name: &str| -> Result<u64, AnyError> { Ok(value(name)?.parse()?) };
+        let calls = |command: &str| -> Result<u64, AnyError> {
+            let line = format!("cmdstat_{command}:calls=");
+            let found = info.lines().find_map(|known| known.strip_prefix(&line));
+            Ok(found.map_or(Ok(0), |rest| rest.split(',').next().unwrap_or_default().parse())?)
+        };
         let not_data = held("mem_clients_normal")? + held("mem_aof_buffer")?;
         Ok(Self {
             cpu: Duration::from_secs_f64(seconds),
             commands: held("total_commands_processed")?,
-            scripts: info
-                .lines()
-                .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="))
-                .map_or(Ok(0), |rest| rest.split(',').next().unwrap_or_default().parse())?,
+            scripts: calls("evalsha")?,
+            writes: calls("hset")?,
             bytes: held("used_memory")?.saturating_sub(not_data),
         })
     }

@@ -21,7 +21,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub orders: Option<PathBuf>,
 
-    /// Where instances are kept, such as `sqlite:orders.db`. Processes that share it share the work.
+    /// Where instances are kept: `sqlite:orders.db`, or `redis://127.0.0.1/` for many machines. Processes that share it
+    /// share the work.
     #[arg(long, value_name = "URL", default_value = "sqlite:workflow.db")]
     pub store: String,
 

@@ -1,8 +1,7 @@
 //! What every store must do, command by command: one suite, run unchanged on each store.
 //!
 //! Each file is a theme. A test is a function over a [`world::World`]; [`on_every_store`] makes one test of it for each
-//! store. Tests named `a01_…` to `a20_…` are the interleavings that break a naive design, as `ARCHITECTURE.md` lists
-//! them. [`random`] compares each store with the model, command by command, on sequences nobody thought of.
+//! store. Tests named `a01_…` to `a23_…` are the interleavings that break a naive design: see [`review`]. [`random`] compares each store with the model, command by command, on sequences nobody thought of.
 
 #[macro_use]
 mod stores;

@@ -1,4 +1,11 @@
-//! The interleavings that break a naive design, by their number in `ARCHITECTURE.md`.
+//! The interleavings that break a naive design, by number. Every store must survive them; the numbers that are missing are not
+//! about stores:
+//!
+//! - a07, a group that returns in the poll of its last child, and a08, a result held while a body runs, are for the machine:
+//!   `journal/machine/tests`, `groups.rs` and `bodies.rs`;
+//! - a16, limits over partitions, for what is not built yet;
+//! - a21, a file that processes share, for SQLite alone: `store/sqlite/tests/sharing.rs`;
+//! - a22, wakers of others and panics, for the code that polls: `test_kit/tests/wakes.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,12 +1,13 @@
 //! An instance whose fields were damaged: it alone is told, by name, and nothing that is not damaged suffers.
 
 use support::redis::RedisServer;
-use workflow::journal::command::{Action, Command, Control};
+use workflow::journal::command::{Action, Command, Control, Ending, Outgoing, OwnerWrite, Then, Write};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Store, StoreError};
 use workflow::words::id::{InstanceId, RequestId};
+use workflow::words::payload::Payload;
 
-use crate::stage::{create, dump, made, make, once, open, runtime};
+use super::stage::{create, dump, made, make, once, open, record, runtime, start, write};
 
 const DAMAGED: &str = "wf:{links:0}:i:bad";
 
@@ -70,6 +71,35 @@ fn traffic_that_the_head_speaks_of_is_missing() {
     // The place of what is ready, with the flag; then what a head has at least.
     let head = format!("{}{}", '\u{11}', "\0".repeat(41));
     damaged(&["HSET", DAMAGED, "h", &head]);
+}
+
+/// What a command gathers before it meets damage is dropped with it: entries that led nowhere would be met for ever.
+#[test]
+fn a_command_that_fails_halfway_leaves_no_entry_in_any_index() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        let owner = start(&store, "bad").await;
+        server.command(&["HDEL", DAMAGED, "m"]);
+        let before = dump(&server);
+        let child = InstanceId::new("child").expect("valid");
+        let close = Outgoing::Close { child, reason: "no".to_owned() };
+        let ending = Ending { result: Ok(Payload::from_bytes(*b"1")) };
+        let finish = Write { outgoing: vec![close], ..write(vec![record(8)], Then::Finish(ending)) };
+        let release = Write { then: Then::Release, ..finish.clone() };
+        let own = |write| Command::Own(OwnerWrite { request: RequestId::generate(), owner: owner.clone(), write });
+        let commands = [
+            own(finish),
+            own(release),
+            control("bad", Action::Terminate { reason: "no".to_owned() }),
+            control("bad", Action::Restart),
+        ];
+        for command in commands {
+            let told = once(&store, command.clone()).await;
+            assert!(matches!(told, Err(StoreError::Damaged { .. })), "{command:?}: {told:?}");
+            assert_eq!(dump(&server), before, "{command:?}");
+        }
+    });
 }
 
 #[test]

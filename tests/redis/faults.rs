@@ -8,7 +8,7 @@ use support::redis::RedisServer;
 use workflow::journal::command::Command;
 use workflow::store::{Store, StoreError};
 
-use crate::stage::{create, dump, in_the_end, made, make, once, open, runtime};
+use super::stage::{create, dump, in_the_end, made, make, once, open, runtime};
 
 #[test]
 fn a_server_that_was_restarted_is_found_again() {
@@ -22,6 +22,84 @@ fn a_server_that_was_restarted_is_found_again() {
             assert_eq!(store.overview().await.expect("it reads").ready, 1);
         });
     }
+}
+
+#[test]
+fn what_a_server_lost_is_laid_out_as_it_was_before_anyone_writes() {
+    let mut server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&format!("{}?partitions=3", server.url())).await.expect("it opens");
+        server.restart();
+        let _overview = in_time(async || store.overview().await).await;
+        let newcomer = open(&server.url()).await.expect("it opens");
+        assert_eq!(newcomer.partitions(), 3);
+    });
+}
+
+#[test]
+fn a_server_that_others_laid_out_anew_is_not_written_to() {
+    let mut server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&format!("{}?partitions=3", server.url())).await.expect("it opens");
+        server.restart();
+        let newcomer = open(&server.url()).await.expect("it opens");
+        assert_eq!(newcomer.partitions(), 1);
+        let told = in_time(async || match once(&store, Command::Create(create("a"))).await {
+            Err(StoreError::Refused { message, .. }) => Ok(message),
+            other => Err(other.expect_err("nothing is written")),
+        });
+        let words = told.await;
+        assert!(words.contains("1 partitions") && words.contains("3"), "{words}");
+        assert_eq!(newcomer.overview().await.expect("it reads").ready, 0);
+    });
+}
+
+#[test]
+fn a_server_that_would_evict_by_now_is_refused_when_it_is_connected_to_again() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        for (name, value) in [("maxmemory", "100mb"), ("maxmemory-policy", "allkeys-lru")] {
+            server.command(&["CONFIG", "SET", name, value]);
+        }
+        server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+        let told = in_time(async || match once(&store, Command::Create(create("a"))).await {
+            Err(StoreError::Refused { message, .. }) => Ok(message),
+            other => Err(other.expect_err("nothing is written")),
+        });
+        assert!(told.await.contains("noeviction"));
+        server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+        make(&store, "a").await;
+    });
+}
+
+#[test]
+fn a_server_that_loads_its_data_is_waited_for() {
+    // It answers between two thousand commands that it loads, in microseconds each.
+    let mut server = RedisServer::start_with(&[("appendonly", "yes"), ("key-load-delay", "150")]);
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        make(&store, "before").await;
+        let mut filling = redis::pipe();
+        for number in 0..20_000 {
+            filling.cmd("SET").arg(format!("other-{number}")).arg(1).ignore();
+        }
+        filling.exec(&mut server.connect().expect("it answers")).expect("it is filled");
+        server.restart_at_once();
+        let opening = tokio::time::timeout(support::wait::PATIENCE, in_time(async || open(&server.url()).await));
+        let writing = async {
+            let (mut told, command) = (Vec::new(), Command::Create(create("after")));
+            while let Err(error) = once(&store, command.clone()).await {
+                assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+                told.push(error.to_string());
+                tokio::task::yield_now().await;
+            }
+            told
+        };
+        let (opened, told) = tokio::join!(opening, writing);
+        assert!(told.iter().any(|words| words.contains("loading its data")), "{:?}", told.last());
+        assert_eq!(opened.expect("it opens in time").overview().await.expect("it reads").ready, 2);
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use workflow::journal::command::{Command, Reply};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Beat, Store, StoreError};
 
-use crate::stage::{LEASE, SESSION, once, open, runtime};
+use super::stage::{LEASE, SESSION, once, open, runtime};
 
 async fn open_session(store: &RedisStore, lease: Duration) {
     once(store, Command::OpenSession { session: SESSION, lease }).await.expect("it opens");
@@ -41,6 +41,22 @@ fn a_revoked_session_is_told_by_its_heart() {
         let mut heart = store.heart().expect("a heart");
         assert_eq!(heart.beat(SESSION, LEASE).expect("it is answered"), Beat::Fenced);
         assert!(store.sessions().await.expect("they are read").iter().all(|view| view.revoked));
+    });
+}
+
+#[test]
+fn a_heart_beats_on_while_the_server_has_no_memory() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        open_session(&store, LEASE).await;
+        let before = store.sessions().await.expect("they are read").remove(0);
+        server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+        let mut heart = store.heart().expect("a heart");
+        assert_eq!(heart.beat(SESSION, LEASE * 2).expect("it beats"), Beat::Alive);
+        let after = store.sessions().await.expect("they are read").remove(0);
+        assert_eq!(after.beats, before.beats + 1);
+        assert!(after.expires_at > before.expires_at);
     });
 }
 

@@ -7,7 +7,7 @@ use workflow::store::redis::RedisStore;
 use workflow::store::{Hint, Store};
 use workflow::words::id::{InstanceId, RequestId};
 
-use crate::stage::{make, once, open, runtime};
+use super::stage::{create, make, once, open, runtime};
 
 /// Pauses an instance, of which there is a hint.
 async fn pause(store: &RedisStore, id: &InstanceId) {
@@ -76,6 +76,39 @@ fn nothing_is_published_when_nobody_else_listens() {
         listening(&server, 2).await;
         make(&one, "b").await;
         assert_eq!(published(&server), 1);
+    });
+}
+
+#[test]
+fn who_does_not_listen_itself_is_heard_by_the_only_one_who_does() {
+    let server = RedisServer::start_on_tcp(&[]);
+    // As a process is in its first moments.
+    server.command(&["ACL", "SETUSER", "deaf", "on", ">pw", "~*", "&*", "+@all", "-subscribe"]);
+    runtime().block_on(async {
+        let one = open(&server.url().replace("redis://", "redis://deaf:pw@")).await.expect("it opens");
+        let two = open(&server.url()).await.expect("it opens");
+        listening(&server, 1).await;
+        let mut of_two = two.hints();
+        let a = InstanceId::new("a").expect("valid");
+        make(&one, "a").await;
+        pause(&one, &a).await;
+        hear(&mut of_two, &Hint::Changed(a)).await;
+    });
+}
+
+#[test]
+fn what_was_done_is_done_though_nobody_may_be_told() {
+    let server = RedisServer::start_on_tcp(&[]);
+    server.command(&["ACL", "SETUSER", "mute", "on", ">pw", "~*", "&*", "+@all", "-publish", "-pubsub"]);
+    runtime().block_on(async {
+        let _listens = open(&server.url()).await.expect("it opens");
+        listening(&server, 1).await;
+        let url = server.url().replace("redis://", "redis://mute:pw@");
+        let store = open(&url).await.expect("it opens");
+        once(&store, Command::Create(create("a"))).await.expect("it is made, and that is what counts");
+        server.command(&["ACL", "SETUSER", "mute", "+pubsub"]);
+        once(&store, Command::Create(create("b"))).await.expect("it is made, and that is what counts");
+        assert_eq!(store.overview().await.expect("it reads").ready, 2);
     });
 }
 

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use support::redis::RedisServer;
 use workflow::prelude::*;
 
-use crate::stage::runtime;
+use super::stage::runtime;
 
 /// How long a worker is watched at a time.
 const WATCHED: Duration = Duration::from_secs(6);
-/// Fewer than this many commands a second.
+/// Fewer than this many commands a second, for each partition.
 const COMMANDS_A_SECOND: u64 = 5;
 
 #[workflow]
@@ -41,16 +41,27 @@ fn commands_during(server: &RedisServer, time: Duration) -> u64 {
 
 #[test]
 fn a_worker_with_nothing_to_do_comes_to_rest() {
+    comes_to_rest(1);
+}
+
+/// What is looked at in each partition is looked at as often as in one.
+#[test]
+fn a_worker_of_several_partitions_comes_to_rest_in_each() {
+    comes_to_rest(3);
+}
+
+fn comes_to_rest(partitions: u64) {
     let server = Arc::new(RedisServer::start());
+    let url = format!("{}?partitions={partitions}", server.url());
     runtime().block_on(async {
-        let engine = Engine::builder().store(server.url()).only::<(nothing,)>().start().await.expect("it starts");
+        let engine = Engine::builder().store(url).only::<(nothing,)>().start().await.expect("it starts");
         nothing::create(&engine).await.expect("it starts").result().await.expect("it ends");
         // The pauses of its sweeps grow while they find nothing.
         let counted = support::wait::until("few commands", async || {
             let server = server.clone();
             let counting = tokio::task::spawn_blocking(move || commands_during(&server, WATCHED));
             let counted = counting.await.expect("it does not panic");
-            (counted < COMMANDS_A_SECOND * WATCHED.as_secs()).then_some(counted)
+            (counted < COMMANDS_A_SECOND * partitions * WATCHED.as_secs()).then_some(counted)
         });
         assert!(counted.await > 0, "its heart still beats");
         drop(engine);

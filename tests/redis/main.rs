@@ -1,14 +1,22 @@
 //! How the Redis store meets its server: what it refuses, what it survives, what it hears. Each test on a server of its
 //! own.
 
-mod damage;
-mod faults;
-mod heart;
-mod hints;
-mod idle;
-mod races;
-mod repeats;
-mod stage;
-mod stale;
-mod start;
-mod words;
+/// The store is part of every test's name, as in all suites.
+#[path = "."]
+mod redis {
+    mod damage;
+    mod faults;
+    mod heart;
+    mod hints;
+    mod idle;
+    mod large;
+    mod memory;
+    mod neighbours;
+    mod partitions;
+    mod races;
+    mod repeats;
+    mod stage;
+    mod stale;
+    mod start;
+    mod words;
+}

@@ -21,7 +21,7 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId
 use workflow::words::payload::Payload;
 use workflow::words::time::{Clock, ManualClock, Timestamp};
 
-use crate::stage::{LEASE, create, once, runtime};
+use super::stage::{LEASE, create, once, runtime};
 
 const SLOW: SessionId = SessionId(1);
 const QUICK: SessionId = SessionId(2);
@@ -153,6 +153,22 @@ fn a_claim_that_its_own_copy_overtook_is_given_the_same() {
             })
             .await;
         assert_eq!(given.len(), 1, "it looks again, and finds what the copy was given");
+    });
+}
+
+#[test]
+fn a_session_that_ended_meanwhile_is_given_nothing() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        once(&two.quick, Command::Create(create("a"))).await.expect("it works");
+        let claim = Command::Claim(new_claim(SLOW));
+        let end = async |quick: &RedisStore| {
+            once(quick, Command::CloseSession { session: SLOW }).await.expect("it closes");
+        };
+        let told = two.act_in_between(once(&two.slow, claim), end).await.expect("it is answered");
+        assert_eq!(told, Reply::Claim(ClaimReply::Fenced));
+        let ready = place(&two.quick, &InstanceId::new("a").expect("valid")).await;
+        assert!(matches!(ready, Some(Place::Ready { .. })), "{ready:?}");
     });
 }
 

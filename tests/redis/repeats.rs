@@ -12,7 +12,7 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, WorkflowN
 use workflow::words::payload::Payload;
 use workflow::words::time::{Clock, ManualClock, Timestamp};
 
-use crate::stage::{LEASE, SESSION, create, dump, once, own, record, runtime, start, write};
+use super::stage::{LEASE, SESSION, create, dump, once, own, record, runtime, start, write};
 
 /// A server and a store on it whose time stands still: by the server's own, a repeat could write a later time.
 struct Bench {

@@ -16,22 +16,22 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId
 use workflow::words::payload::Payload;
 
 /// How long a session of these tests lives without a beat.
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_secs(60);
 /// The session of these tests.
-pub(crate) const SESSION: SessionId = SessionId(7);
+pub(super) const SESSION: SessionId = SessionId(7);
 
 /// A runtime for one test.
-pub(crate) fn runtime() -> Runtime {
+pub(super) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
 /// Opens a store in the namespace of these tests.
-pub(crate) async fn open(url: &str) -> Result<RedisStore, StoreError> {
+pub(super) async fn open(url: &str) -> Result<RedisStore, StoreError> {
     RedisStore::open(url, &Namespace::new("links").expect("valid")).await
 }
 
 /// A create, with a request of its own.
-pub(crate) fn create(id: &str) -> Create {
+pub(super) fn create(id: &str) -> Create {
     let spec = InstanceSpec {
         workflow: WorkflowName::new("order").expect("valid"),
         version: 1,
@@ -53,12 +53,12 @@ pub(crate) fn create(id: &str) -> Create {
 }
 
 /// Sends one command, once.
-pub(crate) async fn once(store: &RedisStore, command: Command) -> Result<Reply, StoreError> {
+pub(super) async fn once(store: &RedisStore, command: Command) -> Result<Reply, StoreError> {
     store.execute(0, vec![command]).await.map(|mut replies| replies.remove(0))
 }
 
 /// Sends one command until it is answered: a store comes back by itself.
-pub(crate) async fn in_the_end(store: &RedisStore, command: &Command) -> Reply {
+pub(super) async fn in_the_end(store: &RedisStore, command: &Command) -> Reply {
     support::wait::until("an answer", async || match once(store, command.clone()).await {
         Ok(reply) => Some(reply),
         Err(StoreError::Unavailable { .. } | StoreError::Refused { .. }) => None,
@@ -68,17 +68,17 @@ pub(crate) async fn in_the_end(store: &RedisStore, command: &Command) -> Reply {
 }
 
 /// Makes an instance, and sees that it was this call that made it.
-pub(crate) async fn make(store: &RedisStore, id: &str) {
+pub(super) async fn make(store: &RedisStore, id: &str) {
     assert_eq!(in_the_end(store, &Command::Create(create(id))).await, made());
 }
 
 /// What a create is answered that makes an instance.
-pub(crate) fn made() -> Reply {
+pub(super) fn made() -> Reply {
     Reply::Create(CreateReply::Created { claimed: None })
 }
 
 /// Starts an instance in the session of these tests.
-pub(crate) async fn start(store: &RedisStore, id: &str) -> Owner {
+pub(super) async fn start(store: &RedisStore, id: &str) -> Owner {
     once(store, Command::OpenSession { session: SESSION, lease: LEASE }).await.expect("it opens");
     let create = Create { local: Some(SESSION), ..create(id) };
     match once(store, Command::Create(create)).await.expect("it works") {
@@ -90,17 +90,17 @@ pub(crate) async fn start(store: &RedisStore, id: &str) -> Owner {
 }
 
 /// A record of so many bytes.
-pub(crate) fn record(bytes: usize) -> Payload {
+pub(super) fn record(bytes: usize) -> Payload {
     Payload::from_bytes(vec![b'r'; bytes])
 }
 
 /// A write of these records.
-pub(crate) fn write(records: Vec<Payload>, then: Then) -> Write {
+pub(super) fn write(records: Vec<Payload>, then: Then) -> Write {
     Write { records, consumed: Vec::new(), seen: 0, outgoing: Vec::new(), shifted_ms: 0, then }
 }
 
 /// Writes as an owner.
-pub(crate) async fn own(store: &RedisStore, owner: &Owner, write: Write) -> OwnReply {
+pub(super) async fn own(store: &RedisStore, owner: &Owner, write: Write) -> OwnReply {
     let own = OwnerWrite { request: RequestId::generate(), owner: owner.clone(), write };
     match once(store, Command::Own(own)).await.expect("it is answered") {
         Reply::Own(reply) => reply,
@@ -110,11 +110,11 @@ pub(crate) async fn own(store: &RedisStore, owner: &Owner, write: Write) -> OwnR
 
 /// Every key and all that it holds, sorted: the order of a large hash is the server's own affair.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Dump(BTreeMap<Vec<u8>, Vec<Vec<u8>>>);
+pub(super) struct Dump(BTreeMap<Vec<u8>, Vec<Vec<u8>>>);
 
 impl Dump {
     /// What one key holds.
-    pub(crate) fn of(&self, key: &str) -> Option<&Vec<Vec<u8>>> {
+    pub(super) fn of(&self, key: &str) -> Option<&Vec<Vec<u8>>> {
         self.0.get(key.as_bytes())
     }
 }
@@ -129,7 +129,7 @@ impl fmt::Debug for Dump {
 }
 
 /// Looks at everything a server holds.
-pub(crate) fn dump(server: &RedisServer) -> Dump {
+pub(super) fn dump(server: &RedisServer) -> Dump {
     let mut connection = server.connect().expect("it answers");
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut connection).expect("keys");
     let held = |key: Vec<u8>| {

@@ -10,7 +10,7 @@ use workflow::words::id::{InstanceId, RequestId, SessionId};
 use workflow::words::limits::JOURNAL_BYTES_MAX;
 use workflow::words::payload::Payload;
 
-use crate::stage::{LEASE, SESSION, create, dump, made, once, open, own, record, runtime, start, write};
+use super::stage::{LEASE, SESSION, create, dump, made, once, open, own, record, runtime, start, write};
 
 /// An append that the scripts carry out by the short way, and writes that take the long one.
 fn every_way() -> Vec<Write> {

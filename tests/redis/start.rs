@@ -1,11 +1,13 @@
 //! What a store looks at before it uses a server.
 
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 
 use support::redis::RedisServer;
+use tracing_subscriber::util::SubscriberInitExt as _;
 use workflow::store::StoreError;
 
-use crate::stage::{make, open, runtime};
+use super::stage::{make, open, runtime};
 
 /// Opens a store that must be refused, and gives the words.
 fn refused(url: &str) -> String {
@@ -21,6 +23,48 @@ fn a_server_that_would_evict_instances_is_refused() {
     assert!(refused(&server.url()).contains("set maxmemory-policy noeviction"));
     server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
     runtime().block_on(async { make(&open(&server.url()).await.expect("it opens"), "a").await });
+}
+
+/// What is written to the log while `work` runs on this thread.
+fn logged(work: impl FnOnce()) -> String {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("nobody panics with the lock").write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let guard = subscriber.set_default();
+    work();
+    drop(guard);
+    let written = lines.0.lock().expect("nobody panics with the lock");
+    String::from_utf8_lossy(&written).into_owned()
+}
+
+#[test]
+fn one_line_says_where_the_store_is_and_what_it_survives() {
+    let kept = [
+        (&[("appendonly", "yes"), ("appendfsync", "always")][..], "survives a power cut", "INFO"),
+        (&[("appendonly", "yes"), ("appendfsync", "everysec")], "may lose the last two seconds", "INFO"),
+        (&[], "set appendonly yes", "WARN"),
+    ];
+    for (settings, words, level) in kept {
+        let settings: Vec<_> = settings.iter().copied().chain([("requirepass", "s3cret")]).collect();
+        let server = RedisServer::start_with(&settings);
+        let text = logged(|| drop(runtime().block_on(open(&server.url())).expect("it opens")));
+        let line: Vec<&str> = text.lines().filter(|line| line.contains("connected to Redis")).collect();
+        assert_eq!(line.len(), 1, "{text}");
+        for part in [words, level, "version=\"7", "role=\"master\"", "store=\"unix:", "maxmemory="] {
+            assert!(line[0].contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("s3cret"), "{text}");
+    }
 }
 
 #[test]
@@ -48,7 +92,7 @@ fn a_user_who_may_not_run_scripts_is_told_so() {
     let url = server.url().replace("redis://", "redis://weak:pw@");
     let outcome = runtime().block_on(async {
         let store = open(&url).await?;
-        crate::stage::once(&store, workflow::journal::command::Command::Create(crate::stage::create("a"))).await
+        super::stage::once(&store, workflow::journal::command::Command::Create(super::stage::create("a"))).await
     });
     match outcome {
         Err(StoreError::Refused { message, .. }) => assert!(message.contains("grant"), "{message}"),

@@ -108,11 +108,19 @@ impl RedisServer {
     /// # Panics
     /// When it does not start.
     pub fn restart(&mut self) {
+        self.restart_at_once();
+        self.wait_until_it_answers().expect("redis-server starts again");
+    }
+
+    /// As [`Self::restart`], and does not wait until it has loaded what it wrote.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart_at_once(&mut self) {
         self.kill();
         // A socket that a killed server left behind would be taken for that of the new one.
         drop(std::fs::remove_file(self.socket()));
         self.child = spawn(&self.folder, self.port, &self.settings);
-        self.wait_until_it_answers().expect("redis-server starts again");
     }
 
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.

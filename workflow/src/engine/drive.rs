@@ -60,7 +60,7 @@ pub(super) async fn run(
     slot: OwnedSemaphorePermit,
 ) {
     let id = claimed.id.clone();
-    let mut drive = Drive::new(worker.clone(), session, &claimed, &entered);
+    let mut drive = Drive::new(worker.clone(), session, &claimed, &entered, slot);
     let went = {
         let going = pin!(drive.go(claimed));
         caught(going).await
@@ -76,7 +76,8 @@ pub(super) async fn run(
         Over::Ended | Over::Released | Over::Lost => {}
     }
     drop(entered);
-    drop(slot);
+    // With it goes the slot, if it is not free yet.
+    drop(drive);
 }
 
 /// Makes a panic of the engine's own code an answer. The code of users is caught closer to it.
@@ -111,10 +112,16 @@ struct Trial {
 }
 
 impl Drive {
-    fn new(worker: Arc<Worker>, session: Arc<Session>, claimed: &Claimed, entered: &Entered) -> Self {
+    fn new(
+        worker: Arc<Worker>,
+        session: Arc<Session>,
+        claimed: &Claimed,
+        entered: &Entered,
+        slot: OwnedSemaphorePermit,
+    ) -> Self {
         let check_at = Instant::now() + worker.lease / 3;
         Self {
-            holding: Holding::new(worker.clone(), session, claimed, entered.signal().clone()),
+            holding: Holding::new(worker.clone(), session, claimed, entered.signal().clone(), slot),
             worker,
             spec: claimed.spec.clone(),
             created_at: claimed.created_at,

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::backoff::Backoff;
 use super::drives::{Signal, Tell};
 use super::session::Session;
@@ -82,12 +84,21 @@ pub(super) struct Holding {
     /// The store's time in its newest answer.
     pub(super) told_at: Timestamp,
     has_parent: bool,
+    /// The place among what this worker runs at once, until the run has ended.
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Holding {
-    pub(super) fn new(worker: Arc<Worker>, session: Arc<Session>, claimed: &Claimed, signal: Arc<Signal>) -> Self {
+    pub(super) fn new(
+        worker: Arc<Worker>,
+        session: Arc<Session>,
+        claimed: &Claimed,
+        signal: Arc<Signal>,
+        slot: OwnedSemaphorePermit,
+    ) -> Self {
         Self {
             worker,
+            slot: Some(slot),
             session,
             signal,
             id: claimed.id.clone(),
@@ -155,6 +166,9 @@ impl Holding {
         self.bytes += write.records.iter().map(|record| record.as_bytes().len() as u64).sum::<u64>();
         self.seen = granted.messages.iter().map(|message| message.seq).fold(self.seen, u64::max);
         if let Then::Finish(end) = &write.then {
+            // First: whoever hears of the end and makes the next one shall find a slot, or that one must queue, and all
+            // that come after it.
+            self.slot = None;
             self.signal.ended(end);
         }
         let told_parent = self.has_parent && matches!(write.then, Then::Finish(_));

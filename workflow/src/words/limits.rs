@@ -32,6 +32,9 @@ pub const DURATION_MS_MAX: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
 pub const CRASHES_MAX: u8 = 3;
 /// Most instances one claim puts on shelves: a bound on its time, whatever stands at the head of the queue.
 pub const SHELVED_MAX: usize = 1_000;
+/// Inputs and messages that one claim from a server brings at most, in bytes, unless its first instance alone has more: an
+/// answer must arrive well within the time it may take.
+pub const CLAIM_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// How many controls of an instance are remembered for repeats, the newest ones.
 pub const CONTROLS_REMEMBERED: usize = 4;
 /// A finished child is kept at least this long, in milliseconds: ten minutes. A late duplicate of the command that

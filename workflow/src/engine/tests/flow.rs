@@ -2,14 +2,20 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::stage::{Engine, LONG_LEASE, ONE, Stage, eventually, soon};
+use tokio::sync::Semaphore;
+
+use super::stage::{Engine, LONG_LEASE, ONE, Stage, create, eventually, soon};
 use crate::engine::Mode;
-use crate::journal::command::{Action, PauseReason};
+use crate::engine::drives::Signal;
+use crate::engine::holding::{Holding, Written, nothing};
+use crate::journal::command::{Action, Command, Create, CreateReply, Ending, PauseReason, Reply, Then};
 use crate::journal::head::{Place, State};
 use crate::journal::machine::LIMIT_EXCEEDED;
 use crate::words::limits::JOURNAL_BYTES_MAX;
+use crate::words::payload::Payload;
 
 /// A worker in whose memory `a` waits for the second of its events; the first had this number.
 async fn waiting(stage: &Stage, number: u32) -> Engine {
@@ -32,6 +38,41 @@ async fn a_created_instance_starts_here_in_the_same_write() {
     stage.body().await.end(7);
     assert_eq!(stage.output("a").await, 7);
     assert_eq!(engine.journals_read(), 0, "it was never loaded");
+}
+
+/// Looks, when it is woken, how many slots are free.
+struct Watcher {
+    slots: Arc<Semaphore>,
+    free_when_woken: OnceLock<usize>,
+}
+
+impl std::task::Wake for Watcher {
+    fn wake(self: Arc<Self>) {
+        let _ = self.free_when_woken.set(self.slots.available_permits());
+    }
+}
+
+#[tokio::test]
+async fn a_slot_is_free_when_the_end_of_its_run_is_told() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    let worker = engine.core.worker.clone().expect("it executes");
+    let session = worker.session.current().expect("it has one");
+    let command = Command::Create(Create { local: Some(session.id()), ..create("one", "a") });
+    let reply = soon(worker.commands.send(command)).await.expect("the store answers");
+    let Reply::Create(CreateReply::Created { claimed: Some(claimed) }) = reply else { panic!("{reply:?}") };
+    let signal = Arc::new(Signal::default());
+    let slots = Arc::new(Semaphore::new(1));
+    let slot = slots.clone().try_acquire_owned().expect("it is free");
+    let watcher = Arc::new(Watcher { slots, free_when_woken: OnceLock::new() });
+    let mut holding = Holding::new(worker, session, &claimed, signal.clone(), slot);
+    let mut end = std::pin::pin!(signal.end());
+    let waker = watcher.clone().into();
+    assert!(end.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    let ending = Ending { result: Ok(Payload::encode(&1).expect("encodes")) };
+    let written = soon(holding.write(None, nothing(Then::Finish(ending)))).await;
+    assert!(matches!(written, Ok(Written::Ok(_))));
+    assert_eq!(watcher.free_when_woken.get(), Some(&1));
 }
 
 #[tokio::test]

@@ -1,19 +1,26 @@
 //! Looks at the server before the store uses it: can it keep what it is given?
 //!
-//! Owns what is asked of a server, and the one line that says what its data survives. Called once when a store opens.
+//! Owns what is asked of a server, and the one line that says what its data survives. Called when a store opens, and on each
+//! connection after that: behind the same address there may be another server, or the same one without its data.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::{Pipeline, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, RedisError, Value};
 
+use super::fault::{Doing, LOADING, store_error};
+use super::layout::Layout;
 use super::link::Link;
 use super::url::Target;
 use crate::store::StoreError;
 
 /// The oldest version that has what the scripts need.
 const OLDEST: (u32, u32) = (6, 2);
+/// The first version that knows flags of scripts.
+const FLAGS_SINCE: (u32, u32) = (7, 0);
 /// How long a server may load its data while the store opens.
 const LOADS_WITHIN: Duration = Duration::from_secs(30);
 /// Between two looks at a server that loads.
@@ -28,6 +35,13 @@ pub(super) struct ServerFacts {
     pub(super) version: String,
     /// What its data survives.
     pub(super) durability: Durability,
+}
+
+impl ServerFacts {
+    /// Whether it knows flags of scripts.
+    pub(super) fn knows_flags(&self) -> bool {
+        numbers(&self.version) >= FLAGS_SINCE
+    }
 }
 
 /// What an acknowledged write survives.
@@ -70,16 +84,81 @@ impl fmt::Display for Durability {
 /// when it cannot be reached or loads for too long.
 pub(super) async fn check(link: &Link, target: &Target) -> Result<ServerFacts, StoreError> {
     let info = loaded(link, target.shown()).await?;
-    let settings = settings(link).await;
+    let mut pipeline = Pipeline::new();
+    ask_settings(&mut pipeline);
+    let settings = read_settings(link.read(pipeline).await.unwrap_or_default());
     let facts = judge(target.shown(), &info, &settings)?;
-    let (store, version, role) = (target.shown(), &facts.version, info.field("role"));
-    let (maxmemory, durability) = (info.field("maxmemory"), facts.durability);
+    say(target.shown(), &facts, &info);
+    Ok(facts)
+}
+
+/// The one line.
+fn say(store: &str, facts: &ServerFacts, info: &Info) {
+    let (version, role, maxmemory) = (&facts.version, info.field("role"), info.field("maxmemory"));
+    let durability = facts.durability;
     if durability == Durability::Nothing {
         tracing::warn!(store, version, role, maxmemory, "connected to Redis; {durability}: set appendonly yes");
     } else {
         tracing::info!(store, version, role, maxmemory, "connected to Redis; {durability}");
     }
-    Ok(facts)
+}
+
+/// What a server was found to be when the store opened: what every later connection must lead to.
+#[derive(Debug)]
+pub(super) struct Expected {
+    shown: String,
+    layout: Layout,
+    partitions: usize,
+    /// Of the server that was last spoken of.
+    run_id: Mutex<String>,
+}
+
+impl Expected {
+    pub(super) fn new(target: &Target, facts: &ServerFacts, layout: Layout, partitions: usize) -> Self {
+        let run_id = Mutex::new(facts.run_id.clone());
+        Self { shown: target.shown().to_owned(), layout, partitions, run_id }
+    }
+
+    /// Looks at the server of a new connection, and lays the namespace out as it was if the server has lost it.
+    ///
+    /// # Errors
+    /// As [`check`]; [`StoreError::Refused`] also when the namespace is laid out in another way now.
+    pub(super) async fn look(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
+        let told = |error: RedisError| store_error(&self.shown, Doing::Connecting, &error);
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("INFO");
+        ask_settings(&mut pipeline);
+        let commands = pipeline.len();
+        let mut answers = connection.send_packed_commands(&pipeline, 0, commands).await.map_err(told)?.into_iter();
+        let info = answers.next().unwrap_or_default().extract_error().map_err(told)?;
+        let info = Info::read(text(&info));
+        if info.field("loading") == "1" {
+            return Err(StoreError::Unavailable { store: self.shown.clone(), message: LOADING.to_owned() });
+        }
+        let facts = judge(&self.shown, &info, &read_settings(answers.collect()))?;
+        self.look_at_layout(connection).await?;
+        let mut known = self.run_id.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != facts.run_id {
+            say(&self.shown, &facts, &info);
+            *known = facts.run_id;
+        }
+        Ok(())
+    }
+
+    async fn look_at_layout(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
+        let mut pipeline = Pipeline::new();
+        self.layout.settle(&mut pipeline, self.partitions);
+        let answers: Result<Vec<Value>, RedisError> = pipeline.query_async(connection).await;
+        let answers = answers.map_err(|error| store_error(&self.shown, Doing::Connecting, &error))?;
+        let (found, known) = (self.layout.read(answers.into_iter().last())?, self.partitions);
+        if found == known {
+            return Ok(());
+        }
+        Err(self.layout.refuse(format!(
+            "has {found} partitions now, and this process works with {known}: the server has lost its data, or is \
+             another one; start this process anew"
+        )))
+    }
 }
 
 /// What the server says of itself, once it has loaded its data.
@@ -102,13 +181,15 @@ async fn loaded(link: &Link, shown: &str) -> Result<Info, StoreError> {
     }
 }
 
-/// Its settings, as far as it tells them: hosted servers often do not.
-async fn settings(link: &Link) -> HashMap<String, String> {
-    let mut pipeline = Pipeline::new();
+/// Asks for its settings.
+fn ask_settings(pipeline: &mut Pipeline) {
     for name in ["maxmemory-policy", "appendfsync"] {
         pipeline.cmd("CONFIG").arg("GET").arg(name);
     }
-    let values = link.read(pipeline).await.unwrap_or_default();
+}
+
+/// Its settings, as far as it tells them: hosted servers often do not.
+fn read_settings(values: Vec<Value>) -> HashMap<String, String> {
     let pairs = values.into_iter().filter_map(|value| redis::from_redis_value::<(String, String)>(value).ok());
     pairs.collect()
 }

@@ -4,6 +4,7 @@
 //! be opened under one and used under another, and the clock of a caller's runtime may be held still by a test. Called
 //! by [`super::lane`] and [`super::subscriber`].
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -11,6 +12,7 @@ use redis::{AsyncConnectionConfig, Client, PushInfo, RedisError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::check::Expected;
 use super::fault::{Doing, store_error};
 use super::url::{Protocol, Target};
 use crate::store::StoreError;
@@ -31,6 +33,8 @@ pub(super) struct Dialer {
     client: Client,
     config: AsyncConnectionConfig,
     shown: String,
+    /// What the server was found to be; nothing while the store opens. Shared by clones.
+    expected: Arc<OnceLock<Expected>>,
 }
 
 impl Dialer {
@@ -49,7 +53,12 @@ impl Dialer {
             .set_connection_timeout(None)
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_pipeline_buffer_size(WRITES_QUEUED);
-        Ok(Self { client: target.client(protocol)?, config, shown: target.shown().to_owned() })
+        Ok(Self {
+            client: target.client(protocol)?,
+            config,
+            shown: target.shown().to_owned(),
+            expected: Arc::default(),
+        })
     }
 
     /// The url without secrets.
@@ -57,15 +66,30 @@ impl Dialer {
         &self.shown
     }
 
-    /// Connects, and logs in.
+    /// From now on connections are given only to a server that is still that.
+    pub(super) fn expect(&self, expected: Expected) {
+        // What was found first is what the store works with.
+        let _ = self.expected.set(expected);
+    }
+
+    /// Connects, logs in, and sees that the server is what it was.
     pub(super) async fn dial(&self) -> Result<MultiplexedConnection, StoreError> {
-        match tokio::time::timeout(CONNECT_WITHIN, self.connect()).await {
-            Ok(connected) => connected.map_err(|error| store_error(&self.shown, Doing::Connecting, &error)),
+        match tokio::time::timeout(CONNECT_WITHIN, self.connect_and_look()).await {
+            Ok(connected) => connected,
             Err(_) => Err(StoreError::Unavailable {
                 store: self.shown.clone(),
                 message: format!("no connection within {CONNECT_WITHIN:?}"),
             }),
         }
+    }
+
+    async fn connect_and_look(&self) -> Result<MultiplexedConnection, StoreError> {
+        let connected = self.connect().await;
+        let mut connection = connected.map_err(|error| store_error(&self.shown, Doing::Connecting, &error))?;
+        if let Some(expected) = self.expected.get() {
+            expected.look(&mut connection).await?;
+        }
+        Ok(connection)
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {

@@ -8,11 +8,12 @@ use redis::Value;
 use super::RedisStore;
 use super::keys::Keys;
 use super::link::Request;
+use super::scripts::claim::{Answered, Given, Unreadable};
 use super::scripts::session::Why;
 use super::scripts::{
-    Answer, Call, Misread, Said, claim, control, create, look, own, send, session, sweep, transitions,
+    Answer, Call, Misread, Said, Sender, Skipped, claim, control, create, look, own, send, session, sweep, transitions,
 };
-use crate::journal::command::{Claim, ClaimReply, Command, Reply};
+use crate::journal::command::{Claim, ClaimReply, Command, Owner, Reply};
 use crate::store::StoreError;
 use crate::words::id::SessionId;
 use crate::words::time::Timestamp;
@@ -24,7 +25,7 @@ const CALL_BYTES_MAX: usize = 256 * 1024;
 /// How often a claim looks: what it found is out of date only when a late copy of another claim of its session came
 /// between.
 const CLAIM_LOOKS_MAX: u32 = 8;
-/// Most instances taken from a session, woken, moved or deleted by one call.
+/// Most instances taken from a session by one call. What else is found for many, its caller bounds.
 const MOVED_MAX: usize = 128;
 
 impl RedisStore {
@@ -57,8 +58,7 @@ impl RedisStore {
         }
         let (commands, calls): (Vec<&Command>, Vec<Call>) = direct.drain(..).unzip();
         let groups = in_groups(calls);
-        let sent =
-            groups.iter().map(|group| transitions(&self.keys[partition], &self.now_argument(), &self.tag, group));
+        let sent = groups.iter().map(|group| self.sent(partition, group));
         let values = self.link.run_all(&self.scripts.transitions, sent.collect()).await?;
         let mut commands = commands.into_iter();
         for (group, value) in groups.iter().zip(values) {
@@ -78,6 +78,12 @@ impl RedisStore {
         Ok(())
     }
 
+    fn sent(&self, partition: usize, calls: &[Call]) -> Request {
+        let now = self.now_argument();
+        let sender = Sender { now: &now, tag: &self.tag, listens: self.subscriber.listens() };
+        transitions(&self.keys[partition], &sender, calls)
+    }
+
     fn read_answer(&self, value: Value) -> Result<Answer, StoreError> {
         let mut answer = Answer::read(value).map_err(|misread| self.damaged(&misread.0))?;
         for hint in answer.hints.drain(..) {
@@ -88,8 +94,8 @@ impl RedisStore {
     }
 
     /// One call of one command.
-    async fn transition(&self, partition: usize, call: Call) -> Result<(Said, Timestamp), StoreError> {
-        let (keys, arguments) = transitions(&self.keys[partition], &self.now_argument(), &self.tag, &[call]);
+    pub(super) async fn transition(&self, partition: usize, call: Call) -> Result<(Said, Timestamp), StoreError> {
+        let (keys, arguments) = self.sent(partition, &[call]);
         let value = self.link.run(&self.scripts.transitions, keys, arguments).await?;
         let mut answer = self.read_answer(value)?;
         match answer.replies.pop() {
@@ -125,12 +131,13 @@ impl RedisStore {
                     return Ok(count(0, self.understand(found.timer(1))?));
                 }
                 let (said, _) = self.transition(partition, sweep::wake(keys, &ids)).await?;
-                Ok(count(self.understand(session::read_count(&said))?, self.understand(said.timer(2))?))
+                let done = self.count_in(&said)?;
+                Ok(count(done, self.understand(said.timer(2))?))
             }
             Command::Unstick { older_than, limit } => {
                 let found = self.look(&self.scripts.stuck, look::stuck(keys, &now, *older_than, *limit)).await?;
-                let ids = self.understand(look::read_ids(&found))?;
-                self.count_of(partition, (!ids.is_empty()).then(|| sweep::unstick(keys, *older_than, &ids))).await
+                let found = self.understand(look::read_found(&found))?;
+                self.count_of(partition, (!found.is_empty()).then(|| sweep::unstick(keys, *older_than, &found))).await
             }
             Command::Expire { limit } => {
                 let found = self.look(&self.scripts.expired, look::expired(keys, &now, *limit)).await?;
@@ -146,7 +153,26 @@ impl RedisStore {
     async fn count_of(&self, partition: usize, call: Option<Call>) -> Result<Reply, StoreError> {
         let Some(call) = call else { return Ok(count(0, None)) };
         let (said, _) = self.transition(partition, call).await?;
-        Ok(count(self.understand(session::read_count(&said))?, None))
+        Ok(count(self.count_in(&said)?, None))
+    }
+
+    /// How many things a call for many did; what it passed over is told.
+    fn count_in(&self, said: &Said) -> Result<usize, StoreError> {
+        let done = self.understand(session::read_count(said))?;
+        self.tell_skipped(&self.understand(session::read_skipped(said))?);
+        Ok(done)
+    }
+
+    fn tell_skipped(&self, skipped: &[Skipped]) {
+        for Skipped { id, damage } in skipped {
+            let store = self.target.shown();
+            tracing::error!(
+                store,
+                instance = id.as_str(),
+                damage,
+                "an instance is damaged; it was taken out of the way"
+            );
+        }
     }
 
     async fn claim(&self, partition: usize, claim: &Claim) -> Result<ClaimReply, StoreError> {
@@ -160,12 +186,36 @@ impl RedisStore {
                 return Ok(nothing);
             }
             let (said, now) = self.transition(partition, candidates.call(keys, claim)).await?;
-            if let Some(reply) = self.understand(claim::read(said, now))? {
-                return Ok(reply);
+            match self.understand(claim::read(said, now))? {
+                Answered::Fenced => return Ok(ClaimReply::Fenced),
+                Answered::Again => {}
+                Answered::Given(given) => return self.put_aside(partition, claim.session, given, now).await,
             }
         }
         let message = "what a claim found was out of date again and again".to_owned();
         Err(StoreError::Unavailable { store: self.target.shown().to_owned(), message })
+    }
+
+    /// Gives what can be read. What cannot would be held by a worker that never drives it.
+    async fn put_aside(
+        &self,
+        partition: usize,
+        session: SessionId,
+        given: Given,
+        now: Timestamp,
+    ) -> Result<ClaimReply, StoreError> {
+        self.tell_skipped(&given.skipped);
+        for Unreadable { id, held, damage } in given.unreadable {
+            let store = self.target.shown();
+            tracing::error!(store, instance = id.as_str(), damage, "an instance is damaged; it is put aside");
+            if let Some((run, v)) = held {
+                let owner = Owner { id, session, run, v };
+                // Whatever is answered: when it is not held any more, others have to do with it.
+                let _answer = self.transition(partition, own::park(&self.keys[partition], owner, damage)).await?;
+            }
+        }
+        let Given { instances, notices, next_due, .. } = given;
+        Ok(ClaimReply::Given { now, instances, notices, next_due })
     }
 
     async fn take_some(
@@ -177,9 +227,10 @@ impl RedisStore {
     ) -> Result<(usize, bool), StoreError> {
         let keys = &self.keys[partition];
         let found = self.look(&self.scripts.tied, look::tied(keys, session, limit.min(MOVED_MAX))).await?;
-        let ids = self.understand(look::read_ids(&found))?;
-        let (said, _) = self.transition(partition, session::take(keys, session, why, &ids)).await?;
-        self.understand(session::read_take(&said))
+        let found = self.understand(look::read_found(&found))?;
+        let (said, _) = self.transition(partition, session::take(keys, session, why, &found)).await?;
+        let taken = self.count_in(&said)?;
+        Ok((taken, self.understand(session::read_more(&said))?))
     }
 
     async fn take_all(&self, partition: usize, session: SessionId) -> Result<Reply, StoreError> {

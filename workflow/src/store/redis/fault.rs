@@ -61,6 +61,8 @@ pub(super) fn is_script_missing(error: &redis::ServerError) -> bool {
     error.code() == "NOSCRIPT"
 }
 
+/// What is said of a server that has just started.
+pub(super) const LOADING: &str = "it is loading its data";
 const LOGIN: &str = "it does not accept the user and password of the url: correct them";
 
 fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError {
@@ -69,7 +71,7 @@ fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError
     let refused = |message: &str| StoreError::Refused { store: store.clone(), message: message.to_owned() };
     match code {
         "DAMAGED" => StoreError::Damaged { store, message: text.to_owned() },
-        "LOADING" => unavailable("it is loading its data"),
+        "LOADING" => unavailable(LOADING),
         "BUSY" => unavailable("it is busy with a script or function of someone"),
         "READONLY" => unavailable("it is a replica now and takes no writes; connecting again"),
         "MASTERDOWN" => unavailable("it is a replica that has lost its primary; connecting again"),

@@ -16,6 +16,10 @@ use crate::store::{Beat, Heart, StoreError};
 use crate::words::id::SessionId;
 use crate::words::time::{Clock, millis_rounded_up};
 
+/// The script.
+const BEAT: &str = include_str!("scripts/beat.lua");
+/// Lets a script write while the server's memory is full: a server without memory must not cost every worker its session.
+const WITHOUT_MEMORY: &str = "#!lua flags=allow-oom\n";
 /// No wait is shorter, however short the lease.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
@@ -31,8 +35,14 @@ pub(super) struct RedisHeart {
 
 impl RedisHeart {
     /// A heart for the sessions under these keys; without a clock, by the server's. It connects when it first beats.
-    pub(super) fn new(target: &Target, partitions: Vec<(Vec<u8>, Vec<u8>)>, clock: Option<Arc<dyn Clock>>) -> Self {
-        let script = Script::new("beat", include_str!("scripts/beat.lua").to_owned());
+    /// `flags`: the server knows flags of scripts.
+    pub(super) fn new(
+        target: &Target,
+        partitions: Vec<(Vec<u8>, Vec<u8>)>,
+        clock: Option<Arc<dyn Clock>>,
+        flags: bool,
+    ) -> Self {
+        let script = Script::new("beat", [if flags { WITHOUT_MEMORY } else { "" }, BEAT].concat());
         Self { target: target.clone(), partitions, clock, script, connection: None }
     }
 
@@ -74,8 +84,10 @@ impl RedisHeart {
         }
         let mut beat = Beat::Alive;
         for answer in answers {
-            if redis::from_redis_value::<i64>(answer.extract_error()?)? == 0 {
-                beat = Beat::Fenced;
+            match redis::from_redis_value::<String>(answer.extract_error()?)?.as_str() {
+                "ALIVE" => {}
+                "FENCED" => beat = Beat::Fenced,
+                _ => return Err((redis::ErrorKind::UnexpectedReturnType, "a beat was answered otherwise").into()),
             }
         }
         Ok(beat)

@@ -11,9 +11,10 @@
 //! when the connection was lost ends as [`StoreError::Unavailable`], for its outcome is not known; only reads are asked
 //! again. Called by [`super::link`], on its thread.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
@@ -50,12 +51,16 @@ type Dialed = Result<MultiplexedConnection, StoreError>;
 
 enum Line {
     /// Connected. `answered` once it has answered anything: only then is a new try made at once when it is lost.
-    Up { connection: MultiplexedConnection, answered: bool },
+    /// `known`: the scripts that the server has, by name.
+    Up { connection: MultiplexedConnection, answered: bool, known: Known },
     /// Connecting, with those who wait for it.
     Dialing { dialed: Pin<Box<dyn Future<Output = Dialed> + Send>>, waiting: Vec<Job> },
     /// Not connected for a moment, and why.
     Down { pause: Pin<Box<Sleep>>, error: StoreError },
 }
+
+/// The scripts that a server has carried out on a connection.
+type Known = Arc<Mutex<BTreeSet<&'static str>>>;
 
 enum Change {
     Dialed(Dialed),
@@ -123,9 +128,9 @@ impl Lane {
 
     fn take(&mut self, job: Job) {
         match &mut self.line {
-            Line::Up { connection, .. } => {
-                let (connection, number) = (connection.clone(), self.number);
-                self.running.spawn(carry_out(connection, number, self.dialer.clone(), job));
+            Line::Up { connection, known, .. } => {
+                let (connection, known, number) = (connection.clone(), known.clone(), self.number);
+                self.running.spawn(carry_out(connection, known, number, self.dialer.clone(), job));
             }
             Line::Dialing { waiting, .. } => waiting.push(job),
             Line::Down { error, .. } => answer(job, Err(error.clone())),
@@ -138,7 +143,7 @@ impl Lane {
             Change::Dialed(Ok(connection)) => {
                 self.number += 1;
                 tracing::debug!(store = self.dialer.shown(), number = self.number, "connected to the store");
-                for job in self.replace(Line::Up { connection, answered: false }) {
+                for job in self.replace(Line::Up { connection, answered: false, known: Known::default() }) {
                     self.take(job);
                 }
             }
@@ -200,9 +205,17 @@ impl Lane {
     }
 }
 
-async fn carry_out(mut connection: MultiplexedConnection, number: u64, dialer: Arc<Dialer>, job: Job) -> Ended {
+async fn carry_out(
+    mut connection: MultiplexedConnection,
+    known: Known,
+    number: u64,
+    dialer: Arc<Dialer>,
+    job: Job,
+) -> Ended {
     let (outcome, doing) = match &job.work {
-        Work::Calls { script, calls } => (call(&mut connection, script, calls).await, Doing::Script(script.name)),
+        Work::Calls { script, calls } => {
+            (call_in_order(&mut connection, &known, script, calls).await, Doing::Script(script.name))
+        }
         Work::Read(commands) => (read(&mut connection, commands).await, Doing::Asking),
     };
     let error = match outcome {
@@ -234,6 +247,28 @@ async fn read(connection: &mut MultiplexedConnection, commands: &Pipeline) -> Re
     commands.query_async(connection).await
 }
 
+/// Calls a script. Calls go out together only where the server has the script: else another client could give it to the
+/// server between two of them, and the second would be carried out before the first.
+async fn call_in_order(
+    connection: &mut MultiplexedConnection,
+    known: &Known,
+    script: &Script,
+    calls: &Pipeline,
+) -> Result<Vec<Value>, RedisError> {
+    let is_known = || known.lock().unwrap_or_else(PoisonError::into_inner).contains(script.name);
+    if calls.len() <= 1 || is_known() {
+        return call(connection, script, calls).await;
+    }
+    let (mut first, mut rest) = (Pipeline::with_capacity(1), Pipeline::with_capacity(calls.len()));
+    for (at, command) in calls.cmd_iter().enumerate() {
+        if at == 0 { &mut first } else { &mut rest }.add_command(command.clone());
+    }
+    let mut values = call(connection, script, &first).await?;
+    known.lock().unwrap_or_else(PoisonError::into_inner).insert(script.name);
+    values.extend(call(connection, script, &rest).await?);
+    Ok(values)
+}
+
 /// Calls a script; when the server does not have it, gives it and makes those calls that were not carried out.
 async fn call(
     connection: &mut MultiplexedConnection,
@@ -261,4 +296,73 @@ async fn call(
         }
     }
     values.into_iter().map(Value::extract_error).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::RedisConnectionInfo;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+    use super::*;
+
+    /// A server that does not have the script when it is asked first, and is given it by someone else right after.
+    /// Gives what it carried out.
+    async fn serve_and_forget_once(mut stream: DuplexStream) -> Vec<String> {
+        let (mut read, mut done, mut has_script) = (Vec::new(), Vec::new(), false);
+        while stream.read_buf(&mut read).await.expect("a stream") > 0 {
+            while let Some((words, length)) = command(&read) {
+                read.drain(..length);
+                let answer: &[u8] = match words[0].as_str() {
+                    "EVALSHA" if has_script => {
+                        done.push(words[3].clone());
+                        b":1\r\n"
+                    }
+                    "EVALSHA" => b"-NOSCRIPT No matching script.\r\n",
+                    _ => b"+OK\r\n",
+                };
+                has_script = true;
+                stream.write_all(answer).await.expect("a stream");
+            }
+        }
+        done
+    }
+
+    /// The first whole command, and its length.
+    fn command(read: &[u8]) -> Option<(Vec<String>, usize)> {
+        let line = |from: usize| {
+            let length = read.get(from..)?.windows(2).position(|pair| pair == b"\r\n")?;
+            Some((std::str::from_utf8(&read[from + 1..from + length]).ok()?.parse::<usize>().ok()?, from + length + 2))
+        };
+        let (count, mut at) = line(0)?;
+        let mut words = Vec::new();
+        for _ in 0..count {
+            let (length, from) = line(at)?;
+            words.push(String::from_utf8_lossy(read.get(from..from + length)?).into_owned());
+            at = from + length + 2;
+        }
+        (at <= read.len()).then_some((words, at))
+    }
+
+    #[tokio::test]
+    async fn calls_are_carried_out_in_order_though_another_client_brings_the_script() {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let script = Script::new("one", "return 1".to_owned());
+        let mut calls = Pipeline::new();
+        for number in ["1", "2", "3"] {
+            calls.add_command(script.call(&[], &[number.as_bytes().to_vec()]));
+        }
+        let known = Known::default();
+        let asking = async {
+            let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+            let (mut connection, driver) = MultiplexedConnection::new(&settings, ours).await.expect("nothing is asked");
+            tokio::select! {
+                values = call_in_order(&mut connection, &known, &script, &calls) => values.expect("they are answered"),
+                () = driver => panic!("the connection ends after the calls"),
+            }
+        };
+        let (done, values) = tokio::join!(serve_and_forget_once(theirs), asking);
+        assert_eq!(values, vec![Value::Int(1); 3]);
+        assert_eq!(done, ["1", "2", "3"]);
+        assert!(known.lock().expect("nobody panics").contains("one"));
+    }
 }

@@ -12,6 +12,7 @@ use redis::{Pipeline, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use super::check::Expected;
 use super::dial::{Dialer, on_own_thread};
 use super::lane::{Answers, Job, Work, serve};
 use super::script::Script;
@@ -30,6 +31,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 struct Shared {
     shown: String,
+    dialer: Dialer,
     scripts: mpsc::UnboundedSender<Job>,
     reads: mpsc::UnboundedSender<Job>,
     /// The link's thread.
@@ -46,17 +48,22 @@ impl Link {
         let (scripts, script_jobs) = mpsc::unbounded_channel();
         let (reads, read_jobs) = mpsc::unbounded_channel();
         let serving = dialer.clone();
+        let shown = target.shown().to_owned();
         let thread = on_own_thread("workflow-redis", target.shown(), async move {
             tokio::join!(serve(serving.clone(), script_jobs), serve(serving, read_jobs));
         })?;
-        let shown = target.shown().to_owned();
-        let link = Self { shared: Arc::new(Shared { shown, scripts, reads, thread }) };
+        let link = Self { shared: Arc::new(Shared { shown, dialer, scripts, reads, thread }) };
         // Nothing is asked: it is answered as soon as there is a connection.
         let scripts_up = link.send(&link.shared.scripts, Work::Read(Pipeline::new()));
         let reads_up = link.send(&link.shared.reads, Work::Read(Pipeline::new()));
         link.hear(scripts_up).await?;
         link.hear(reads_up).await?;
         Ok(link)
+    }
+
+    /// From now on a new connection is used only when the server is still what was found.
+    pub(super) fn expect(&self, expected: Expected) {
+        self.shared.dialer.expect(expected);
     }
 
     /// Runs a script.

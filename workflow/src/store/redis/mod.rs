@@ -14,7 +14,7 @@
 //! # Where what is
 //! `url` reads where the server is, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
 //! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
-//! first, `fault` tells callers what went wrong. `execute` carries out commands, `views` reads.
+//! first, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong. `execute` carries out commands, `views` reads.
 
 use std::sync::Arc;
 
@@ -37,6 +37,7 @@ mod fault;
 mod heart;
 mod keys;
 mod lane;
+mod layout;
 mod link;
 mod pack;
 mod pauses;
@@ -47,8 +48,10 @@ mod subscriber;
 mod url;
 mod views;
 
+use check::{Expected, ServerFacts};
 use heart::RedisHeart;
 use keys::{Keys, Of};
+use layout::Layout;
 use link::Link;
 use scripts::Scripts;
 use subscriber::Subscriber;
@@ -56,8 +59,6 @@ use url::Target;
 
 /// How many hints a receiver may lag behind.
 const HINTS_KEPT: usize = 4_096;
-/// The version of the layout of keys and fields.
-const SCHEMA: &str = "1";
 
 /// A store on a Redis server.
 pub struct RedisStore {
@@ -70,7 +71,9 @@ pub struct RedisStore {
     tag: Vec<u8>,
     /// A clock instead of the server's, for tests.
     clock: Option<Arc<dyn Clock>>,
-    _subscriber: Subscriber,
+    /// What the server was when this store opened.
+    facts: ServerFacts,
+    subscriber: Subscriber,
 }
 
 impl std::fmt::Debug for RedisStore {
@@ -101,13 +104,15 @@ impl RedisStore {
     ) -> Result<Self, StoreError> {
         let target = Target::parse(url)?;
         let link = Link::open(target.clone()).await?;
-        check::check(&link, &target).await?;
-        let partitions = settle_layout(&link, &target, namespace).await?;
+        let facts = check::check(&link, &target).await?;
+        let layout = Layout::of(namespace, target.shown());
+        let partitions = settle(&link, &target, &layout).await?;
+        link.expect(Expected::new(&target, &facts, layout, partitions));
         let keys: Vec<Keys> = (0..partitions).map(|partition| Keys::new(namespace, partition)).collect();
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
         let subscriber = listen(&target, &keys, &hints, &tag)?;
-        Ok(Self { target, link, keys, scripts: Scripts::new(), hints, tag, clock, _subscriber: subscriber })
+        Ok(Self { target, link, keys, scripts: Scripts::new(), hints, tag, clock, facts, subscriber })
     }
 
     fn keys_of(&self, id: &InstanceId) -> &Keys {
@@ -150,35 +155,14 @@ fn listen(
     })
 }
 
-/// How many partitions the namespace has: fixed by who comes first, and the same for all that follow.
-async fn settle_layout(link: &Link, target: &Target, namespace: &Namespace) -> Result<usize, StoreError> {
-    let meta = keys::meta(namespace);
+/// How many partitions the namespace has: as many as the url asks for, if it asks and is the first to come.
+async fn settle(link: &Link, target: &Target, layout: &Layout) -> Result<usize, StoreError> {
     let mut pipeline = Pipeline::new();
-    pipeline.atomic();
-    pipeline.cmd("HSETNX").arg(&meta).arg("schema").arg(SCHEMA).ignore();
-    pipeline.cmd("HSETNX").arg(&meta).arg("partitions").arg(target.partitions().unwrap_or(1)).ignore();
-    pipeline.cmd("HMGET").arg(&meta).arg("schema").arg("partitions");
-    let shown = target.shown().to_owned();
-    let refuse = |message: String| StoreError::Refused { store: shown.clone(), message };
-    let values = link.read(pipeline).await?;
-    let found: Vec<(String, usize)> = values
-        .into_iter()
-        .map(redis::from_redis_value)
-        .collect::<Result<_, _>>()
-        .map_err(|_| refuse(format!("the layout of the namespace {} cannot be read", namespace.as_str())))?;
-    let Some((schema, partitions)) = found.into_iter().next() else {
-        return Err(refuse(format!("the layout of the namespace {} cannot be read", namespace.as_str())));
-    };
-    if schema != SCHEMA {
-        return Err(refuse(format!(
-            "the namespace {} was written by another version of this library (layout {schema}, this is {SCHEMA})",
-            namespace.as_str()
-        )));
-    }
+    layout.settle(&mut pipeline, target.partitions().unwrap_or(1));
+    let partitions = layout.read(link.read(pipeline).await?.pop())?;
     match target.partitions() {
-        Some(wanted) if wanted != partitions => Err(refuse(format!(
-            "the namespace {} has {partitions} partitions for good, and the url asks for {wanted}: leave the option out",
-            namespace.as_str()
+        Some(wanted) if wanted != partitions => Err(layout.refuse(format!(
+            "has {partitions} partitions for good, and the url asks for {wanted}: leave the option out"
         ))),
         _ => Ok(partitions),
     }
@@ -212,7 +196,7 @@ impl Store for RedisStore {
 
     fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
         let keys = self.keys.iter().map(|keys| (keys.of(Of::Sessions), keys.of(Of::Beats))).collect();
-        Ok(Box::new(RedisHeart::new(&self.target, keys, self.clock.clone())))
+        Ok(Box::new(RedisHeart::new(&self.target, keys, self.clock.clone(), self.facts.knows_flags())))
     }
 
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {

@@ -106,6 +106,14 @@ impl Packer {
         self
     }
 
+    /// Entries of indexes, as looks found them, as many as the ids before them.
+    pub(super) fn entries<'a>(&mut self, entries: impl Iterator<Item = &'a [u8]>) -> &mut Self {
+        for entry in entries {
+            self.medium(entry);
+        }
+        self
+    }
+
     pub(super) fn session(&mut self, session: SessionId) -> &mut Self {
         self.wide(session.0)
     }

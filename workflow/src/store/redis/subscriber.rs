@@ -4,6 +4,8 @@
 //! says when it has subscribed, the first time and after each loss: then whoever hears must look for itself. Promises
 //! nothing else. Called by the store, for the hints of other processes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -33,6 +35,7 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(super) struct Subscriber {
     _stop: oneshot::Sender<()>,
+    listens: Arc<AtomicBool>,
 }
 
 impl Subscriber {
@@ -46,7 +49,8 @@ impl Subscriber {
         deliver: impl Fn(Heard) + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
         let (stop, stopped) = oneshot::channel::<()>();
-        let hearing = Hearing { target: target.clone(), channels, deliver };
+        let listens = Arc::new(AtomicBool::new(false));
+        let hearing = Hearing { target: target.clone(), channels, listens: listens.clone(), deliver };
         on_own_thread("workflow-hints", target.shown(), async move {
             tokio::select! {
                 // An error, as nothing is ever sent: the subscriber is gone.
@@ -54,13 +58,19 @@ impl Subscriber {
                 () = hearing.hear_on() => {}
             }
         })?;
-        Ok(Self { _stop: stop })
+        Ok(Self { _stop: stop, listens })
+    }
+
+    /// Whether messages are heard now, as far as is known: a loss is noticed late.
+    pub(super) fn listens(&self) -> bool {
+        self.listens.load(Ordering::Relaxed)
     }
 }
 
 struct Hearing<F> {
     target: Target,
     channels: Vec<Vec<u8>>,
+    listens: Arc<AtomicBool>,
     deliver: F,
 }
 
@@ -73,8 +83,10 @@ impl<F: Fn(Heard) + Send + Sync> Hearing<F> {
             match self.subscribe().await {
                 Ok((connection, pushes)) => {
                     (pauses, told) = (Pauses::new(), false);
+                    self.listens.store(true, Ordering::Relaxed);
                     (self.deliver)(Heard::Resubscribed);
                     self.hear_out(connection, pushes).await;
+                    self.listens.store(false, Ordering::Relaxed);
                 }
                 Err(error) => {
                     // Once for each loss: hints only save time.

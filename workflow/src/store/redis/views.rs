@@ -1,13 +1,14 @@
 //! What can be read: one instance, journals, sessions, the outbox, counts and lists.
 //!
-//! Reads go over a connection of their own and see what scripts wrote whole. Owns the pages of lists. Never writes.
+//! Reads go over a connection of their own and see what scripts wrote whole. Owns the pages of lists. Writes nothing, but
+//! that an entry of the outbox that leads to nothing is forgotten.
 //! Called by the store.
 
 use redis::{Pipeline, Value};
 
 use super::RedisStore;
 use super::keys::{Keys, Of};
-use super::scripts::{Misread, Said, look};
+use super::scripts::{Misread, Said, look, sweep};
 use super::stored::{self, Numbers};
 use crate::journal::command::Outgoing;
 use crate::store::{Cursor, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot, StoreError};
@@ -129,8 +130,8 @@ impl RedisStore {
 
     pub(super) async fn read_outbox(&self, before: Timestamp, limit: usize) -> Result<Vec<Pending>, StoreError> {
         let mut found: Vec<(i64, Pending)> = Vec::new();
-        for keys in &self.keys {
-            found.extend(self.outbox_of(keys, before, limit).await?);
+        for partition in 0..self.keys.len() {
+            found.extend(self.outbox_of(partition, before, limit).await?);
         }
         found.sort_by(|(one_at, one), (other_at, other)| {
             (one_at, &one.source, one.number).cmp(&(other_at, &other.source, other.number))
@@ -138,7 +139,13 @@ impl RedisStore {
         Ok(found.into_iter().take(limit).map(|(_, pending)| pending).collect())
     }
 
-    async fn outbox_of(&self, keys: &Keys, before: Timestamp, limit: usize) -> Result<Vec<(i64, Pending)>, StoreError> {
+    async fn outbox_of(
+        &self,
+        partition: usize,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(i64, Pending)>, StoreError> {
+        let keys = &self.keys[partition];
         let mut pipeline = Pipeline::new();
         pipeline.cmd("ZRANGEBYSCORE").arg(keys.of(Of::Out)).arg("-inf").arg(format!("({}", before.as_millis()));
         pipeline.arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit.min(LISTED_MAX));
@@ -156,8 +163,11 @@ impl RedisStore {
         let packed = self.answers(pipeline).await?;
         let mut found = Vec::with_capacity(sources.len());
         for (index, (at, source, number)) in sources.into_iter().enumerate() {
-            // One that was acknowledged in between is not pending any more.
-            let Ok(bytes) = packed.bytes(index) else { continue };
+            let Ok(bytes) = packed.bytes(index) else {
+                // It was acknowledged in between; or its instance is gone, and the entry would be met for ever.
+                let _done = self.transition(partition, sweep::sent(keys, &source, &[number])).await?;
+                continue;
+            };
             let outgoing = Outgoing::decode(bytes).map_err(|error| self.damaged_in(&source, &error))?;
             found.push((at, Pending { source, number, outgoing }));
         }

@@ -76,6 +76,7 @@ fn literals() -> HashMap<&'static str, String> {
         ("JOURNAL_BYTES_MAX", small(limits::JOURNAL_BYTES_MAX)),
         ("MAILBOX_MAX", i64::from(limits::MAILBOX_MAX)),
         ("EVENTS_MAX", small(limits::EVENTS_MAX)),
+        ("CLAIM_BYTES_MAX", small(limits::CLAIM_BYTES_MAX)),
         ("CRASHES_MAX", i64::from(limits::CRASHES_MAX)),
         ("CHILD_KEPT_MIN_MS", limits::CHILD_KEPT_MIN_MS),
         ("PRIORITY_STEP_MS", table::PRIORITY_STEP_MS),

@@ -2,11 +2,13 @@
 --
 -- KEYS     sessions, beats
 -- ARGV     [1] the time in ms ('' the server's; else for tests), [2] session, [3] lease in ms
--- RETURNS  1 it lives, 0 it is revoked or unknown
+-- RETURNS  ALIVE | FENCED (it is revoked or unknown)
 -- INVARIANT only a session that is there is lengthened: nothing brings a revoked one back
 -- REPEAT   lengthens the lease and raises the counter again, which harms nobody
+--
+-- Where the server knows flags it may run without memory: what it writes is there already, and takes no more.
 
-if not redis.call('ZSCORE', KEYS[1], ARGV[2]) then return 0 end
+if not redis.call('ZSCORE', KEYS[1], ARGV[2]) then return 'FENCED' end
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
@@ -14,4 +16,4 @@ if not now then
 end
 redis.call('ZADD', KEYS[1], 'XX', now + ARGV[3], ARGV[2])
 redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
-return 1
+return 'ALIVE'

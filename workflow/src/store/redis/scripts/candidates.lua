@@ -3,8 +3,8 @@
 -- KEYS     ready, inbox, notes, lost, shelf, sessions, claims, timers
 -- ARGV     [1] session, [2] number, [3] most to give, [4] most to shelve, [5] how many queues, queues..,
 --          then workflow, version of each that is known..
--- RETURNS  FENCED | mode (L late, R repeated, F fresh), {to give}, {to shelve}, {with a notice}, lost (0 or 1),
---          next timer ('' none), time in ms
+-- RETURNS  FENCED | mode (L late, R repeated, F fresh), {to give: id, index entry..}, {to shelve: the same},
+--          {with a notice: id..}, lost (0 or 1), next timer ('' none), time in ms
 -- INVARIANT the order of candidates is that of `journal/table`: own inbox, shelves, ready
 -- REPEAT   looks again
 
@@ -24,7 +24,7 @@ if memory then
     for i = 1, count do
       local id, v
       id, v, at = unpack_('>Bc0I6', memory, at)
-      give[i] = id
+      give[2 * i - 1], give[2 * i] = id, ''
     end
   end
 end
@@ -35,9 +35,11 @@ for i = 1, queue_count do queues[i] = ARGV[5 + i] end
 for i = 6 + queue_count, #ARGV, 2 do known[ARGV[i] .. '\0' .. ARGV[i + 1]] = true end
 
 -- True when there is enough.
-local function take(id, kind)
-  if known[kind] then give[#give + 1] = id else put_away[#put_away + 1] = id end
-  return #give >= limit or #put_away >= shelved_max
+local function take(id, kind, entry)
+  local to = known[kind] and give or put_away
+  to[#to + 1] = id
+  to[#to + 1] = entry
+  return #give >= 2 * limit or #put_away >= 2 * shelved_max
 end
 
 local function own_inbox()
@@ -45,7 +47,7 @@ local function own_inbox()
   if enough then return true end
   walk(inbox, '[' .. session, '(' .. session .. '\255', function(member)
     local id, kind = member:match('^([^%z]*)%z(.*)$', 24)
-    enough = take(id, kind)
+    enough = take(id, kind, 'I' .. member)
     return enough
   end)
   return enough
@@ -58,18 +60,19 @@ local function shelves()
     for q = 1, queue_count do
       local prefix = ARGV[i] .. '\0' .. struct.pack('>I4', tonumber(ARGV[i + 1])) .. queues[q]
       local members = call('ZRANGEBYLEX', shelf, '[' .. prefix .. '\0', '(' .. prefix .. '\1', 'LIMIT', 0, limit)
-      for m = 1, #members do ids[#ids + 1] = members[m]:sub(#prefix + 2) end
+      for m = 1, #members do ids[#ids + 1] = { id = members[m]:sub(#prefix + 2), entry = 'S' .. members[m] } end
     end
   end
-  table.sort(ids, before)
+  table.sort(ids, function(a, b) return before(a.id, b.id) end)
   for i = 1, #ids do
-    if #give >= limit then return true end
-    give[#give + 1] = ids[i]
+    if #give >= 2 * limit then return true end
+    give[#give + 1] = ids[i].id
+    give[#give + 1] = ids[i].entry
   end
-  return #give >= limit
+  return #give >= 2 * limit
 end
 
--- The next member of a queue without the queue's name: its score and id come first.
+-- The next member of a queue without the queue's name, which then begins with its score and id; and with it.
 local function next_of(cursor)
   if cursor.at > #cursor.page then
     if cursor.ended then return nil end
@@ -78,22 +81,25 @@ local function next_of(cursor)
     cursor.at, cursor.offset, cursor.ended = 1, cursor.offset + PAGE, #cursor.page < PAGE
     if not cursor.page[1] then return nil end
   end
-  return cursor.page[cursor.at]:sub(#cursor.queue + 2)
+  local member = cursor.page[cursor.at]
+  return member:sub(#cursor.queue + 2), member
 end
 
 local function ready_ones()
   local cursors = {}
   for i = 1, queue_count do cursors[i] = { queue = queues[i], at = 1, page = {}, offset = 0 } end
   while true do
-    local best, best_member
+    local best, best_order, best_member
     for i = 1, queue_count do
-      local member = next_of(cursors[i])
-      if member and (not best_member or before(member, best_member)) then best, best_member = cursors[i], member end
+      local order, member = next_of(cursors[i])
+      if order and (not best_order or before(order, best_order)) then
+        best, best_order, best_member = cursors[i], order, member
+      end
     end
     if not best then return end
     best.at = best.at + 1
-    local id, kind = best_member:match('^([^%z]*)%z(.*)$', 8)
-    if take(id, kind) then return end
+    local id, kind = best_order:match('^([^%z]*)%z(.*)$', 8)
+    if take(id, kind, 'R' .. best_member) then return end
   end
 end
 

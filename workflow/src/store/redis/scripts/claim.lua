@@ -2,9 +2,11 @@
 --
 -- KEYS     each instance to give, and its mailbox; each to shelve; each to take a notice from
 -- ARGV     'A', session 16, number 6, mode 1 (F fresh, R repeated), then three lists of ids, 3 and each (1 byte count):
---          to give, to shelve, with a notice
--- RETURNS  GIVEN {notice..} next timer ('' none) {CLAIMED ..}.. | FENCED | AGAIN (what was found is out of date)
--- INVARIANT what is given leaves its place in the same write; a session remembers its newest claim that gave something
+--          to give, to shelve, with a notice; then of each to give and to shelve the index entry (2) that led to it
+-- RETURNS  GIVEN {notice..} next timer ('' none) {id damage, of what was skipped..} {CLAIMED ..}..
+--          | FENCED | AGAIN (what was found is out of date)
+-- INVARIANT what is given leaves its place in the same write; a session remembers its newest claim that gave something;
+--          what is damaged or gone stops no other, and loses the entry that led to it
 -- REPEAT   the same number gives again what it gave, and notices for what it cannot give; an older one gives nothing
 
 -- The number of a session's newest claim that gave something, the instances with their versions, and the notices.
@@ -26,33 +28,59 @@ end
 
 local function shelve(key, id, session)
   local d = read(key, id)
-  if not d or not (d.place == READY or (d.place == INBOX and d.session == session)) then return end
-  d.place, d.updated = SHELVED, now
-  write(d)
+  if not d then return nil end
+  if d.place == READY or (d.place == INBOX and d.session == session) then
+    d.place, d.updated = SHELVED, now
+    write(d)
+  end
+  return true
 end
 
-local function give(key, mailbox, id, session)
+-- Gives it, its state version and its bytes. False when it is not to be had; it stays where it is when there is not
+-- enough room in the answer (nil: it is the first).
+local function give(key, mailbox, id, session, room)
   local d = read_whole(key, id)
   if not d then return nil end
   local free = d.place == READY or d.place == SHELVED or (d.place == INBOX and d.session == session)
-  if not free then return nil end
+  if not free then return false end
   d.place, d.session, d.notice, d.begun, d.v, d.updated = HELD, session, 0, 1, d.v + 1, now
+  -- What cannot be read is found before anything is written.
+  local one = claimed(d, '', mailbox)
+  local bytes = #(d.whole[5] or '')
+  for i = 9, #one, 2 do bytes = bytes + #one[i] end
+  if room and bytes > room then
+    -- Nobody else will say that there is more.
+    hint(d.was_place == INBOX and 'i' .. session or 'r' .. meta(d).queue)
+    return 'full'
+  end
   write(d)
-  return claimed('CLAIMED', d, mailbox), d.v
+  one[3] = d.set[2]
+  return one, d.v, bytes
 end
 
-local function give_again(given, notices, k, session)
+local function held_still(key, mailbox, id, session, v)
+  local d = read_whole(key, id)
+  if not d or d.place ~= HELD or d.session ~= session or d.v ~= v then return nil end
+  return claimed(d, d.whole[1], mailbox)
+end
+
+local function give_again(skipped, given, notices, k, session)
   local out = {}
   for i = 1, #given do
     local id, v = given[i][1], given[i][2]
-    local d = read_whole(KEYS[k + 2 * i - 2], id)
-    if d and d.place == HELD and d.session == session and d.v == v then
-      out[#out + 1] = claimed('CLAIMED', d, KEYS[k + 2 * i - 1])
-    else
-      notices[#notices + 1] = id
-    end
+    local one = part(skipped, id, held_still, KEYS[k + 2 * i - 2], KEYS[k + 2 * i - 1], id, session, v)
+    if one then out[#out + 1] = one else notices[#notices + 1] = id end
   end
   return out, notices
+end
+
+local function take_notice(key, id, session)
+  local d = read(key, id)
+  if not d then return nil end
+  if d.place ~= HELD or d.session ~= session or d.notice ~= 1 then return false end
+  d.notice = 0
+  write(d)
+  return true
 end
 
 local function remember(session, number, given, notices)
@@ -72,29 +100,35 @@ commands.A = function(packed, k)
   local to_give, to_shelve, to_notice
   to_give, at = ids_of(packed, at)
   to_shelve, at = ids_of(packed, at)
-  to_notice = ids_of(packed, at)
-  local out = {}
+  to_notice, at = ids_of(packed, at)
+  local out, skipped = {}, {}
   if mode == 'R' then
-    out, notices = give_again(given, notices, k, session)
+    out, notices = give_again(skipped, given, notices, k, session)
   else
     given, notices = {}, {}
     local key = k + 2 * #to_give
-    for i = 1, #to_shelve do shelve(KEYS[key + i - 1], to_shelve[i], session) end
+    for i = 1, #to_shelve do
+      local one = part(skipped, to_shelve[i], shelve, KEYS[key + i - 1], to_shelve[i], session)
+      if one == nil then drop_found(packed, at, #to_give + i) end
+    end
+    local room
     for i = 1, #to_give do
-      local one, v = give(KEYS[k + 2 * i - 2], KEYS[k + 2 * i - 1], to_give[i], session)
+      local id = to_give[i]
+      local one, v, bytes = part(skipped, id, give, KEYS[k + 2 * i - 2], KEYS[k + 2 * i - 1], id, session, room)
+      if one == 'full' then break end
       if one then
         out[#out + 1] = one
-        given[#given + 1] = { to_give[i], v }
+        given[#given + 1] = { id, v }
+        room = (room or CLAIM_BYTES_MAX) - bytes
+      elseif one == nil then
+        drop_found(packed, at, i)
       end
     end
     key = key + #to_shelve
     for i = 1, #to_notice do
-      local d = read(KEYS[key + i - 1], to_notice[i])
-      if d and d.place == HELD and d.session == session and d.notice == 1 then
-        d.notice = 0
-        write(d)
-        notices[#notices + 1] = to_notice[i]
-      end
+      local one = part(skipped, to_notice[i], take_notice, KEYS[key + i - 1], to_notice[i], session)
+      if one then notices[#notices + 1] = to_notice[i] end
+      if one == nil then drop(NOTES, session .. to_notice[i]) end
     end
     flush(LOST)
     local lost = call('ZRANGEBYLEX', LOST, '[' .. session, '[' .. session .. '\255')
@@ -104,7 +138,7 @@ commands.A = function(packed, k)
     end
     if out[1] or notices[1] then remember(session, number, given, notices) end
   end
-  local reply = { 'GIVEN', notices, next_due() }
+  local reply = { 'GIVEN', notices, next_due(), skipped }
   for i = 1, #out do reply[#reply + 1] = out[i] end
   return reply
 end

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Misread, Said};
+use super::{Call, Found, Misread, Said, Skipped};
 use crate::journal::command::{Claim, ClaimReply, Claimed, Granted};
 use crate::journal::head::Suspect;
 use crate::journal::message::Message;
@@ -17,8 +17,8 @@ use crate::words::time::Timestamp;
 #[derive(Debug)]
 pub(in super::super) struct Candidates {
     mode: u8,
-    give: Vec<InstanceId>,
-    shelve: Vec<InstanceId>,
+    give: Vec<Found>,
+    shelve: Vec<Found>,
     noticed: Vec<InstanceId>,
     lost: bool,
     next_due: Option<Timestamp>,
@@ -50,8 +50,8 @@ pub(in super::super) fn read_candidates(said: &Said) -> Result<Option<Candidates
     };
     Ok(Some(Candidates {
         mode,
-        give: said.ids(1)?,
-        shelve: said.ids(2)?,
+        give: said.list(1)?.found_from(0)?,
+        shelve: said.list(2)?.found_from(0)?,
         noticed: said.ids(3)?,
         lost: said.int(4)? != 0,
         next_due: said.timer(5)?,
@@ -74,31 +74,77 @@ impl Candidates {
     /// The claim of these as a call.
     pub(in super::super) fn call(&self, keys: &Keys, claim: &Claim) -> Call {
         let mut needed = Vec::new();
-        for id in &self.give {
-            needed.extend([keys.instance(id), keys.mailbox(id)]);
+        for found in &self.give {
+            needed.extend([keys.instance(&found.id), keys.mailbox(&found.id)]);
         }
-        needed.extend(self.shelve.iter().chain(&self.noticed).map(|id| keys.instance(id)));
+        let shelve = self.shelve.iter().map(|found| &found.id);
+        needed.extend(shelve.clone().chain(&self.noticed).map(|id| keys.instance(id)));
         Call::new(b'A', needed, |to| {
             to.session(claim.session).six(claim.number).byte(self.mode);
-            to.ids(self.give.iter()).ids(self.shelve.iter()).ids(self.noticed.iter());
+            to.ids(self.give.iter().map(|found| &found.id)).ids(shelve).ids(self.noticed.iter());
+            to.entries(self.give.iter().chain(&self.shelve).map(|found| found.entry.as_slice()));
         })
     }
 }
 
-/// The answer to a claim; `None` when what was found is out of date.
-pub(in super::super) fn read(said: Said, now: Timestamp) -> Result<Option<ClaimReply>, Misread> {
+/// What a claim was answered.
+#[derive(Debug)]
+pub(in super::super) enum Answered {
+    /// The session is revoked.
+    Fenced,
+    /// What was found is out of date.
+    Again,
+    /// What it gave.
+    Given(Given),
+}
+
+/// What a claim gave.
+#[derive(Debug)]
+pub(in super::super) struct Given {
+    pub(in super::super) instances: Vec<Claimed>,
+    pub(in super::super) notices: Vec<InstanceId>,
+    pub(in super::super) next_due: Option<Timestamp>,
+    /// What the script could not read, and passed over.
+    pub(in super::super) skipped: Vec<Skipped>,
+    /// What the script gave and is not understood here. The session holds it.
+    pub(in super::super) unreadable: Vec<Unreadable>,
+}
+
+/// An instance that was given and cannot be read.
+#[derive(Debug)]
+pub(in super::super) struct Unreadable {
+    pub(in super::super) id: InstanceId,
+    /// Its run and state version, unless they are what cannot be read.
+    pub(in super::super) held: Option<(u32, u64)>,
+    pub(in super::super) damage: String,
+}
+
+/// The answer to a claim.
+pub(in super::super) fn read(said: Said, now: Timestamp) -> Result<Answered, Misread> {
     match said.word()? {
-        "FENCED" => return Ok(Some(ClaimReply::Fenced)),
-        "AGAIN" => return Ok(None),
+        "FENCED" => return Ok(Answered::Fenced),
+        "AGAIN" => return Ok(Answered::Again),
         "GIVEN" => {}
         other => return Err(Misread(format!("a claim was answered {other}"))),
     }
-    let mut notices = said.ids(1)?;
-    notices.sort();
-    notices.dedup();
-    let next_due = said.timer(2)?;
-    let instances = said.lists_from(3).map(|one| read_claimed(&one?, now)).collect::<Result<_, _>>()?;
-    Ok(Some(ClaimReply::Given { now, instances, notices, next_due }))
+    let (notices, next_due, skipped) = (said.ids(1)?, said.timer(2)?, said.skipped(3)?);
+    let mut given = Given { instances: Vec::new(), notices, next_due, skipped, unreadable: Vec::new() };
+    for one in said.lists_from(4) {
+        let one = one?;
+        match read_claimed(&one, now) {
+            Ok(claimed) => given.instances.push(claimed),
+            // It must not take with it what else was given.
+            Err(Misread(damage)) => {
+                let held = Numbers::read(one.bytes(2)?, &[]).ok().map(|numbers| (numbers.run, numbers.v));
+                given.unreadable.push(Unreadable { id: one.id(1)?, held, damage });
+            }
+        }
+    }
+    // It is looked at in vain; but a claim that gave nothing would be asked for again, and be answered the same.
+    given.notices.extend(given.unreadable.iter().map(|one| one.id.clone()));
+    given.notices.sort();
+    given.notices.dedup();
+    Ok(Answered::Given(given))
 }
 
 /// What `claimed` in the prelude says of an instance.

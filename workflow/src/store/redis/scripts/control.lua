@@ -65,7 +65,7 @@ actions.S = function(d, k)
   take_from_owner(d)
   local expires = d.place == DONE and d.since or expiry(d, false)
   set(d, 'a', (call('HGET', d.key, 'a') or '') .. pack('>I4I3I6', d.run, d.records, expires))
-  put(OLD, d.id .. '\0' .. pack('>I4', d.run), expires)
+  also(d, OLD, d.id .. '\0' .. pack('>I4', d.run), expires)
   close_children(d, KEYS[k + 3])
   unset(d, 'o')
   d.v, d.run, d.started = d.v + 1, d.run + 1, now

@@ -7,6 +7,53 @@
 -- INVARIANT an instance that exists is never made again
 -- REPEAT   the same request is answered CREATED or CLAIMED, and changes nothing
 
+-- A repeat that finds the instance held as it was started.
+local function started_again(key, id, mailbox)
+  local d = read_whole(key, id)
+  return claimed(d, d.whole[1], mailbox)
+end
+
+local function starts_later(m)
+  local starts, at = unpack_('>xxxxxxxxxxxxxxxB', m)
+  return starts == 1 and unpack_('>i6', m, at) > now
+end
+
+-- What starts at once, here or by anyone.
+local function create_now(key, id, m, born_of, input, session)
+  local version, priority, starts, at = unpack_('>I4BxxxxxxxxxxB', m)
+  local workflow, queue = unpack_('>ss', m, starts == 1 and at + 6 or at)
+  if queue == '' then queue = COMMON_QUEUE end
+  local here = session and alive(session) and not any_ready(queue)
+  local since = here and now or now + priority * PRIORITY_STEP_MS
+  local head = pack(HEAD, here and HELD or READY, 0, 0, here and 1 or 0, INNOCENT, 0, 0, now, since, now, 0, 0, 1, now + 1)
+  call('HSET', key, 'h', here and head .. session or head, 'b', born_of .. pack('>I6', now), 'm', m, 'i', input)
+  if here then
+    put(HELD_KEY, session .. id, '0')
+  else
+    filled[queue] = true
+    put(READY_KEY, queue .. '\0' .. sortable(since) .. id .. '\0' .. workflow .. '\0' .. version, '0')
+    hint('r' .. queue)
+  end
+  put(ALL, workflow .. '\0' .. sortable(now) .. id, '0')
+  return { here and 'STARTED' or 'CREATED' }
+end
+
+-- What starts later sleeps until then.
+local function create_later(key, id, m, born_of, input)
+  local d = {
+    key = key, id = id, packed_meta = m, place = ASLEEP, notice = 0, pause = 0, begun = 0, suspect = INNOCENT, crashes = 0,
+    ending = 0, run = 1, v = now + 1, started = now, updated = now, records = 0, bytes = 0, arrivals = 0, unread = 0,
+    outgoing = 0, unsent = 0, shift = 0, since = now, session = false, was_session = false, traffic = false,
+    set = { 'h', '', 'b', born_of .. pack('>I6', now), 'm', m, 'i', input },
+  }
+  d.due = meta(d).start_at
+  set(d, 'w', START_WAIT .. pack('>BBi6', 1, 0, d.due))
+  hint_timer(d.due)
+  write(d)
+  put(ALL, meta(d).workflow .. '\0' .. sortable(now) .. id, '0')
+  return { 'CREATED' }
+end
+
 commands.C = function(packed, k)
   local born_of, session, id, packed_meta, input = unpack_('>xxxxc32c16Bc0I2c0I4c0', packed)
   local key = KEYS[k]
@@ -16,27 +63,9 @@ commands.C = function(packed, k)
     local birth = call('HGET', key, 'b')
     if birth:sub(1, 16) ~= born_of:sub(1, 16) then return { 'EXISTS', meta(d).workflow, state(d) } end
     local as_started = d.place == HELD and d.session == session and d.v == unpack_('>I6', birth, 33) + 1
-    if as_started and alive(session) then return claimed('CLAIMED', read_whole(key, id), KEYS[k + 1]) end
+    if as_started and alive(session) then return started_again(key, id, KEYS[k + 1]) end
     return { 'CREATED' }
   end
-  d = {
-    key = key, id = id, packed_meta = packed_meta, notice = 0, pause = 0, begun = 0, suspect = INNOCENT, crashes = 0,
-    ending = 0, run = 1, v = now + 1, started = now, updated = now, records = 0, bytes = 0, arrivals = 0, unread = 0,
-    outgoing = 0, unsent = 0, shift = 0, since = now, session = false, was_session = false,
-    traffic = false, set = { 'h', '', 'b', born_of .. pack('>I6', now), 'm', packed_meta, 'i', input },
-  }
-  local m = meta(d)
-  local word = 'CREATED'
-  if m.starts == 1 and m.start_at > now then
-    d.place, d.due = ASLEEP, m.start_at
-    set(d, 'w', START_WAIT .. pack('>BBi6', 1, 0, m.start_at))
-    hint_timer(m.start_at)
-  elseif session and alive(session) and not any_ready(m.queue) then
-    d.place, d.session, d.begun, word = HELD, session, 1, 'STARTED'
-  else
-    to_ready(d)
-  end
-  write(d)
-  put(ALL, m.workflow .. '\0' .. sortable(now) .. id, 0)
-  return { word }
+  if starts_later(packed_meta) then return create_later(key, id, packed_meta, born_of, input) end
+  return create_now(key, id, packed_meta, born_of, input, session)
 end

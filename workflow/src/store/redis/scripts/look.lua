@@ -1,5 +1,11 @@
--- What the scripts that only look have in common. They find what a transition may concern; the transition, which gets
--- the keys of what was found, decides again.
+-- What the scripts that only look have in common: each of them follows this file. They find what a transition may concern;
+-- the transition, which gets the keys of what was found, decides again.
+--
+-- KEYS     those of the script that follows
+-- ARGV     those of the script that follows
+-- RETURNS  nothing: the script that follows does
+-- INVARIANT nothing is written
+-- REPEAT   looks again
 
 local call, unpack_ = redis.call, struct.unpack
 local function time_of(text)

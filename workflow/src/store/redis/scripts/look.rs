@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Misread, Said};
+use super::{Found, Misread, Said};
 use crate::store::redis::keys::{Keys, Of};
 use crate::store::redis::link::Request;
 use crate::words::id::{InstanceId, SessionId, WorkflowName};
@@ -71,9 +71,9 @@ pub(in super::super) fn read_shelves(said: &Said) -> Result<Vec<(WorkflowName, u
         .collect()
 }
 
-/// The ids that a look found, when it answers nothing else.
-pub(in super::super) fn read_ids(said: &Said) -> Result<Vec<InstanceId>, Misread> {
-    (0..said.len()).map(|index| said.id(index)).collect()
+/// What `stuck.lua` and `tied.lua` found.
+pub(in super::super) fn read_found(said: &Said) -> Result<Vec<Found>, Misread> {
+    said.found_from(0)
 }
 
 /// The old runs that `expired.lua` found.

@@ -8,28 +8,30 @@
 -- REPEAT   as each command
 
 local replies, k = {}, 17
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local packed = ARGV[i]
   local kind, keys = unpack_('>c1I3', packed)
   if not commands[kind] then define[kind]() end
   local ok, reply = pcall(commands[kind], packed, k)
   if not ok then
-    reply = tostring(type(reply) == 'table' and reply.err or reply)
+    local text, refused = told(reply)
     -- The server refuses to write: so it has refused the first write of this call, and nothing was written.
-    for _, code in ipairs({ 'OOM', 'MISCONF', 'NOREPLICAS', 'READONLY' }) do
-      if reply:find(code .. ' ', 1, true) then return redis.error_reply(reply) end
-    end
-    reply = { 'DAMAGED', reply }
+    if refused then return redis.error_reply(text) end
+    reply = { 'DAMAGED', text }
   end
-  replies[i - 3] = reply
+  replies[i - 4] = reply
   k = k + keys
 end
 for key in pairs(pending) do flush(key) end
 if next_timer then hint('t' .. pack('>i8', next_timer)) end
--- Alone, the sender would hear only itself.
-if hints[1] and call('PUBSUB', 'NUMSUB', ARGV[2])[2] > 1 then
-  local packed = { ARGV[3] }
-  for i = 1, #hints do packed[i + 1] = pack('>I2', #hints[i]) .. hints[i] end
-  call('PUBLISH', ARGV[2], table.concat(packed))
+if hints[1] then
+  -- By `pcall`: everything is written, and must not seem to have failed because nobody may be told.
+  local listening = redis.pcall('PUBSUB', 'NUMSUB', ARGV[2])[2]
+  -- Alone, the sender would hear only itself. Who cannot say who listens tells everyone.
+  if not listening or listening > tonumber(ARGV[4]) then
+    local packed = { ARGV[3] }
+    for i = 1, #hints do packed[i + 1] = pack('>I2', #hints[i]) .. hints[i] end
+    redis.pcall('PUBLISH', ARGV[2], table.concat(packed))
+  end
 end
 return { now, hints, unpack(replies) }

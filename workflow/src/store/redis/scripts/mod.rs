@@ -86,15 +86,42 @@ impl Call {
     }
 }
 
+/// Who calls `transitions`.
+#[derive(Debug)]
+pub(super) struct Sender<'a> {
+    /// The time for tests, or nothing.
+    pub(super) now: &'a [u8],
+    /// Its name among those that publish hints.
+    pub(super) tag: &'a [u8],
+    /// Whether it hears what is published.
+    pub(super) listens: bool,
+}
+
 /// The keys and arguments of one call of `transitions`.
-pub(super) fn transitions(keys: &Keys, now: &[u8], tag: &[u8], calls: &[Call]) -> Request {
+pub(super) fn transitions(keys: &Keys, sender: &Sender<'_>, calls: &[Call]) -> Request {
     let mut all = keys.all().to_vec();
-    let mut arguments = vec![now.to_vec(), keys.channel(), tag.to_vec()];
+    let listens = if sender.listens { b"1" } else { b"0" };
+    let mut arguments = vec![sender.now.to_vec(), keys.channel(), sender.tag.to_vec(), listens.to_vec()];
     for call in calls {
         all.extend(call.keys.iter().cloned());
         arguments.push(call.packed.clone());
     }
     (all, arguments)
+}
+
+/// An instance that a look found, and the entry of an index that led to it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) id: InstanceId,
+    /// The letter of the index, and the member. Only scripts look into it.
+    pub(super) entry: Vec<u8>,
+}
+
+/// An instance that a command for many passed over, because it is damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Skipped {
+    pub(super) id: InstanceId,
+    pub(super) damage: String,
 }
 
 /// An answer cannot be read, or a command met damage.
@@ -172,6 +199,20 @@ impl Said {
 
     pub(super) fn id(&self, index: usize) -> Result<InstanceId, Misread> {
         InstanceId::new(self.text(index)?).map_err(|error| Misread(error.to_string()))
+    }
+
+    /// Ids and entries of indexes, by turns, from an element on.
+    pub(super) fn found_from(&self, from: usize) -> Result<Vec<Found>, Misread> {
+        let one = |at| Ok(Found { id: self.id(at)?, entry: self.bytes(at + 1)?.to_vec() });
+        (from..self.len()).step_by(2).map(one).collect()
+    }
+
+    /// A list of instances that were skipped: ids and what is wrong, by turns.
+    pub(super) fn skipped(&self, index: usize) -> Result<Vec<Skipped>, Misread> {
+        let list = self.list(index)?;
+        let one =
+            |at| Ok(Skipped { id: list.id(at)?, damage: String::from_utf8_lossy(list.bytes(at + 1)?).into_owned() });
+        (0..list.len()).step_by(2).map(one).collect()
     }
 
     /// A timer's time, or `None` for the empty text.

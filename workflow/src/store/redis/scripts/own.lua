@@ -80,15 +80,60 @@ end
 -- traffic, notice, pause or suspicion.
 local UNDISTURBED = string.char(HELD, 0, 0, 1, INNOCENT, 0, 0)
 
+-- An owner is run, state version and session, as a head ends with them.
+local function is_undisturbed(head, packed)
+  return head:sub(1, 7) == UNDISTURBED and head:sub(33) == packed:sub(22, 47)
+end
+
 -- Most writes: such an owner appends a record, and goes on. Nil when it is not such a one, or there are limits to look
--- at: then the long way decides. An owner is run, state version and session, as a head ends with them.
+-- at: then the long way decides.
 local function append(key, head, packed, request, bytes, records, at)
-  if head:sub(1, 7) ~= UNDISTURBED or head:sub(33) ~= packed:sub(22, 47) or records ~= 1 then return nil end
+  if records ~= 1 or not is_undisturbed(head, packed) then return nil end
   local number, held, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
   if not alive(session) or number + 1 > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX then return nil end
   call('HSET', key, 'h',
     pack('>c19I6I3I4I4I6c16', head, now, number + 1, held + bytes, run, v + 1, session),
     'q', pack('>c16BI6I6', request, 0, v + 1, now), record_field(run, number), packed:sub(at + 4, -7))
+  return { 'OK', v + 1, 0, now }
+end
+
+-- A time as a text: many end at one moment and are kept as long.
+local texts = {}
+local function text_of(time)
+  local text = texts[time]
+  if not text then
+    text = string.format('%.0f', time)
+    texts[time] = text
+  end
+  return text
+end
+
+-- What is neither consumed nor outgoing, as a write says it.
+local NEITHER = '\0\0\0\0\0\0'
+
+-- Most ends: such an owner, who has no parent to tell and nothing to leave behind. Nil as for `append`.
+local function end_undisturbed(key, id, head, m, packed, request, shifted, bytes, records, at)
+  if shifted ~= 0 or not is_undisturbed(head, packed) then return nil end
+  local number, held, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
+  local over = records > 0 and (number + records > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX)
+  if over or not alive(session) then return nil end
+  local keep_complete, keep_failed, starts, named_at = unpack_('>xxxxxI5I5B', m)
+  local _, _, parent = unpack_('>sss', m, starts == 1 and named_at + 6 or named_at)
+  local fields, record = { 'h', '', 'q', pack('>c16BI6I6', request, 0, v + 1, now), 'o', '' }, nil
+  for i = 0, records - 1 do
+    record, at = unpack_('>I4c0', packed, at)
+    fields[2 * i + 7], fields[2 * i + 8] = record_field(run, number + i), record
+  end
+  if parent ~= '' or packed:sub(at, at + 5) ~= NEITHER then return nil end
+  local ending, how = unpack_('>BI4c0', packed, at + 6)
+  local expires = now + (ending == COMPLETE and keep_complete or keep_failed)
+  fields[2] = pack('>BBBBBBBc6i6I6I3I4I4I6', DONE, 0, 0, 1, INNOCENT, 0, ending, head:sub(8, 13), expires, now,
+    number + records, held + bytes, run, v + 1)
+  fields[6] = how
+  call_with('HSET', key, fields)
+  drop(HELD_KEY, session .. id)
+  put(DONE_KEY, id, text_of(expires))
+  hint('c' .. id)
   return { 'OK', v + 1, 0, now }
 end
 
@@ -103,6 +148,9 @@ commands.O = function(packed, k)
   if word == 'A' and not repeated then
     local reply = append(key, head, packed, request, bytes, records, at)
     if reply then return reply end
+  elseif word == 'F' and not repeated then
+    local reply = end_undisturbed(key, id, head, f[3], packed, request, shifted, bytes, records, at)
+    if reply then return reply end
   end
   local d = decode(key, id, head)
   d.packed_meta = f[3]
@@ -110,6 +158,8 @@ commands.O = function(packed, k)
   local refused = refusal(d, session, run, v, records, bytes)
   if refused then return { refused } end
 
+  -- What cannot be read is found before anything is written.
+  if word == 'F' or word == 'L' then meta(d) end
   local record, consumed, sent
   for i = 1, records do
     record, at = unpack_('>I4c0', packed, at)

@@ -2,10 +2,13 @@
 
 use super::claim::read_messages;
 use super::{Call, Misread, Said};
-use crate::journal::command::{Granted, Outgoing, OwnReply, OwnerWrite, ParentClose, Then, Wait, Write};
+use crate::journal::command::{
+    Granted, Outgoing, OwnReply, Owner, OwnerWrite, ParentClose, PauseReason, Then, Wait, Write,
+};
 use crate::store::redis::keys::Keys;
 use crate::store::redis::pack::Packer;
 use crate::store::redis::stored::{pack_ending, pack_reason, pack_waits};
+use crate::words::id::RequestId;
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -82,6 +85,14 @@ fn pack_then(to: &mut Packer, then: &Then) {
             to.long(&pack_reason(reason));
         }
     }
+}
+
+/// Putting aside what its owner cannot read, as a call: nothing is lost, and someone may repair it.
+pub(in super::super) fn park(keys: &Keys, owner: Owner, message: String) -> Call {
+    let then = Then::Park(PauseReason::Unreadable { message });
+    let (records, consumed, outgoing) = (Vec::new(), Vec::new(), Vec::new());
+    let write = Write { records, consumed, seen: 0, outgoing, shifted_ms: 0, then };
+    call(keys, &OwnerWrite { request: RequestId::generate(), owner, write })
 }
 
 /// Its answer.

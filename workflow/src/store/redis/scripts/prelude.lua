@@ -8,7 +8,7 @@
 --
 -- KEYS     1..16 the partition's keys, in the order of `keys.rs`; then the keys of each command, in order
 -- ARGV     [1] the time in ms for tests, '' for the server's; [2] the channel of hints; [3] the sender's tag;
---          [4..] one packed command each
+--          [4] 1 when the sender itself listens to the channel, else 0; [5..] one packed command each
 -- RETURNS  { time in ms, { hint.. }, { word, .. } for each command }
 -- INVARIANT an instance is in exactly one place, and in the index of that place
 -- REPEAT   the whole call may be repeated: each command says what a repeat of it does
@@ -33,7 +33,8 @@ local function hint_timer(due)
   if not next_timer or due < next_timer then next_timer = due end
 end
 
--- ---- index entries: gathered by key, written once
+-- ---- index entries: gathered by key, written once; of sets that are ordered by member the score is '0', as a text: a
+-- number that is handed to the server is printed as a fraction first, which takes longer than all else of an entry
 
 -- No more than this many arguments at once: Lua's stack is bounded.
 local ARGUMENTS_MAX = 1000
@@ -95,6 +96,38 @@ local function ids_of(packed, at)
   count, at = unpack_('>I3', packed, at)
   for i = 1, count do ids[i], at = unpack_('>Bc0', packed, at) end
   return ids, at
+end
+
+-- ---- damage
+
+-- What went wrong, as a text; and whether it is that the server refuses to write, whoever asks.
+local function told(problem)
+  local text = tostring(type(problem) == 'table' and problem.err or problem)
+  for _, code in ipairs({ 'OOM', 'MISCONF', 'NOREPLICAS', 'READONLY' }) do
+    if text:find(code .. ' ', 1, true) then return text, true end
+  end
+  return text, false
+end
+-- Does one instance's part of a command for many, which its damage must not stop. `work` gives nil for what is not
+-- where it was found, and this does for what is damaged: then the caller drops the index entry that led there, so that
+-- it is in the way once.
+local function part(skipped, id, work, ...)
+  local ok, one, two, three = pcall(work, ...)
+  if ok then return one, two, three end
+  local text, refused = told(one)
+  if refused then error(text, 0) end
+  skipped[#skipped + 1] = id
+  skipped[#skipped + 1] = text
+  return nil
+end
+-- Drops the entry by which a look found an instance: the number-th of a list of counted (2) entries, each the letter of
+-- an index (R I S H) and a member.
+local function drop_found(packed, at, number)
+  for _ = 2, number do at = at + 2 + unpack_('>I2', packed, at) end
+  local entry = unpack_('>I2c0', packed, at)
+  local index = entry:sub(1, 1)
+  local key = index == 'R' and READY_KEY or index == 'I' and INBOX_KEY or index == 'S' and SHELF or HELD_KEY
+  drop(key, entry:sub(2))
 end
 
 -- ---- sessions
@@ -227,14 +260,14 @@ local function leave(d)
 end
 local function enter(d)
   local place = d.place
-  if place == HELD then put(HELD_KEY, d.session .. d.id, 0)
+  if place == HELD then put(HELD_KEY, d.session .. d.id, '0')
   elseif place == READY then
     filled[meta(d).queue] = true
-    put(READY_KEY, ready_member(d, d.since), 0)
+    put(READY_KEY, ready_member(d, d.since), '0')
   elseif place == ASLEEP then put(TIMERS, d.id, d.due or '+inf')
-  elseif place == INBOX then put(INBOX_KEY, inbox_member(d, d.session, d.since), 0)
+  elseif place == INBOX then put(INBOX_KEY, inbox_member(d, d.session, d.since), '0')
   elseif place == PAUSED then put(PAUSED_KEY, d.id, d.since)
-  elseif place == SHELVED then put(SHELF, shelf_member(d), 0)
+  elseif place == SHELVED then put(SHELF, shelf_member(d), '0')
   -- Never expires before others have heard of it: `sent` puts it in its place.
   elseif place == DONE then put(DONE_KEY, d.id, d.unsent > 0 and '+inf' or d.since) end
 end
@@ -262,6 +295,17 @@ local function unset(d, field)
   fields[#fields + 1] = field
 end
 
+-- An index entry that is to be written with the head: a command that fails before leaves none.
+local function also(d, key, member, score)
+  local entries = d.also
+  if not entries then
+    entries = {}
+    d.also = entries
+  end
+  local count = #entries
+  entries[count + 1], entries[count + 2], entries[count + 3] = key, member, score
+end
+
 -- Writes the head, the fields that go with it, and its place.
 local function write(d)
   local place, was = d.place, d.was_place
@@ -278,6 +322,10 @@ local function write(d)
   d.set[2] = encode(d, traffic)
   call_with('HSET', d.key, d.set)
   if d.unset then call_with('HDEL', d.key, d.unset) end
+  local entries = d.also
+  if entries then
+    for i = 1, #entries, 3 do put(entries[i], entries[i + 1], entries[i + 2]) end
+  end
   if place ~= was or d.session ~= d.was_session or d.since ~= d.was_since then
     if was then leave(d) end
     enter(d)
@@ -285,7 +333,7 @@ local function write(d)
   local noticed = was == HELD and d.was_notice == 1
   local notice = place == HELD and d.notice == 1
   if noticed and not (notice and d.session == d.was_session) then drop(NOTES, d.was_session .. d.id) end
-  if notice and not (noticed and d.session == d.was_session) then put(NOTES, d.session .. d.id, 0) end
+  if notice and not (noticed and d.session == d.was_session) then put(NOTES, d.session .. d.id, '0') end
 end
 
 -- The messages after a position, in order, at the end of a reply.
@@ -313,10 +361,10 @@ local function read_whole(key, id)
   d.whole, d.packed_meta = f, f[4]
   return d
 end
--- What a claimer learns of an instance it holds: `d` from `read_whole`, as written since.
-local function claimed(word, d, mailbox)
+-- What a claimer learns of an instance it holds: `d` from `read_whole`, and its head as it is to be.
+local function claimed(d, head, mailbox)
   local f = d.whole
-  return add_messages({ word, d.id, encode(d, d.traffic), f[2] or '', f[3], f[4], f[5] }, d, mailbox, 0)
+  return add_messages({ 'CLAIMED', d.id, head, f[2] or '', f[3], f[4], f[5] }, d, mailbox, 0)
 end
 
 -- ---- moves that more than one command makes
@@ -390,7 +438,7 @@ local function queue(d, packed)
   d.outgoing = d.outgoing + 1
   d.unsent = d.unsent + 1
   set(d, 'x' .. d.outgoing, packed)
-  put(OUT, d.id .. '\0' .. sortable(d.outgoing), now)
+  also(d, OUT, d.id .. '\0' .. sortable(d.outgoing), now)
   hint('o')
 end
 local function close_children(d, children)
@@ -433,7 +481,7 @@ end
 -- It is taken from its owner, who may run a long body: it is told, and whatever it still writes is stale.
 local function take_from_owner(d)
   if d.place == HELD then
-    if alive(d.session) then put(LOST, d.session .. d.id, 0) end
+    if alive(d.session) then also(d, LOST, d.session .. d.id, '0') end
     hint('i' .. d.session)
   end
 end
@@ -442,7 +490,8 @@ end
 
 -- The field of a record.
 local function record_field(run, number)
-  return run == 1 and number or run .. ':' .. number
+  if run ~= 1 then return run .. ':' .. number end
+  return number < 10 and string.char(48 + number) or number
 end
 
 local commands = {}

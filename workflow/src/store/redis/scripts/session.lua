@@ -2,10 +2,13 @@
 --
 -- KEYS     for U: each instance to take from the session
 -- ARGV     'N' open: session 16, lease ms 6 | 'X' revoke: session 16, beats 6 |
---          'U' take: session 16, why 1 (C it closes, R it is revoked), ids 3 and each (1 byte count)
--- RETURNS  N: COUNT 1 (0: it is revoked, and stays so) | X: REVOKED | LIVES | U: COUNT taken, MORE or NONE left
--- INVARIANT a session that was revoked never lives again; revoking comes before anything of it is given to others;
---          a session with nothing left is forgotten
+--          'U' take: session 16, why 1 (C it closes, R it is revoked), ids 3 and each (1 byte count), of each the index
+--          entry (2) that led to it
+-- RETURNS  N: COUNT 1 (0: it is revoked, and stays so) | X: REVOKED | LIVES |
+--          U: COUNT taken, MORE or NONE left, {id damage, of what was skipped..}
+-- INVARIANT a session that was revoked does not live again while anything of it is left; revoking comes before anything
+--          of it is given to others; a session with nothing left is forgotten, and only a new one could have its name;
+--          what is damaged or gone stops no other, and loses the entry that led to it
 -- REPEAT   N lengthens the lease, X and U do nothing a second time
 
 commands.N = function(packed)
@@ -47,7 +50,7 @@ end
 
 local function hand_over(key, id, session, closed)
   local d = read(key, id)
-  if not d or not (d.place == HELD or d.place == INBOX) or d.session ~= session then return 0 end
+  if not d or not (d.place == HELD or d.place == INBOX) or d.session ~= session then return nil end
   d.v, d.updated = d.v + 1, now
   local reason = d.place == HELD and judge(d, closed)
   if reason then to_paused(d, reason) else to_ready(d) end
@@ -61,24 +64,25 @@ local function any_of(key, session)
 end
 
 commands.U = function(packed, k)
-  local session, why, count, at = unpack_('>xxxxc16c1I3', packed)
+  local session, why, at = unpack_('>xxxxc16c1', packed)
   local lives = alive(session)
-  if why == 'R' and (lives or call('HEXISTS', DEAD, session) == 0) then return { 'COUNT', 0, 'NONE' } end
-  local taken = 0
-  for i = 1, count do
-    local id
-    id, at = unpack_('>Bc0', packed, at)
+  if why == 'R' and (lives or call('HEXISTS', DEAD, session) == 0) then return { 'COUNT', 0, 'NONE', {} } end
+  local taken, skipped, ids = 0, {}, nil
+  ids, at = ids_of(packed, at)
+  for i = 1, #ids do
     -- Of a revoked session the instances are suspects: closing it late does not clear them.
-    taken = taken + hand_over(KEYS[k + i - 1], id, session, lives)
+    local one = part(skipped, ids[i], hand_over, KEYS[k + i - 1], ids[i], session, lives)
+    if one then taken = taken + one else drop_found(packed, at, i) end
   end
-  if any_of(HELD_KEY, session) or any_of(INBOX_KEY, session) then return { 'COUNT', taken, 'MORE' } end
-  flush(LOST)
-  local lost = call('ZRANGEBYLEX', LOST, '[' .. session, '(' .. session .. '\255')
-  call_with('ZREM', LOST, lost)
+  if any_of(HELD_KEY, session) or any_of(INBOX_KEY, session) then return { 'COUNT', taken, 'MORE', skipped } end
+  for _, key in ipairs({ LOST, NOTES }) do
+    flush(key)
+    call_with('ZREM', key, call('ZRANGEBYLEX', key, '[' .. session, '(' .. session .. '\255'))
+  end
   call('ZREM', SESSIONS, session)
   call('HDEL', BEATS, session)
   call('HDEL', DEAD, session)
   call('HDEL', CLAIMS, session)
   living[session] = false
-  return { 'COUNT', taken, 'NONE' }
+  return { 'COUNT', taken, 'NONE', skipped }
 end

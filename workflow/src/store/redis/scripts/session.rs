@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Call, Misread, Said};
+use super::{Call, Found, Misread, Said, Skipped};
 use crate::store::redis::keys::Keys;
-use crate::words::id::{InstanceId, SessionId};
+use crate::words::id::SessionId;
 use crate::words::time::millis_rounded_up;
 
 /// Why instances are taken from a session.
@@ -40,20 +40,29 @@ pub(in super::super) fn read_fence(said: &Said) -> Result<bool, Misread> {
 }
 
 /// Taking instances from a session as a call.
-pub(in super::super) fn take(keys: &Keys, session: SessionId, why: Why, ids: &[InstanceId]) -> Call {
-    Call::new(b'U', ids.iter().map(|id| keys.instance(id)).collect(), |to| {
+pub(in super::super) fn take(keys: &Keys, session: SessionId, why: Why, found: &[Found]) -> Call {
+    Call::new(b'U', found.iter().map(|one| keys.instance(&one.id)).collect(), |to| {
         let why = match why {
             Why::Closes => b'C',
             Why::Revoked => b'R',
         };
-        to.session(session).byte(why).ids(ids.iter());
+        to.session(session).byte(why).ids(found.iter().map(|one| &one.id));
+        to.entries(found.iter().map(|one| one.entry.as_slice()));
     })
 }
 
-/// How many were taken, and whether more are left.
-pub(in super::super) fn read_take(said: &Said) -> Result<(usize, bool), Misread> {
-    let taken = read_count(said)?;
-    Ok((taken, said.text(2)? == "MORE"))
+/// Whether more are left to take.
+pub(in super::super) fn read_more(said: &Said) -> Result<bool, Misread> {
+    match said.text(2)? {
+        "MORE" => Ok(true),
+        "NONE" => Ok(false),
+        other => Err(Misread(format!("what is left was answered {other}"))),
+    }
+}
+
+/// What a call for many passed over.
+pub(in super::super) fn read_skipped(said: &Said) -> Result<Vec<Skipped>, Misread> {
+    said.skipped(3)
 }
 
 /// How many things a call did.

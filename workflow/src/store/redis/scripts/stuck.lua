@@ -2,7 +2,7 @@
 --
 -- KEYS     inbox
 -- ARGV     [1] the time in ms for tests, '' for the server's; [2] older than ms; [3] at most how many
--- RETURNS  {id..}
+-- RETURNS  {id, index entry..}
 -- INVARIANT by (since, id), over all sessions
 -- REPEAT   looks again
 
@@ -14,10 +14,15 @@ while true do
   if not member then break end
   local session = member:sub(1, 16)
   local old = call('ZRANGEBYLEX', KEYS[1], '[' .. session, '(' .. session .. sortable(until_ + 1), 'LIMIT', 0, limit)
-  for i = 1, #old do found[#found + 1] = old[i]:sub(17) end
+  for i = 1, #old do
+    local order = old[i]:sub(17)
+    found[#found + 1] = { order = order, id = order:match('^[^%z]*', 8), entry = 'I' .. old[i] }
+  end
   from = '(' .. session .. '\255'
 end
-table.sort(found, before)
+table.sort(found, function(a, b) return before(a.order, b.order) end)
 local ids = {}
-for i = 1, math.min(limit, #found) do ids[i] = found[i]:match('^[^%z]*', 8) end
+for i = 1, math.min(limit, #found) do
+  ids[2 * i - 1], ids[2 * i] = found[i].id, found[i].entry
+end
 return ids

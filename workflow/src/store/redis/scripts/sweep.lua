@@ -1,42 +1,54 @@
 -- What the periodic sweep does: due timers, inboxes nobody empties, retention, and the outbox. Any worker may ask.
 --
 -- KEYS     T, V: each instance | E: each instance, then the instance of each old run | Q: the instance
--- ARGV     'T' wake: ids | 'V' move out of inboxes: older than ms 6, ids |
+-- ARGV     'T' wake: ids | 'V' move out of inboxes: older than ms 6, ids, of each the index entry (2) that led to it |
 --          'E' delete: ids; old runs 3, each id (1 byte count) and run 4 | 'Q' sent: id (1), numbers 3 and each 6;
 --          ids: 3 and each (1 byte count), as `due.lua`, `stuck.lua` and `expired.lua` found them
--- RETURNS  COUNT done, next timer ('' none; T only)
--- INVARIANT what is not due (too old, expired) any more is left; nothing unsent is deleted
+-- RETURNS  COUNT done, next timer ('' none; T only), {id damage, of what was skipped..} (not Q)
+-- INVARIANT what is not due (too old, expired) any more is left; nothing unsent is deleted; what is damaged or gone stops
+--          no other, and loses the entry that led to it
 -- REPEAT   does nothing a second time
 
+local function wake_due(key, id)
+  local d = read(key, id)
+  if not d or d.place ~= ASLEEP then return nil end
+  local due = call('ZSCORE', TIMERS, id)
+  -- 'inf' is later than any time.
+  if not due or tonumber(due) > now then return 0 end
+  wake(d)
+  write(d)
+  return 1
+end
+
 commands.T = function(packed, k)
-  local ids, done = ids_of(packed, 5), 0
+  local ids, done, skipped = ids_of(packed, 5), 0, {}
   flush(TIMERS)
   for i = 1, #ids do
-    local d = read(KEYS[k + i - 1], ids[i])
-    local due = d and d.place == ASLEEP and call('ZSCORE', TIMERS, ids[i])
-    -- 'inf' is later than any time.
-    if due and tonumber(due) <= now then
-      wake(d)
-      write(d)
-      done = done + 1
-    end
+    local one = part(skipped, ids[i], wake_due, KEYS[k + i - 1], ids[i])
+    if one then done = done + one else drop(TIMERS, ids[i]) end
   end
-  return { 'COUNT', done, next_due() }
+  return { 'COUNT', done, next_due(), skipped }
+end
+
+local function unstick(key, id, older_than)
+  local d = read(key, id)
+  if not d or d.place ~= INBOX then return nil end
+  if now - d.since < older_than then return 0 end
+  d.v, d.updated = d.v + 1, now
+  to_ready(d)
+  write(d)
+  return 1
 end
 
 commands.V = function(packed, k)
   local older_than = unpack_('>xxxxI6', packed)
-  local ids, done = ids_of(packed, 11), 0
+  local done, skipped = 0, {}
+  local ids, at = ids_of(packed, 11)
   for i = 1, #ids do
-    local d = read(KEYS[k + i - 1], ids[i])
-    if d and d.place == INBOX and now - d.since >= older_than then
-      d.v, d.updated = d.v + 1, now
-      to_ready(d)
-      write(d)
-      done = done + 1
-    end
+    local one = part(skipped, ids[i], unstick, KEYS[k + i - 1], ids[i], older_than)
+    if one then done = done + one else drop_found(packed, at, i) end
   end
-  return { 'COUNT', done, '' }
+  return { 'COUNT', done, '', skipped }
 end
 
 -- The old runs of an instance, as `control.lua` keeps them: run, records, expiry, thirteen bytes each.
@@ -49,12 +61,15 @@ end
 
 local function delete(key, id)
   local d = read(key, id)
-  if not d or d.place ~= DONE or d.unsent > 0 then return 0 end
-  if d.since > now then return 0 end
+  if not d or d.place ~= DONE then return nil end
+  if d.unsent > 0 or d.since > now then return 0 end
   local f = call('HMGET', key, 'b', 'm', 'a')
   d.packed_meta = f[2]
-  drop(ALL, meta(d).workflow .. '\0' .. sortable(unpack_('>I6', f[1], 33)) .. id)
-  each_old_run(f[3] or '', function(run) drop(OLD, id .. '\0' .. pack('>I4', run)) end)
+  -- What cannot be read is found before anything is dropped.
+  local listed, old = meta(d).workflow .. '\0' .. sortable(unpack_('>I6', f[1], 33)) .. id, {}
+  each_old_run(f[3] or '', function(run) old[#old + 1] = id .. '\0' .. pack('>I4', run) end)
+  drop(ALL, listed)
+  for i = 1, #old do drop(OLD, old[i]) end
   drop(DONE_KEY, id)
   call('UNLINK', key)
   return 1
@@ -80,29 +95,31 @@ end
 
 commands.E = function(packed, k)
   local ids, at = ids_of(packed, 5)
-  local done = 0
-  for i = 1, #ids do done = done + delete(KEYS[k + i - 1], ids[i]) end
-  local count
+  local done, skipped, count = 0, {}, nil
+  for i = 1, #ids do
+    local one = part(skipped, ids[i], delete, KEYS[k + i - 1], ids[i])
+    if one then done = done + one else drop(DONE_KEY, ids[i]) end
+  end
   count, at = unpack_('>I3', packed, at)
   for i = 1, count do
     local id, run
     id, run, at = unpack_('>Bc0I4', packed, at)
-    done = done + delete_run(KEYS[k + #ids + i - 1], id, run)
+    done = done + (part(skipped, id, delete_run, KEYS[k + #ids + i - 1], id, run) or 0)
   end
-  return { 'COUNT', done, '' }
+  return { 'COUNT', done, '', skipped }
 end
 
 commands.Q = function(packed, k)
   local id, count, at = unpack_('>xxxxBc0I3', packed)
   local d, done = read(KEYS[k], id), 0
-  if not d then return { 'COUNT', 0, '' } end
+  -- What cannot be read is found before anything is written.
+  if d and named[d.place] then meta(d) end
   for _ = 1, count do
     local number
     number, at = unpack_('>I6', packed, at)
-    if call('HDEL', d.key, 'x' .. number) == 1 then
-      done = done + 1
-      drop(OUT, id .. '\0' .. sortable(number))
-    end
+    -- Also the entry of what is gone.
+    drop(OUT, id .. '\0' .. sortable(number))
+    if d and call('HDEL', d.key, 'x' .. number) == 1 then done = done + 1 end
   end
   if done > 0 then
     d.unsent = d.unsent - done

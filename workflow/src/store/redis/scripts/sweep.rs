@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Call;
+use super::{Call, Found};
 use crate::store::redis::keys::Keys;
 use crate::words::id::InstanceId;
 use crate::words::time::millis_rounded_up;
@@ -19,9 +19,10 @@ pub(in super::super) fn wake(keys: &Keys, ids: &[InstanceId]) -> Call {
 }
 
 /// Moving these out of inboxes as a call.
-pub(in super::super) fn unstick(keys: &Keys, older_than: Duration, ids: &[InstanceId]) -> Call {
-    Call::new(b'V', instances(keys, ids), |to| {
-        to.six(millis_rounded_up(older_than).cast_unsigned()).ids(ids.iter());
+pub(in super::super) fn unstick(keys: &Keys, older_than: Duration, found: &[Found]) -> Call {
+    Call::new(b'V', found.iter().map(|one| keys.instance(&one.id)).collect(), |to| {
+        to.six(millis_rounded_up(older_than).cast_unsigned()).ids(found.iter().map(|one| &one.id));
+        to.entries(found.iter().map(|one| one.entry.as_slice()));
     })
 }
 
