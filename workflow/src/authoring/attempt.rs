@@ -28,7 +28,7 @@ pub(super) trait Work: Send + Unpin {
     type Body: Send + Unpin;
 
     /// Begins an attempt.
-    fn begin(&self, operation: &Operation, op: OpId, attempt: u32) -> Self::Body;
+    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32) -> Self::Body;
 
     /// Polls an attempt.
     fn poll(body: &mut Self::Body, operation: &Operation, task: &mut Context<'_>) -> Poll<Ended>;
@@ -88,12 +88,12 @@ pub(super) trait Start<'a>: Send {
 }
 
 /// A step's work: bodies with wakers of their own, whose panics are failures.
-pub(super) struct Bodies<'a>(pub(super) Box<dyn Start<'a> + 'a>);
+pub(super) struct Bodies<'w, 'a>(pub(super) &'w mut (dyn Start<'a> + 'w));
 
-impl<'a> Work for Bodies<'a> {
+impl<'a> Work for Bodies<'_, 'a> {
     type Body = Body<'a>;
 
-    fn begin(&self, operation: &Operation, op: OpId, attempt: u32) -> Body<'a> {
+    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32) -> Body<'a> {
         let run = operation.cx.run();
         let label = &operation.label;
         let answer = run.stand_in.as_ref().and_then(|other| {
@@ -120,7 +120,7 @@ impl<'a> Work for Bodies<'a> {
     }
 }
 
-impl<'a> Bodies<'a> {
+impl<'a> Bodies<'_, 'a> {
     fn own_body(&self, operation: &Operation, op: OpId, attempt: u32) -> BoxFuture<'a, Ended> {
         let cx = StepContext::new(operation.cx.run().clone(), op, operation.label.clone(), attempt);
         // Making the future runs the user's expression, which may panic as the future itself may.

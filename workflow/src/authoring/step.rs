@@ -27,7 +27,7 @@ use crate::words::payload::{CodecError, Payload};
 #[must_use = "a step does nothing until it is awaited, joined or raced"]
 pub struct Step<'a, T, E, M = Plain> {
     options: Options,
-    body: Box<dyn Body<'a, E> + 'a>,
+    work: Work<'a, T, E>,
     decode: Decode<T>,
     mode: PhantomData<fn() -> M>,
 }
@@ -51,11 +51,15 @@ where
     T: Recordable,
     E: StepFailure + 'a,
 {
-    Step {
-        options: Options::new(Kind::Step, name, at),
-        body: Box::new(Closure { body, rules: Rules { unless: None, keep: None } }),
-        decode: Payload::decode::<T>,
-        mode: PhantomData,
+    // All that is made anew for each body that is written: the rest is there once for each pair of `T` and `E`.
+    Step::new(name, at, Box::new(body))
+}
+
+impl<'a, T: Recordable, E: StepFailure + 'a> Step<'a, T, E> {
+    #[inline(never)]
+    fn new(name: &'static str, at: Location, body: Box<dyn Body<'a, T, E> + 'a>) -> Self {
+        let work = Work { body, rules: Rules { unless: None, keep: None }, finish: finishing };
+        Self { options: Options::new(Kind::Step, name, at), work, decode: Payload::decode::<T>, mode: PhantomData }
     }
 }
 
@@ -64,7 +68,7 @@ impl<T, E, M> Step<'_, T, E, M> {
 
     /// No further attempt when this says `true` of the body's error.
     pub fn unless(mut self, fatal: fn(&E) -> bool) -> Self {
-        self.body.rules().unless = Some(fatal);
+        self.work.rules.unless = Some(fatal);
         self
     }
 }
@@ -73,16 +77,15 @@ impl<'a, T, E: TypedFailure> Step<'a, T, E> {
     /// Keeps the body's own error: awaiting gives `Result<T, Failure<E>>`, with the recorded copy of the error, live
     /// and in every replay.
     pub fn typed(mut self) -> Step<'a, T, E, Typed> {
-        self.body.rules().keep = Some(E::keep);
-        Step { options: self.options, body: self.body, decode: self.decode, mode: PhantomData }
+        self.work.rules.keep = Some(E::keep);
+        Step { options: self.options, work: self.work, decode: self.decode, mode: PhantomData }
     }
 }
 
-impl<'a, T, E, M> Step<'a, T, E, M> {
-    fn attempts(self, cx: Ctx) -> (Attempts<Bodies<'a>>, Decode<T>) {
-        let Self { options: Options { label, policy, timeout }, body, decode, mode: _ } = self;
-        let operation = Operation::new(cx, label, Ask::Step { policy, timeout });
-        (Attempts::new(operation, Bodies(body)), decode)
+impl Options {
+    fn into_operation(self, cx: Ctx) -> Operation {
+        let Self { label, policy, timeout } = self;
+        Operation::new(cx, label, Ask::Step { policy, timeout })
     }
 }
 
@@ -91,8 +94,10 @@ impl<T: Send, E> Durable for Step<'_, T, E, Plain> {
     type Output = Result<T, StepError>;
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
-        let (mut attempts, decode) = self.attempts(cx);
+        let Self { options, mut work, decode, mode: _ } = self;
+        let operation = options.into_operation(cx);
         async move {
+            let mut attempts = Attempts::new(operation, Bodies(&mut work));
             let outcome = (&mut attempts).await;
             result(&attempts.operation, outcome, decode).await
         }
@@ -104,8 +109,10 @@ impl<T: Send, E: TypedFailure> Durable for Step<'_, T, E, Typed> {
     type Output = Result<T, Failure<E::Kept>>;
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
-        let (mut attempts, decode) = self.attempts(cx);
+        let Self { options, mut work, decode, mode: _ } = self;
+        let operation = options.into_operation(cx);
         async move {
+            let mut attempts = Attempts::new(operation, Bodies(&mut work));
             let outcome = (&mut attempts).await;
             let data = match &outcome {
                 Outcome::Failed(failure) => failure.data.clone(),
@@ -144,45 +151,47 @@ impl<E> Clone for Rules<E> {
 
 impl<E> Copy for Rules<E> {}
 
-/// A step's body, erased up to the type of its error, which its rules are about.
-trait Body<'a, E>: Start<'a> {
-    fn rules(&mut self) -> &mut Rules<E>;
+/// Makes the future of one attempt. Not a `dyn Fn`: that comes with a `FnOnce`, which is code that nothing calls.
+trait Body<'a, T, E>: Send {
+    fn attempt(&self, cx: StepContext) -> BoxFuture<'a, Result<T, E>>;
 }
 
-struct Closure<F, E> {
-    body: F,
+impl<'a, F, Fut, T, E> Body<'a, T, E> for F
+where
+    F: Fn(StepContext) -> Fut + Send,
+    Fut: Future<Output = Result<T, E>> + Send + 'a,
+{
+    fn attempt(&self, cx: StepContext) -> BoxFuture<'a, Result<T, E>> {
+        Box::pin(self(cx))
+    }
+}
+
+/// What a step does, erased up to the types of its value and its error.
+struct Work<'a, T, E> {
+    body: Box<dyn Body<'a, T, E> + 'a>,
     rules: Rules<E>,
+    finish: Finish<'a, T, E>,
 }
 
-impl<'a, F, Fut, T, E> Start<'a> for Closure<F, E>
-where
-    F: Fn(StepContext) -> Fut + Send,
-    Fut: Future<Output = Result<T, E>> + Send + 'a,
-    T: Recordable,
-    E: StepFailure + 'a,
-{
+/// How the future of an attempt becomes one of what is recorded.
+type Finish<'a, T, E> = fn(BoxFuture<'a, Result<T, E>>, Rules<E>) -> BoxFuture<'a, Ended>;
+
+impl<'a, T, E> Start<'a> for Work<'a, T, E> {
     fn start(&self, cx: StepContext) -> BoxFuture<'a, Ended> {
-        let body = (self.body)(cx);
-        let rules = self.rules;
-        Box::pin(async move {
-            match body.await {
-                Ok(value) => record(&value),
-                Err(error) => Err(failed(error, rules)),
-            }
-        })
+        (self.finish)(self.body.attempt(cx), self.rules)
     }
 }
 
-impl<'a, F, Fut, T, E> Body<'a, E> for Closure<F, E>
-where
-    F: Fn(StepContext) -> Fut + Send,
-    Fut: Future<Output = Result<T, E>> + Send + 'a,
-    T: Recordable,
-    E: StepFailure + 'a,
-{
-    fn rules(&mut self) -> &mut Rules<E> {
-        &mut self.rules
-    }
+fn finishing<'a, T: Recordable, E: StepFailure + 'a>(
+    body: BoxFuture<'a, Result<T, E>>,
+    rules: Rules<E>,
+) -> BoxFuture<'a, Ended> {
+    Box::pin(async move {
+        match body.await {
+            Ok(value) => record(&value),
+            Err(error) => Err(failed(error, rules)),
+        }
+    })
 }
 
 /// The value as it is recorded. It must read back: what is delivered is the copy.
