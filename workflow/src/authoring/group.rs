@@ -78,6 +78,10 @@ fn finishing<'a, T: Recordable>(block: BoxFuture<'a, Result<T, BlockError>>) -> 
 
 impl<T> Group<'_, T> {
     option_methods!();
+
+    fn options(&mut self) -> &mut Options {
+        &mut self.options
+    }
 }
 
 #[diagnostic::do_not_recommend]

@@ -76,9 +76,7 @@ impl Operation {
         let Label { kind, name, key, .. } = &self.label;
         match outcome {
             Outcome::Value(payload) => Some(Ok(payload)),
-            Outcome::Failed(failure) => {
-                Some(Err(StepError::new(*kind == Kind::Group, name, key.as_deref(), failure)))
-            }
+            Outcome::Failed(failure) => Some(Err(StepError::new(*kind == Kind::Group, name, key.as_deref(), failure))),
             _ => {
                 self.park(&MISFIT);
                 None

@@ -26,9 +26,8 @@ use crate::words::payload::{CodecError, Payload};
 /// replay gets the recorded copy, and the body never runs again.
 #[must_use = "a step does nothing until it is awaited, joined or raced"]
 pub struct Step<'a, T, E, M = Plain> {
-    options: Options,
-    work: Work<'a, T, E>,
-    decode: Decode<T>,
+    /// Behind one pointer: generated code moves a step several times.
+    work: Box<Work<'a, T, E>>,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -51,20 +50,16 @@ where
     T: Recordable,
     E: StepFailure + 'a,
 {
-    // All that is made anew for each body that is written: the rest is there once for each pair of `T` and `E`.
-    Step::new(name, at, Box::new(body))
-}
-
-impl<'a, T: Recordable, E: StepFailure + 'a> Step<'a, T, E> {
-    #[inline(never)]
-    fn new(name: &'static str, at: Location, body: Box<dyn Body<'a, T, E> + 'a>) -> Self {
-        let work = Work { body, rules: Rules { unless: None, keep: None }, finish: finishing };
-        Self { options: Options::new(Kind::Step, name, at), work, decode: Payload::decode::<T>, mode: PhantomData }
-    }
+    // This is made anew for each body that is written; all else is there once for each pair of `T` and `E`.
+    Step { work: Work::new(name, at, Box::new(body)), mode: PhantomData }
 }
 
 impl<T, E, M> Step<'_, T, E, M> {
     option_methods!();
+
+    fn options(&mut self) -> &mut Options {
+        &mut self.work.options
+    }
 
     /// No further attempt when this says `true` of the body's error.
     pub fn unless(mut self, fatal: fn(&E) -> bool) -> Self {
@@ -78,14 +73,7 @@ impl<'a, T, E: TypedFailure> Step<'a, T, E> {
     /// and in every replay.
     pub fn typed(mut self) -> Step<'a, T, E, Typed> {
         self.work.rules.keep = Some(E::keep);
-        Step { options: self.options, work: self.work, decode: self.decode, mode: PhantomData }
-    }
-}
-
-impl Options {
-    fn into_operation(self, cx: Ctx) -> Operation {
-        let Self { label, policy, timeout } = self;
-        Operation::new(cx, label, Ask::Step { policy, timeout })
+        Step { work: self.work, mode: PhantomData }
     }
 }
 
@@ -94,10 +82,10 @@ impl<T: Send, E> Durable for Step<'_, T, E, Plain> {
     type Output = Result<T, StepError>;
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
-        let Self { options, mut work, decode, mode: _ } = self;
-        let operation = options.into_operation(cx);
+        let Self { mut work, mode: _ } = self;
         async move {
-            let mut attempts = Attempts::new(operation, Bodies(&mut work));
+            let (operation, decode) = work.begin(cx);
+            let mut attempts = Attempts::new(operation, Bodies(&mut *work));
             let outcome = (&mut attempts).await;
             result(&attempts.operation, outcome, decode).await
         }
@@ -109,10 +97,10 @@ impl<T: Send, E: TypedFailure> Durable for Step<'_, T, E, Typed> {
     type Output = Result<T, Failure<E::Kept>>;
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
-        let Self { options, mut work, decode, mode: _ } = self;
-        let operation = options.into_operation(cx);
+        let Self { mut work, mode: _ } = self;
         async move {
-            let mut attempts = Attempts::new(operation, Bodies(&mut work));
+            let (operation, decode) = work.begin(cx);
+            let mut attempts = Attempts::new(operation, Bodies(&mut *work));
             let outcome = (&mut attempts).await;
             let data = match &outcome {
                 Outcome::Failed(failure) => failure.data.clone(),
@@ -166,11 +154,29 @@ where
     }
 }
 
-/// What a step does, erased up to the types of its value and its error.
+/// What a step does; its body is erased up to the types of its value and its error.
 struct Work<'a, T, E> {
     body: Box<dyn Body<'a, T, E> + 'a>,
+    options: Options,
     rules: Rules<E>,
     finish: Finish<'a, T, E>,
+    decode: Decode<T>,
+}
+
+impl<'a, T: Recordable, E: StepFailure + 'a> Work<'a, T, E> {
+    #[inline(never)]
+    fn new(name: &'static str, at: Location, body: Box<dyn Body<'a, T, E> + 'a>) -> Box<Self> {
+        let options = Options::new(Kind::Step, name, at);
+        let rules = Rules { unless: None, keep: None };
+        Box::new(Self { body, options, rules, finish: finishing, decode: Payload::decode::<T> })
+    }
+}
+
+impl<T, E> Work<'_, T, E> {
+    fn begin(&mut self, cx: Ctx) -> (Operation, Decode<T>) {
+        let Options { label, policy, timeout } = self.options.take();
+        (Operation::new(cx, label, Ask::Step { policy, timeout }), self.decode)
+    }
 }
 
 /// How the future of an attempt becomes one of what is recorded.
@@ -275,6 +281,6 @@ impl fmt::Debug for StepContext {
 
 impl<T, E, M> fmt::Debug for Step<'_, T, E, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Step").field("options", &self.work.options).finish_non_exhaustive()
     }
 }
