@@ -13,7 +13,7 @@ pub use crate::authoring::race::{
     Race, Raced2, Raced3, Raced4, Raced5, Raced6, Raced7, Raced8, Raced9, Raced10, Raced11, Raced12, Raced13, Raced14,
     Raced15, Raced16, race,
 };
-pub use crate::authoring::step::{Step, StepContext, step};
+pub use crate::authoring::step::{Step, StepContext, step, step_with_context};
 pub use crate::client::{Create, CreateBatch, Get, New, create, create_batch, get, new_instance};
 pub use crate::definition::{
     Definition, EncodedInputs, Ended, Input, InputError, Inputs, NoWords, Registered, Registration, ResourceKey,

@@ -13,7 +13,7 @@ use super::durable::BoxFuture;
 use super::operation::Operation;
 use super::run::{Answer, Attempt};
 use super::signals::{BodyWake, Signals};
-use super::step::StepContext;
+use super::step::Beginning;
 use crate::journal::machine::{OpId, OpPoll};
 use crate::journal::record::Outcome;
 use crate::words::failure::{FailureData, FailureKind};
@@ -84,7 +84,7 @@ impl<W: Work> Future for Attempts<W> {
 
 /// Something that can make the body of a step's attempt.
 pub(super) trait Start<'a>: Send {
-    fn start(&self, cx: StepContext) -> BoxFuture<'a, Ended>;
+    fn start(&self, of: Beginning<'_>) -> BoxFuture<'a, Ended>;
 }
 
 /// A step's work: bodies with wakers of their own, whose panics are failures.
@@ -122,9 +122,9 @@ impl<'a> Work for Bodies<'_, 'a> {
 
 impl<'a> Bodies<'_, 'a> {
     fn own_body(&self, operation: &Operation, op: OpId, attempt: u32) -> BoxFuture<'a, Ended> {
-        let cx = StepContext::new(operation.cx.run().clone(), op, operation.label.clone(), attempt);
+        let of = Beginning { operation, op, attempt };
         // Making the future runs the user's expression, which may panic as the future itself may.
-        catch_unwind(AssertUnwindSafe(|| self.0.start(cx))).unwrap_or_else(|panic| ready(Err(panicked(&*panic))))
+        catch_unwind(AssertUnwindSafe(|| self.0.start(of))).unwrap_or_else(|panic| ready(Err(panicked(&*panic))))
     }
 }
 

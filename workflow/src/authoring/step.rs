@@ -42,8 +42,8 @@ pub struct Plain;
 #[derive(Debug)]
 pub struct Typed;
 
-/// The step that `step!` expands to. `body` makes the future of one attempt.
-pub fn step<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
+/// The step that `step!` expands to when its body asks for the attempt. `body` makes the future of one attempt.
+pub fn step_with_context<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
 where
     F: Fn(StepContext) -> Fut + Send + 'a,
     Fut: Future<Output = Result<T, E>> + Send + 'a,
@@ -51,7 +51,18 @@ where
     E: StepFailure + 'a,
 {
     // This is made anew for each body that is written; all else is there once for each pair of `T` and `E`.
-    Step { work: Work::new(name, at, Box::new(body)), mode: PhantomData }
+    Step { work: Work::new(name, at, Box::new(Asking(body))), mode: PhantomData }
+}
+
+/// The step that `step!` expands to when its body asks for nothing.
+pub fn step<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
+where
+    F: Fn() -> Fut + Send + 'a,
+    Fut: Future<Output = Result<T, E>> + Send + 'a,
+    T: Recordable,
+    E: StepFailure + 'a,
+{
+    Step { work: Work::new(name, at, Box::new(Simple(body))), mode: PhantomData }
 }
 
 impl<T, E, M> Step<'_, T, E, M> {
@@ -141,16 +152,32 @@ impl<E> Copy for Rules<E> {}
 
 /// Makes the future of one attempt. Not a `dyn Fn`: that comes with a `FnOnce`, which is code that nothing calls.
 trait Body<'a, T, E>: Send {
-    fn attempt(&self, cx: StepContext) -> BoxFuture<'a, Result<T, E>>;
+    fn attempt(&self, of: Beginning<'_>) -> BoxFuture<'a, Result<T, E>>;
 }
 
-impl<'a, F, Fut, T, E> Body<'a, T, E> for F
+/// A body that asks for the attempt.
+struct Asking<F>(F);
+
+impl<'a, F, Fut, T, E> Body<'a, T, E> for Asking<F>
 where
     F: Fn(StepContext) -> Fut + Send,
     Fut: Future<Output = Result<T, E>> + Send + 'a,
 {
-    fn attempt(&self, cx: StepContext) -> BoxFuture<'a, Result<T, E>> {
-        Box::pin(self(cx))
+    fn attempt(&self, of: Beginning<'_>) -> BoxFuture<'a, Result<T, E>> {
+        Box::pin((self.0)(of.context()))
+    }
+}
+
+/// A body that does not: no context is made for it.
+struct Simple<F>(F);
+
+impl<'a, F, Fut, T, E> Body<'a, T, E> for Simple<F>
+where
+    F: Fn() -> Fut + Send,
+    Fut: Future<Output = Result<T, E>> + Send + 'a,
+{
+    fn attempt(&self, _of: Beginning<'_>) -> BoxFuture<'a, Result<T, E>> {
+        Box::pin((self.0)())
     }
 }
 
@@ -183,8 +210,8 @@ impl<T, E> Work<'_, T, E> {
 type Finish<'a, T, E> = fn(BoxFuture<'a, Result<T, E>>, Rules<E>) -> BoxFuture<'a, Ended>;
 
 impl<'a, T, E> Start<'a> for Work<'a, T, E> {
-    fn start(&self, cx: StepContext) -> BoxFuture<'a, Ended> {
-        (self.finish)(self.body.attempt(cx), self.rules)
+    fn start(&self, of: Beginning<'_>) -> BoxFuture<'a, Ended> {
+        (self.finish)(self.body.attempt(of), self.rules)
     }
 }
 
@@ -225,11 +252,23 @@ pub struct StepContext {
     attempt: u32,
 }
 
-impl StepContext {
-    pub(super) const fn new(run: Arc<Run>, op: OpId, label: Label, attempt: u32) -> Self {
-        Self { run, op, label, attempt }
-    }
+/// An attempt that begins.
+#[derive(Clone, Copy)]
+pub(super) struct Beginning<'o> {
+    pub(super) operation: &'o Operation,
+    pub(super) op: OpId,
+    pub(super) attempt: u32,
+}
 
+impl Beginning<'_> {
+    #[inline(never)]
+    fn context(self) -> StepContext {
+        let Self { operation: Operation { cx, label, .. }, op, attempt } = self;
+        StepContext { run: cx.run().clone(), op, label: label.clone(), attempt }
+    }
+}
+
+impl StepContext {
     /// The name of the step.
     #[must_use]
     pub const fn name(&self) -> &'static str {
