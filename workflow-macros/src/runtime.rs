@@ -35,11 +35,11 @@ impl Runtime {
         quote_spanned!(span=> #root::#name)
     }
 
-    /// The source place of `span`, as the runtime's constant `Location`.
+    /// The source place of `span`, as the runtime's `Location`: a literal, which is no call in the code of each step.
     pub(crate) fn location(&self, span: Span) -> TokenStream {
         let location = self.private("Location", span);
         // `line!` names the place of the outermost expansion unless its tokens carry the user's own span.
-        quote_spanned!(span=> #location::new(::core::file!(), ::core::line!(), ::core::column!()))
+        quote_spanned!(span=> #location { file: ::core::file!(), line: ::core::line!(), column: ::core::column!() })
     }
 
     /// Whether paths of the runtime start with this segment.

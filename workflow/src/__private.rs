@@ -18,7 +18,7 @@ pub use crate::authoring::race::{
 pub use crate::authoring::settled::{
     AnyPlace, Clockless, Measuring, Outside, Recorded, Secluded, Shared, Timeless, Unshared,
 };
-pub use crate::authoring::step::{Step, StepContext, step};
+pub use crate::authoring::step::{Step, StepContext, step, step_with_context};
 pub use crate::client::{Create, CreateBatch, Get, New, create, create_batch, get, new_instance};
 pub use crate::definition::{
     Definition, EncodedInputs, Ended, Input, InputError, Inputs, NoWords, Registered, Registration, ResourceKey,

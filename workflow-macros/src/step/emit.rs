@@ -16,9 +16,10 @@ pub(crate) fn call(call: &Call, marker: &Marker) -> TokenStream {
     let span = name.span();
     let runtime = &marker.runtime;
     let (constructor, body) = match kind {
-        Kind::Group => (runtime.private("group", span), group_body(body, marker, span)),
-        _ => (runtime.private("step", span), step_body(body, marker, span)),
+        Kind::Group => ("group", group_body(body, marker, span)),
+        _ => step_body(body, marker, span),
     };
+    let constructor = runtime.private(constructor, span);
     let at = runtime.location(span);
     let options = options.iter().map(|setting| option(setting, marker));
     quote_spanned!(span=> #constructor(#name, #at, #body) #(#options)*)
@@ -47,35 +48,38 @@ fn option(Setting { key, value }: &Setting, marker: &Marker) -> TokenStream {
     }
 }
 
-fn step_body(body: &Expr, marker: &Marker, span: Span) -> TokenStream {
-    match body {
-        Expr::Closure(closure) => contextual(closure, marker, span),
+/// The constructor, and what it is given.
+fn step_body(body: &Expr, marker: &Marker, span: Span) -> (&'static str, TokenStream) {
+    let body = match body {
+        Expr::Closure(closure) => return ("step_with_context", contextual(closure, marker, span)),
         // What moves into the future moves into the closure first; only references and copies can do so repeatedly.
         Expr::Async(ExprAsync { capture: Some(_), .. }) => {
             let body = allowing(&quote!(#body), body.span());
-            quote_spanned!(span=> move |_| { #body })
+            quote_spanned!(span=> move || { #body })
         }
         _ if !marker.owned.is_empty() => {
             let (future, place) = future_of(body, marker);
-            Entering { kind: "StepContext", pattern: quote!(_), moves: None, future, span, place }.tokens(marker)
+            let entering = Entering { kind: "StepContext", pattern: quote!(_), moves: None, future, span, place };
+            return ("step_with_context", entering.tokens(marker));
         }
         Expr::Block(block) if is_plain(body) => {
             let future = boxed_errors(&block.block, &lints::allowed(), marker);
             let future = quote_spanned!(whole(&block.block)=> async { #future });
-            quote_spanned!(span=> |_| #future)
+            quote_spanned!(span=> || #future)
         }
         // What the future borrows from a temporary would be gone when the closure returns; in a block it lives as long.
         _ if temporaries::may_be_borrowed(body) => {
             let future = quote_spanned!(body.span()=> ::core::future::IntoFuture::into_future(#body).await);
             let future = allowing(&future, body.span());
             let future = quote_spanned!(body.span()=> async { #future });
-            quote_spanned!(span=> |_| #future)
+            quote_spanned!(span=> || #future)
         }
         _ => {
             let body = allowing(&quote!(#body), body.span());
-            quote_spanned!(span=> |_| { #body })
+            quote_spanned!(span=> || { #body })
         }
-    }
+    };
+    ("step", body)
 }
 
 /// `|cx| body`: the context lives in the future, so that the body may borrow from it.

@@ -35,6 +35,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                 clippy::needless_pass_by_value,
                 clippy::too_many_arguments
             )]
+            #[inline]
             #[track_caller]
             pub fn greet(
                 name: String,
@@ -64,6 +65,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                     /// The durable operations of the source, as a Mermaid flowchart.
                     pub const GRAPH: &'static str = <Self as ::workflow::__private::Definition>::GRAPH;
                     /// Starts an instance with these inputs, once awaited.
+                    #[inline]
                     pub fn create(
                         engine: &::workflow::Engine,
                         name: String,
@@ -72,6 +74,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                         ::workflow::__private::create::<Self>(engine, Self::__encode(&name, &times))
                     }
                     /// An instance to be started by `create_batch`.
+                    #[inline]
                     pub fn new(name: String, times: u32) -> ::workflow::__private::New<Self> {
                         ::workflow::__private::new_instance::<Self>(Self::__encode(&name, &times))
                     }
@@ -92,9 +95,11 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                         ::workflow::__private::get::<Self>(engine, id)
                     }
                     /// A run in memory and in virtual time, for unit tests.
+                    #[inline]
                     pub fn test(name: String, times: u32) -> ::workflow::__private::Test<Self> {
                         ::workflow::__private::test::<Self>(Self::__encode(&name, &times))
                     }
+                    #[inline]
                     fn __encode(name: &String, times: &u32) -> ::workflow::__private::EncodedInputs {
                         let mut inputs = ::workflow::__private::EncodedInputs::new();
                         __INPUT_0.encode(name, &mut inputs);
@@ -156,11 +161,11 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                     version: <greet as ::workflow::__private::Definition>::VERSION,
                     queue: <greet as ::workflow::__private::Definition>::QUEUE,
                     graph: <greet as ::workflow::__private::Definition>::GRAPH,
-                    at: ::workflow::__private::Location::new(
-                        ::core::file!(),
-                        ::core::line!(),
-                        ::core::column!(),
-                    ),
+                    at: ::workflow::__private::Location {
+                        file: ::core::file!(),
+                        line: ::core::line!(),
+                        column: ::core::column!(),
+                    },
                     resources: || ::std::vec![::workflow::__private::ResourceKey::of:: < Mail > ()],
                     start: |start| {
                         let ::workflow::__private::Start { cx, mut inputs, resources } = start;
@@ -224,11 +229,11 @@ fn a_part_is_a_boxed_operation() {
             {
                 crate::flow::__private::part(
                     "settle",
-                    crate::flow::__private::Location::new(
-                        ::core::file!(),
-                        ::core::line!(),
-                        ::core::column!(),
-                    ),
+                    crate::flow::__private::Location {
+                        file: ::core::file!(),
+                        line: ::core::line!(),
+                        column: ::core::column!(),
+                    },
                     move |__wf_cx: crate::flow::__private::Ctx| async move {
                         let _ = &__wf_cx;
                         if let ::core::option::Option::Some(result) = ::core::option::Option::None::<
@@ -268,12 +273,12 @@ fn a_step_is_one_call() {
             const _: () = {
                 ::workflow::__private::step(
                         "reserve",
-                        ::workflow::__private::Location::new(
-                            ::core::file!(),
-                            ::core::line!(),
-                            ::core::column!(),
-                        ),
-                        |_| {
+                        ::workflow::__private::Location {
+                            file: ::core::file!(),
+                            line: ::core::line!(),
+                            column: ::core::column!(),
+                        },
+                        || {
                             #[allow(
                                 clippy::disallowed_methods,
                                 clippy::disallowed_macros,
@@ -297,13 +302,13 @@ fn a_block_has_boxed_errors() {
         &step::expand(Kind::Step, tokens),
         &expect![[r#"
             const _: () = {
-                flow::__private::step(
+                flow::__private::step_with_context(
                     "pay",
-                    flow::__private::Location::new(
-                        ::core::file!(),
-                        ::core::line!(),
-                        ::core::column!(),
-                    ),
+                    flow::__private::Location {
+                        file: ::core::file!(),
+                        line: ::core::line!(),
+                        column: ::core::column!(),
+                    },
                     |handed: flow::__private::StepContext| async {
                         let cx = ::core::convert::identity::<flow::__private::StepContext>(handed);
                         if let ::core::option::Option::Some(result) = ::core::option::Option::None::<
@@ -336,13 +341,13 @@ fn a_step_made_in_a_closure_takes_its_variables_along() {
         &step::expand(Kind::Step, tokens),
         &expect![[r#"
             const _: () = {
-                ::workflow::__private::step(
+                ::workflow::__private::step_with_context(
                         "reserve",
-                        ::workflow::__private::Location::new(
-                            ::core::file!(),
-                            ::core::line!(),
-                            ::core::column!(),
-                        ),
+                        ::workflow::__private::Location {
+                            file: ::core::file!(),
+                            line: ::core::line!(),
+                            column: ::core::column!(),
+                        },
                         ::workflow::__private::holding(
                             (::workflow::__private::owned(id), ::workflow::__private::owned(sku)),
                             |handed: ::workflow::__private::StepContext, kept| async {
@@ -381,11 +386,11 @@ fn a_group_has_a_context_of_its_own() {
             const _: () = {
                 ::workflow::__private::group(
                         "pay",
-                        ::workflow::__private::Location::new(
-                            ::core::file!(),
-                            ::core::line!(),
-                            ::core::column!(),
-                        ),
+                        ::workflow::__private::Location {
+                            file: ::core::file!(),
+                            line: ::core::line!(),
+                            column: ::core::column!(),
+                        },
                         |handed: ::workflow::__private::Ctx| async {
                             let __wf_cx = ::core::convert::identity::<
                                 ::workflow::__private::Ctx,
@@ -436,11 +441,11 @@ fn a_race_is_a_match_over_the_winner() {
             fn first() -> ::workflow::__private::Part<'static, u32> {
                 ::workflow::__private::part(
                     "first",
-                    ::workflow::__private::Location::new(
-                        ::core::file!(),
-                        ::core::line!(),
-                        ::core::column!(),
-                    ),
+                    ::workflow::__private::Location {
+                        file: ::core::file!(),
+                        line: ::core::line!(),
+                        column: ::core::column!(),
+                    },
                     move |__wf_cx: ::workflow::__private::Ctx| async move {
                         let _ = &__wf_cx;
                         if let ::core::option::Option::Some(result) = ::core::option::Option::None::<
@@ -493,11 +498,11 @@ fn move_blocks_and_closures_take_a_context_along() {
             fn all(ids: Vec<u32>) -> ::workflow::__private::Part<'static, ()> {
                 ::workflow::__private::part(
                     "all",
-                    ::workflow::__private::Location::new(
-                        ::core::file!(),
-                        ::core::line!(),
-                        ::core::column!(),
-                    ),
+                    ::workflow::__private::Location {
+                        file: ::core::file!(),
+                        line: ::core::line!(),
+                        column: ::core::column!(),
+                    },
                     move |__wf_cx: ::workflow::__private::Ctx| async move {
                         let _ = &__wf_cx;
                         if let ::core::option::Option::Some(result) = ::core::option::Option::None::<

@@ -48,6 +48,7 @@ fn function(model: &Model) -> TokenStream {
     quote_spanned! {span=>
         #(#attributes)*
         #[allow(dead_code, unused_variables, clippy::needless_pass_by_value, clippy::too_many_arguments)]
+        #[inline]
         #[track_caller]
         #visibility fn #ident(#(#parameters),*) -> #child<#ident> {
             #start::<#ident>(#ident::__encode(#(&#names),*))
@@ -81,6 +82,8 @@ fn input_constant(model: &Model, index: usize, input: &Parameter) -> TokenStream
     quote_spanned!(span=> const #constant: #kind<#ty> = #constructor::<#ty>(#name);)
 }
 
+/// The methods of the type. `inline` is for the compiler's sake: code is made where they are called, and for those that
+/// nobody calls not at all.
 fn methods(model: &Model) -> TokenStream {
     let Model { runtime, .. } = model;
     let ident = model.ident();
@@ -109,10 +112,12 @@ fn methods(model: &Model) -> TokenStream {
             /// The durable operations of the source, as a Mermaid flowchart.
             pub const GRAPH: &'static str = <Self as #definition>::GRAPH;
             /// Starts an instance with these inputs, once awaited.
+            #[inline]
             pub fn create(#at: &#engine, #(#parameters),*) -> #create_type<Self> {
                 #create::<Self>(#at, Self::__encode(#(&#names),*))
             }
             /// An instance to be started by `create_batch`.
+            #[inline]
             pub fn new(#(#parameters),*) -> #new_type<Self> {
                 #new::<Self>(Self::__encode(#(&#names),*))
             }
@@ -128,9 +133,11 @@ fn methods(model: &Model) -> TokenStream {
                 #get::<Self>(#at, #id)
             }
             /// A run in memory and in virtual time, for unit tests.
+            #[inline]
             pub fn test(#(#parameters),*) -> #test_type<Self> {
                 #test::<Self>(Self::__encode(#(&#names),*))
             }
+            #[inline]
             fn __encode(#(#borrowed),*) -> #encoded {
                 let mut #inputs = #encoded::new();
                 #(#constants.encode(#names, &mut #inputs);)*

@@ -13,7 +13,7 @@ use super::durable::BoxFuture;
 use super::operation::Operation;
 use super::run::{Answer, Attempt};
 use super::signals::{BodyWake, Signals};
-use super::step::StepContext;
+use super::step::Beginning;
 use crate::journal::machine::{OpId, OpPoll};
 use crate::journal::record::Outcome;
 use crate::words::failure::{FailureData, FailureKind};
@@ -28,7 +28,7 @@ pub(super) trait Work: Send + Unpin {
     type Body: Send + Unpin;
 
     /// Begins an attempt.
-    fn begin(&self, operation: &Operation, op: OpId, attempt: u32) -> Self::Body;
+    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32) -> Self::Body;
 
     /// Polls an attempt.
     fn poll(body: &mut Self::Body, operation: &Operation, task: &mut Context<'_>) -> Poll<Ended>;
@@ -84,16 +84,16 @@ impl<W: Work> Future for Attempts<W> {
 
 /// Something that can make the body of a step's attempt.
 pub(super) trait Start<'a>: Send {
-    fn start(&self, cx: StepContext) -> BoxFuture<'a, Ended>;
+    fn start(&self, of: Beginning<'_>) -> BoxFuture<'a, Ended>;
 }
 
 /// A step's work: bodies with wakers of their own, whose panics are failures.
-pub(super) struct Bodies<'a>(pub(super) Box<dyn Start<'a> + 'a>);
+pub(super) struct Bodies<'w, 'a>(pub(super) &'w mut (dyn Start<'a> + 'w));
 
-impl<'a> Work for Bodies<'a> {
+impl<'a> Work for Bodies<'_, 'a> {
     type Body = Body<'a>;
 
-    fn begin(&self, operation: &Operation, op: OpId, attempt: u32) -> Body<'a> {
+    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32) -> Body<'a> {
         let run = operation.cx.run();
         let label = &operation.label;
         let answer = run.stand_in.as_ref().and_then(|other| {
@@ -120,11 +120,11 @@ impl<'a> Work for Bodies<'a> {
     }
 }
 
-impl<'a> Bodies<'a> {
+impl<'a> Bodies<'_, 'a> {
     fn own_body(&self, operation: &Operation, op: OpId, attempt: u32) -> BoxFuture<'a, Ended> {
-        let cx = StepContext::new(operation.cx.run().clone(), op, operation.label.clone(), attempt);
+        let of = Beginning { operation, op, attempt };
         // Making the future runs the user's expression, which may panic as the future itself may.
-        catch_unwind(AssertUnwindSafe(|| self.0.start(cx))).unwrap_or_else(|panic| ready(Err(panicked(&*panic))))
+        catch_unwind(AssertUnwindSafe(|| self.0.start(of))).unwrap_or_else(|panic| ready(Err(panicked(&*panic))))
     }
 }
 

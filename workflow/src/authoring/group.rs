@@ -26,11 +26,28 @@ use crate::words::payload::Payload;
 #[must_use = "a group does nothing until it is awaited, joined or raced"]
 pub struct Group<'a, T> {
     options: Options,
-    block: Block<'a>,
+    block: Box<dyn Block<'a, T> + 'a>,
+    finish: Finish<'a, T>,
     decode: Decode<T>,
 }
 
-type Block<'a> = Box<dyn Fn(Ctx) -> BoxFuture<'a, Ended> + Send + 'a>;
+/// Makes the future of one attempt.
+trait Block<'a, T>: Send {
+    fn attempt(&self, cx: Ctx) -> BoxFuture<'a, Result<T, BlockError>>;
+}
+
+impl<'a, F, Fut, T> Block<'a, T> for F
+where
+    F: Fn(Ctx) -> Fut + Send,
+    Fut: Future<Output = Result<T, BlockError>> + Send + 'a,
+{
+    fn attempt(&self, cx: Ctx) -> BoxFuture<'a, Result<T, BlockError>> {
+        Box::pin(self(cx))
+    }
+}
+
+/// How the future of an attempt becomes one of what is recorded.
+type Finish<'a, T> = fn(BoxFuture<'a, Result<T, BlockError>>) -> BoxFuture<'a, Ended>;
 
 /// The group that `group!` expands to. `block` makes the future of one attempt, in the context it is given.
 pub fn group<'a, F, Fut, T>(name: &'static str, at: Location, block: F) -> Group<'a, T>
@@ -39,20 +56,32 @@ where
     Fut: Future<Output = Result<T, BlockError>> + Send + 'a,
     T: Recordable,
 {
-    let block = move |cx: Ctx| -> BoxFuture<'a, Ended> {
-        let block = block(cx);
-        Box::pin(async move {
-            match block.await {
-                Ok(value) => record(&value),
-                Err(error) => Err(error.into_failure()),
-            }
-        })
-    };
-    Group { options: Options::new(Kind::Group, name, at), block: Box::new(block), decode: Payload::decode::<T> }
+    // As with steps, all that is made anew for each block.
+    Group::new(name, at, Box::new(block))
+}
+
+impl<'a, T: Recordable> Group<'a, T> {
+    #[inline(never)]
+    fn new(name: &'static str, at: Location, block: Box<dyn Block<'a, T> + 'a>) -> Self {
+        Self { options: Options::new(Kind::Group, name, at), block, finish: finishing, decode: Payload::decode::<T> }
+    }
+}
+
+fn finishing<'a, T: Recordable>(block: BoxFuture<'a, Result<T, BlockError>>) -> BoxFuture<'a, Ended> {
+    Box::pin(async move {
+        match block.await {
+            Ok(value) => record(&value),
+            Err(error) => Err(error.into_failure()),
+        }
+    })
 }
 
 impl<T> Group<'_, T> {
     option_methods!();
+
+    fn options(&mut self) -> &mut Options {
+        &mut self.options
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -60,9 +89,11 @@ impl<T: Send> Durable for Group<'_, T> {
     type Output = Result<T, StepError>;
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
-        let Self { options: Options { label, policy, timeout }, block, decode } = self;
-        let mut attempts = Attempts::new(Operation::new(cx, label, Ask::Group { policy, timeout }), Blocks(block));
+        let Self { options: Options { label, policy, timeout }, block, finish, decode } = self;
+        let operation = Operation::new(cx, label, Ask::Group { policy, timeout });
         async move {
+            let mut begin = move |cx: Ctx| finish(block.attempt(cx));
+            let mut attempts = Attempts::new(operation, Blocks(&mut begin));
             let outcome = (&mut attempts).await;
             result(&attempts.operation, outcome, decode).await
         }
@@ -71,12 +102,12 @@ impl<T: Send> Durable for Group<'_, T> {
 
 /// A group's work. Its blocks are workflow code: they are polled with the task's own waker, and their panics are not
 /// caught here.
-struct Blocks<'a>(Block<'a>);
+struct Blocks<'w, 'a>(&'w mut (dyn FnMut(Ctx) -> BoxFuture<'a, Ended> + Send + 'w));
 
-impl<'a> Work for Blocks<'a> {
+impl<'a> Work for Blocks<'_, 'a> {
     type Body = BoxFuture<'a, Ended>;
 
-    fn begin(&self, operation: &Operation, op: OpId, _attempt: u32) -> BoxFuture<'a, Ended> {
+    fn begin(&mut self, operation: &Operation, op: OpId, _attempt: u32) -> BoxFuture<'a, Ended> {
         let cx = &operation.cx;
         let scope = cx.run().machine(|machine| machine.group_scope(op));
         (self.0)(cx.within(scope))

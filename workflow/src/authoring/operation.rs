@@ -70,6 +70,25 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// What a step or group has recorded; nothing when it cannot go on from here.
+    fn payload(&self, outcome: Outcome) -> Option<Result<Payload, StepError>> {
+        let Label { kind, name, key, .. } = &self.label;
+        match outcome {
+            Outcome::Value(payload) => Some(Ok(payload)),
+            Outcome::Failed(failure) => Some(Err(StepError::new(*kind == Kind::Group, name, key.as_deref(), failure))),
+            _ => {
+                self.park(&MISFIT);
+                None
+            }
+        }
+    }
+
+    fn park(&self, reason: &dyn fmt::Display) {
+        park(&self.cx, &self.label, reason);
+    }
+}
+
 impl Future for Operation {
     type Output = Outcome;
 
@@ -95,28 +114,32 @@ pub(super) async fn result<T>(
     outcome: Outcome,
     decode: fn(&Payload) -> Result<T, CodecError>,
 ) -> Result<T, StepError> {
-    let Operation { cx, label, .. } = operation;
-    match outcome {
-        Outcome::Value(payload) => match decode(&payload) {
-            Ok(value) => Ok(value),
-            Err(reason) => unreadable(cx, label, &reason).await,
+    match operation.payload(outcome) {
+        Some(Ok(payload)) => match decode(&payload) {
+            Ok(value) => return Ok(value),
+            Err(reason) => operation.park(&reason),
         },
-        Outcome::Failed(failure) => {
-            Err(StepError::new(label.kind == Kind::Group, label.name, label.key.as_deref(), failure))
-        }
-        _ => misfit(cx, label).await,
+        Some(Err(error)) => return Err(error),
+        None => {}
     }
+    std::future::pending().await
 }
 
 /// Parks the run because what its journal holds cannot be read by this code; never goes on.
 pub(super) fn unreadable<T>(cx: &Ctx, label: &Label, reason: &dyn fmt::Display) -> std::future::Pending<T> {
-    let Label { kind, name, at, .. } = label;
-    let message = format!("the recorded outcome of {} {name:?} ({at}) cannot be read: {reason}", kind.word());
-    cx.run().machine(|machine| machine.unreadable(message));
+    park(cx, label, reason);
     std::future::pending()
 }
 
+fn park(cx: &Ctx, label: &Label, reason: &dyn fmt::Display) {
+    let Label { kind, name, at, .. } = label;
+    let message = format!("the recorded outcome of {} {name:?} ({at}) cannot be read: {reason}", kind.word());
+    cx.run().machine(|machine| machine.unreadable(message));
+}
+
+const MISFIT: &str = "it is of another kind of operation";
+
 /// The machine gives each operation an outcome of its own kind; anything else is damage.
 pub(super) fn misfit<T>(cx: &Ctx, label: &Label) -> std::future::Pending<T> {
-    unreadable(cx, label, &"it is of another kind of operation")
+    unreadable(cx, label, &MISFIT)
 }

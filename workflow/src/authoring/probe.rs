@@ -17,6 +17,9 @@ pub struct Probe<F>(pub F);
 
 impl<F: Durable> Probe<F> {
     /// The operation's future. Boxed: the workflow's own future stays small, and its `Send` proof ends here.
+    ///
+    /// Never inlined: it is called for every await, and is the same for all of one type.
+    #[inline(never)]
     pub fn drive<'f>(self, cx: &Ctx) -> BoxFuture<'f, F::Output>
     where
         F: 'f,

@@ -26,9 +26,8 @@ use crate::words::payload::{CodecError, Payload};
 /// replay gets the recorded copy, and the body never runs again.
 #[must_use = "a step does nothing until it is awaited, joined or raced"]
 pub struct Step<'a, T, E, M = Plain> {
-    options: Options,
-    body: Box<dyn Body<'a, E> + 'a>,
-    decode: Decode<T>,
+    /// Behind one pointer: generated code moves a step several times.
+    work: Box<Work<'a, T, E>>,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -43,28 +42,39 @@ pub struct Plain;
 #[derive(Debug)]
 pub struct Typed;
 
-/// The step that `step!` expands to. `body` makes the future of one attempt.
-pub fn step<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
+/// The step that `step!` expands to when its body asks for the attempt. `body` makes the future of one attempt.
+pub fn step_with_context<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
 where
     F: Fn(StepContext) -> Fut + Send + 'a,
     Fut: Future<Output = Result<T, E>> + Send + 'a,
     T: Recordable,
     E: StepFailure + 'a,
 {
-    Step {
-        options: Options::new(Kind::Step, name, at),
-        body: Box::new(Closure { body, rules: Rules { unless: None, keep: None } }),
-        decode: Payload::decode::<T>,
-        mode: PhantomData,
-    }
+    // This is made anew for each body that is written; all else is there once for each pair of `T` and `E`.
+    Step { work: Work::new(name, at, Box::new(Asking(body))), mode: PhantomData }
+}
+
+/// The step that `step!` expands to when its body asks for nothing.
+pub fn step<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
+where
+    F: Fn() -> Fut + Send + 'a,
+    Fut: Future<Output = Result<T, E>> + Send + 'a,
+    T: Recordable,
+    E: StepFailure + 'a,
+{
+    Step { work: Work::new(name, at, Box::new(Simple(body))), mode: PhantomData }
 }
 
 impl<T, E, M> Step<'_, T, E, M> {
     option_methods!();
 
+    fn options(&mut self) -> &mut Options {
+        &mut self.work.options
+    }
+
     /// No further attempt when this says `true` of the body's error.
     pub fn unless(mut self, fatal: fn(&E) -> bool) -> Self {
-        self.body.rules().unless = Some(fatal);
+        self.work.rules.unless = Some(fatal);
         self
     }
 }
@@ -73,16 +83,8 @@ impl<'a, T, E: TypedFailure> Step<'a, T, E> {
     /// Keeps the body's own error: awaiting gives `Result<T, Failure<E>>`, with the recorded copy of the error, live
     /// and in every replay.
     pub fn typed(mut self) -> Step<'a, T, E, Typed> {
-        self.body.rules().keep = Some(E::keep);
-        Step { options: self.options, body: self.body, decode: self.decode, mode: PhantomData }
-    }
-}
-
-impl<'a, T, E, M> Step<'a, T, E, M> {
-    fn attempts(self, cx: Ctx) -> (Attempts<Bodies<'a>>, Decode<T>) {
-        let Self { options: Options { label, policy, timeout }, body, decode, mode: _ } = self;
-        let operation = Operation::new(cx, label, Ask::Step { policy, timeout });
-        (Attempts::new(operation, Bodies(body)), decode)
+        self.work.rules.keep = Some(E::keep);
+        Step { work: self.work, mode: PhantomData }
     }
 }
 
@@ -91,8 +93,10 @@ impl<T: Send, E> Durable for Step<'_, T, E, Plain> {
     type Output = Result<T, StepError>;
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
-        let (mut attempts, decode) = self.attempts(cx);
+        let Self { mut work, mode: _ } = self;
         async move {
+            let (operation, decode) = work.begin(cx);
+            let mut attempts = Attempts::new(operation, Bodies(&mut *work));
             let outcome = (&mut attempts).await;
             result(&attempts.operation, outcome, decode).await
         }
@@ -104,8 +108,10 @@ impl<T: Send, E: TypedFailure> Durable for Step<'_, T, E, Typed> {
     type Output = Result<T, Failure<E::Kept>>;
 
     fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
-        let (mut attempts, decode) = self.attempts(cx);
+        let Self { mut work, mode: _ } = self;
         async move {
+            let (operation, decode) = work.begin(cx);
+            let mut attempts = Attempts::new(operation, Bodies(&mut *work));
             let outcome = (&mut attempts).await;
             let data = match &outcome {
                 Outcome::Failed(failure) => failure.data.clone(),
@@ -144,45 +150,81 @@ impl<E> Clone for Rules<E> {
 
 impl<E> Copy for Rules<E> {}
 
-/// A step's body, erased up to the type of its error, which its rules are about.
-trait Body<'a, E>: Start<'a> {
-    fn rules(&mut self) -> &mut Rules<E>;
+/// Makes the future of one attempt. Not a `dyn Fn`: that comes with a `FnOnce`, which is code that nothing calls.
+trait Body<'a, T, E>: Send {
+    fn attempt(&self, of: Beginning<'_>) -> BoxFuture<'a, Result<T, E>>;
 }
 
-struct Closure<F, E> {
-    body: F,
+/// A body that asks for the attempt.
+struct Asking<F>(F);
+
+impl<'a, F, Fut, T, E> Body<'a, T, E> for Asking<F>
+where
+    F: Fn(StepContext) -> Fut + Send,
+    Fut: Future<Output = Result<T, E>> + Send + 'a,
+{
+    fn attempt(&self, of: Beginning<'_>) -> BoxFuture<'a, Result<T, E>> {
+        Box::pin((self.0)(of.context()))
+    }
+}
+
+/// A body that does not: no context is made for it.
+struct Simple<F>(F);
+
+impl<'a, F, Fut, T, E> Body<'a, T, E> for Simple<F>
+where
+    F: Fn() -> Fut + Send,
+    Fut: Future<Output = Result<T, E>> + Send + 'a,
+{
+    fn attempt(&self, _of: Beginning<'_>) -> BoxFuture<'a, Result<T, E>> {
+        Box::pin((self.0)())
+    }
+}
+
+/// What a step does; its body is erased up to the types of its value and its error.
+struct Work<'a, T, E> {
+    body: Box<dyn Body<'a, T, E> + 'a>,
+    options: Options,
     rules: Rules<E>,
+    finish: Finish<'a, T, E>,
+    decode: Decode<T>,
 }
 
-impl<'a, F, Fut, T, E> Start<'a> for Closure<F, E>
-where
-    F: Fn(StepContext) -> Fut + Send,
-    Fut: Future<Output = Result<T, E>> + Send + 'a,
-    T: Recordable,
-    E: StepFailure + 'a,
-{
-    fn start(&self, cx: StepContext) -> BoxFuture<'a, Ended> {
-        let body = (self.body)(cx);
-        let rules = self.rules;
-        Box::pin(async move {
-            match body.await {
-                Ok(value) => record(&value),
-                Err(error) => Err(failed(error, rules)),
-            }
-        })
+impl<'a, T: Recordable, E: StepFailure + 'a> Work<'a, T, E> {
+    #[inline(never)]
+    fn new(name: &'static str, at: Location, body: Box<dyn Body<'a, T, E> + 'a>) -> Box<Self> {
+        let options = Options::new(Kind::Step, name, at);
+        let rules = Rules { unless: None, keep: None };
+        Box::new(Self { body, options, rules, finish: finishing, decode: Payload::decode::<T> })
     }
 }
 
-impl<'a, F, Fut, T, E> Body<'a, E> for Closure<F, E>
-where
-    F: Fn(StepContext) -> Fut + Send,
-    Fut: Future<Output = Result<T, E>> + Send + 'a,
-    T: Recordable,
-    E: StepFailure + 'a,
-{
-    fn rules(&mut self) -> &mut Rules<E> {
-        &mut self.rules
+impl<T, E> Work<'_, T, E> {
+    fn begin(&mut self, cx: Ctx) -> (Operation, Decode<T>) {
+        let Options { label, policy, timeout } = self.options.take();
+        (Operation::new(cx, label, Ask::Step { policy, timeout }), self.decode)
     }
+}
+
+/// How the future of an attempt becomes one of what is recorded.
+type Finish<'a, T, E> = fn(BoxFuture<'a, Result<T, E>>, Rules<E>) -> BoxFuture<'a, Ended>;
+
+impl<'a, T, E> Start<'a> for Work<'a, T, E> {
+    fn start(&self, of: Beginning<'_>) -> BoxFuture<'a, Ended> {
+        (self.finish)(self.body.attempt(of), self.rules)
+    }
+}
+
+fn finishing<'a, T: Recordable, E: StepFailure + 'a>(
+    body: BoxFuture<'a, Result<T, E>>,
+    rules: Rules<E>,
+) -> BoxFuture<'a, Ended> {
+    Box::pin(async move {
+        match body.await {
+            Ok(value) => record(&value),
+            Err(error) => Err(failed(error, rules)),
+        }
+    })
 }
 
 /// The value as it is recorded. It must read back: what is delivered is the copy.
@@ -210,11 +252,23 @@ pub struct StepContext {
     attempt: u32,
 }
 
-impl StepContext {
-    pub(super) const fn new(run: Arc<Run>, op: OpId, label: Label, attempt: u32) -> Self {
-        Self { run, op, label, attempt }
-    }
+/// An attempt that begins.
+#[derive(Clone, Copy)]
+pub(super) struct Beginning<'o> {
+    pub(super) operation: &'o Operation,
+    pub(super) op: OpId,
+    pub(super) attempt: u32,
+}
 
+impl Beginning<'_> {
+    #[inline(never)]
+    fn context(self) -> StepContext {
+        let Self { operation: Operation { cx, label, .. }, op, attempt } = self;
+        StepContext { run: cx.run().clone(), op, label: label.clone(), attempt }
+    }
+}
+
+impl StepContext {
     /// The name of the step.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -266,6 +320,6 @@ impl fmt::Debug for StepContext {
 
 impl<T, E, M> fmt::Debug for Step<'_, T, E, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Step").field("options", &self.work.options).finish_non_exhaustive()
     }
 }

@@ -276,7 +276,7 @@ mod tests {
         start: |start| {
             let (shared, cx) = (start.resources.get::<Shared>()?, start.cx);
             Ok(Box::pin(async move {
-                let body = step("slow", AT, |_| async {
+                let body = step("slow", AT, || async {
                     shared.0.advance(Duration::from_millis(300));
                     Ok::<_, String>(1)
                 });

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::value::RawValue;
 
 use super::WorkflowInput;
-use crate::words::payload::Payload;
+use crate::words::payload::{Payload, read, write};
 
 /// Why a run cannot start with what it was given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,18 +59,14 @@ pub enum InputError {
 /// Made once for each input by [`input`], the only place where the compiler asks whether its type is recordable.
 pub struct Input<T> {
     name: &'static str,
-    write: fn(&T) -> serde_json::Result<Box<RawValue>>,
-    read: fn(&str) -> serde_json::Result<T>,
+    write: fn(&T) -> serde_json::Result<Vec<u8>>,
+    read: fn(&[u8]) -> serde_json::Result<T>,
 }
 
 /// The input of this name and type.
 #[must_use]
 pub const fn input<T: WorkflowInput>(name: &'static str) -> Input<T> {
-    Input { name, write: serde_json::value::to_raw_value::<T>, read: read::<T> }
-}
-
-fn read<T: WorkflowInput>(text: &str) -> serde_json::Result<T> {
-    serde_json::from_str(text)
+    Input { name, write: write::<T>, read: read::<T> }
 }
 
 impl<T> Input<T> {
@@ -84,7 +80,10 @@ impl<T> Input<T> {
     /// # Errors
     /// When it is not recorded, or is of another type.
     pub fn decode(&self, inputs: &mut Inputs) -> Result<T, InputError> {
-        self.find(inputs)?.ok_or(InputError::Missing { name: self.name })
+        match inputs.take(self.name) {
+            Some(raw) => self.read(&raw),
+            None => Err(InputError::Missing { name: self.name }),
+        }
     }
 
     /// The recorded value, or the default when none is recorded.
@@ -92,16 +91,20 @@ impl<T> Input<T> {
     /// # Errors
     /// When one is recorded and is of another type.
     pub fn decode_or(&self, inputs: &mut Inputs, default: impl FnOnce() -> T) -> Result<T, InputError> {
-        Ok(self.find(inputs)?.unwrap_or_else(default))
-    }
-
-    fn find(&self, inputs: &mut Inputs) -> Result<Option<T>, InputError> {
-        let Some(raw) = inputs.take(self.name) else { return Ok(None) };
-        match (self.read)(raw.get()) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => Err(InputError::Unreadable { name: self.name, message: error.to_string() }),
+        match inputs.take(self.name) {
+            Some(raw) => self.read(&raw),
+            None => Ok(default()),
         }
     }
+
+    fn read(&self, raw: &RawValue) -> Result<T, InputError> {
+        (self.read)(raw.get().as_bytes()).map_err(|error| unreadable(self.name, &error))
+    }
+}
+
+#[cold]
+fn unreadable(name: &'static str, error: &serde_json::Error) -> InputError {
+    InputError::Unreadable { name, message: error.to_string() }
 }
 
 impl<T> fmt::Debug for Input<T> {
@@ -111,10 +114,11 @@ impl<T> fmt::Debug for Input<T> {
 }
 
 /// The inputs of one instance, encoded one by one as the workflow's function names them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use]
 pub struct EncodedInputs {
-    values: BTreeMap<&'static str, Box<RawValue>>,
+    /// Each as JSON.
+    values: BTreeMap<&'static str, Vec<u8>>,
     error: Option<InputError>,
 }
 
@@ -124,10 +128,10 @@ impl EncodedInputs {
         Self::default()
     }
 
-    fn put(&mut self, name: &'static str, value: serde_json::Result<Box<RawValue>>) {
+    fn put(&mut self, name: &'static str, value: serde_json::Result<Vec<u8>>) {
         match value {
-            Ok(raw) => {
-                self.values.insert(name, raw);
+            Ok(json) => {
+                self.values.insert(name, json);
             }
             Err(error) => {
                 let message = error.to_string();
@@ -144,7 +148,27 @@ impl EncodedInputs {
         if let Some(error) = self.error {
             return Err(error);
         }
-        Payload::encode(&self.values).map_err(|error| InputError::TooLarge { message: error.to_string() })
+        let mut map = Vec::with_capacity(self.values.iter().map(|(name, json)| name.len() + json.len() + 4).sum());
+        for (name, json) in self.values {
+            map.push(if map.is_empty() { b'{' } else { b',' });
+            // A name is an identifier, in which nothing has to be escaped.
+            map.push(b'"');
+            map.extend_from_slice(name.as_bytes());
+            map.extend_from_slice(b"\":");
+            map.extend_from_slice(&json);
+        }
+        if map.is_empty() {
+            map.push(b'{');
+        }
+        map.push(b'}');
+        Payload::of_json(map).map_err(|error| InputError::TooLarge { message: error.to_string() })
+    }
+}
+
+impl fmt::Debug for EncodedInputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As of [`Inputs`].
+        f.debug_struct("EncodedInputs").field("names", &self.values.keys()).finish_non_exhaustive()
     }
 }
 

@@ -185,10 +185,16 @@ pub fn ended_value<W: Definition>(value: W::Output) -> Ended {
 
 /// The end of a workflow that returns a result. `words` gives what an error says of itself: generated code passes
 /// `|error| Words(error).words()`, as it alone knows the type.
+#[inline]
 pub fn ended_result<W: Definition>(
     result: Result<W::Output, W::Error>,
-    words: impl FnOnce(&W::Error) -> Option<String>,
+    words: fn(&W::Error) -> Option<String>,
 ) -> Ended {
+    ended(result, words)
+}
+
+/// Not generic over the workflow: many return the same types.
+fn ended<T: WorkflowOutput, E: WorkflowError>(result: Result<T, E>, words: fn(&E) -> Option<String>) -> Ended {
     let result = match result {
         Ok(value) => output(&value),
         Err(error) => Err(failure(&error, words)),
@@ -213,7 +219,7 @@ fn output<T: WorkflowOutput>(value: &T) -> Result<Payload, FailureData> {
     returned(value, T::to_payload, T::from_payload)
 }
 
-fn failure<E: WorkflowError>(error: &E, words: impl FnOnce(&E) -> Option<String>) -> FailureData {
+fn failure<E: WorkflowError>(error: &E, words: fn(&E) -> Option<String>) -> FailureData {
     let data = match returned(error, E::to_payload, E::from_payload) {
         Ok(data) => data,
         Err(failure) => return failure,

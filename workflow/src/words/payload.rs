@@ -42,7 +42,14 @@ impl Payload {
     /// # Errors
     /// When serde refuses the value, or it takes more than 1 MiB.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, CodecError> {
-        let bytes = serde_json::to_vec(value).map_err(CodecError::Encode)?;
+        write(value).map_err(CodecError::Encode).and_then(Self::of_json)
+    }
+
+    /// Takes a value that [`write`] has encoded.
+    ///
+    /// # Errors
+    /// When it takes more than 1 MiB.
+    pub(crate) fn of_json(bytes: Vec<u8>) -> Result<Self, CodecError> {
         if bytes.len() > PAYLOAD_BYTES_MAX {
             return Err(CodecError::TooLarge { bytes: bytes.len() });
         }
@@ -54,8 +61,7 @@ impl Payload {
     /// # Errors
     /// When the bytes are not a `T`.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, CodecError> {
-        serde_json::from_slice(&self.0)
-            .map_err(|source| CodecError::Decode { wanted: std::any::type_name::<T>(), source })
+        read(&self.0).map_err(|source| CodecError::Decode { wanted: std::any::type_name::<T>(), source })
     }
 
     /// Takes bytes as they are, as a store reads them.
@@ -100,6 +106,27 @@ fn sorted(value: Value) -> Value {
         Value::Object(members) => members.into_iter().map(|(name, value)| (name, sorted(value))).collect(),
         other => other,
     }
+}
+
+/// A value as JSON.
+///
+/// Every type that users record goes through here and through [`read`], wherever it is used, so that the compiler makes
+/// the code for it once; and what does not depend on the type is not made for each of them.
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
+    written(&mut |to| value.serialize(to))
+}
+
+type ToJson<'a> = &'a mut serde_json::Serializer<&'a mut Vec<u8>>;
+
+fn written(write: &mut dyn FnMut(ToJson<'_>) -> serde_json::Result<()>) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(128);
+    write(&mut serde_json::Serializer::new(&mut bytes))?;
+    Ok(bytes)
+}
+
+/// A value from JSON. See [`write`].
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(bytes)
 }
 
 impl fmt::Debug for Payload {

@@ -11,7 +11,7 @@ use crate::authoring::child::child;
 use crate::authoring::durable::Durable;
 use crate::authoring::join::join;
 use crate::authoring::sleep::sleep;
-use crate::authoring::step::{StepContext, step};
+use crate::authoring::step::{StepContext, step_with_context};
 use crate::authoring::wait::wait_for_type;
 use crate::definition::{
     Definition, EncodedInputs, Ended, InputError, Registration, ResourceKey, Resources, RunFuture, Start,
@@ -303,15 +303,15 @@ pub(super) const WORKFLOWS: [&Registration; 7] = [&ONE, &TWO, &PAIR, &WAITS, &SL
 /// One step.
 pub(super) static ONE: Registration = workflow("one", |start| {
     let (bodies, cx) = (start.resources.get::<Bodies>()?, start.cx);
-    Ok(Box::pin(async move { ended(step("a", AT, |at| bodies.run("a", at)).run(cx).await) }))
+    Ok(Box::pin(async move { ended(step_with_context("a", AT, |at| bodies.run("a", at)).run(cx).await) }))
 });
 
 /// Two steps, one after the other.
 pub(super) static TWO: Registration = workflow("two", |start| {
     let (bodies, cx) = (start.resources.get::<Bodies>()?, start.cx);
     Ok(Box::pin(async move {
-        let first = step("a", AT, |at| bodies.run("a", at)).run(cx.clone()).await;
-        let second = step("b", AT, |at| bodies.run("b", at)).run(cx).await;
+        let first = step_with_context("a", AT, |at| bodies.run("a", at)).run(cx.clone()).await;
+        let second = step_with_context("b", AT, |at| bodies.run("b", at)).run(cx).await;
         ended(first.and_then(|first| second.map(|second| first + second)))
     }))
 });
@@ -320,7 +320,7 @@ pub(super) static TWO: Registration = workflow("two", |start| {
 pub(super) static PAIR: Registration = workflow("pair", |start| {
     let (bodies, cx) = (start.resources.get::<Bodies>()?, start.cx);
     Ok(Box::pin(async move {
-        let body = step("a", AT, |at| bodies.run("a", at));
+        let body = step_with_context("a", AT, |at| bodies.run("a", at));
         let (value, event) = join((body, wait_for_type::<u32>("number", "number"))).run(cx).await;
         ended(value.map(|value| value + event))
     }))
@@ -366,7 +366,7 @@ pub(super) static FLIPS: Registration = workflow("flips", |start| {
     let (bodies, memory, cx) = (start.resources.get::<Bodies>()?, start.resources.get::<Memory>()?, start.cx);
     Ok(Box::pin(async move {
         let name = if memory.pass().is_multiple_of(2) { "a" } else { "b" };
-        ended(step(name, AT, |at| bodies.run(name, at)).run(cx).await)
+        ended(step_with_context(name, AT, |at| bodies.run(name, at)).run(cx).await)
     }))
 });
 
@@ -375,8 +375,8 @@ pub(super) static COUNTS: Registration = workflow("counts", |start| {
     let (bodies, memory, cx) = (start.resources.get::<Bodies>()?, start.resources.get::<Memory>()?, start.cx);
     Ok(Box::pin(async move {
         let pass = memory.pass();
-        let first = step("a", AT, |at| bodies.run("a", at)).run(cx.clone()).await;
-        let second = step("b", AT, |at| bodies.run("b", at)).run(cx).await;
+        let first = step_with_context("a", AT, |at| bodies.run("a", at)).run(cx.clone()).await;
+        let second = step_with_context("b", AT, |at| bodies.run("b", at)).run(cx).await;
         let told = if pass < 2 { 0 } else { pass };
         ended(first.and_then(|first| second.map(|second| first + second + told)))
     }))

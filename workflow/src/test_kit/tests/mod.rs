@@ -90,7 +90,11 @@ macro_rules! go {
 /// `step!("name", body)`.
 macro_rules! step {
     ($name:literal, $body:expr) => {
-        $crate::__private::step($name, $crate::__private::Location::new(file!(), line!(), column!()), $body)
+        $crate::__private::step_with_context(
+            $name,
+            $crate::__private::Location::new(file!(), line!(), column!()),
+            $body,
+        )
     };
 }
 

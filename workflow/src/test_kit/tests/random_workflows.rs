@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::flow;
-use crate::__private::{Block, Ctx, Durable, Location, Raced2, group, part, race, step};
+use crate::__private::{Block, Ctx, Durable, Location, Raced2, group, part, race, step_with_context};
 use crate::authoring::durable::BoxFuture;
 use crate::authoring::facts::{changed, info, now};
 use crate::authoring::join::{join_all, try_join_all};
@@ -120,7 +120,8 @@ async fn operation(cx: &Ctx, node: Node, env: Env) -> Result<u64, String> {
     match node {
         Node::Step { name, key, fails, retries, delay, limit } => {
             let body = |attempt: StepContext| body(env.gates.clone(), fails, attempt);
-            let mut step = step(NAMES[usize::from(name)], HERE, body).retries(retries).delay(halves(delay));
+            let mut step =
+                step_with_context(NAMES[usize::from(name)], HERE, body).retries(retries).delay(halves(delay));
             if let Some(key) = key {
                 step = step.key(key);
             }

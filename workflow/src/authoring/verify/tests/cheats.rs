@@ -10,7 +10,7 @@ use crate::authoring::durable::Durable;
 use crate::authoring::join::{join, join_all};
 use crate::authoring::race::race;
 use crate::authoring::sleep::sleep;
-use crate::authoring::step::step;
+use crate::authoring::step::step_with_context as step;
 use crate::authoring::wait::wait_for_type;
 use crate::definition::{Definition, EncodedInputs, Registration, input};
 use crate::journal::divergence::Traces;

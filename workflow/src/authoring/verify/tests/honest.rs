@@ -12,7 +12,7 @@ use crate::authoring::part::part;
 use crate::authoring::race::race;
 use crate::authoring::random::{random, uuid};
 use crate::authoring::sleep::{sleep, sleep_until};
-use crate::authoring::step::{StepContext, step};
+use crate::authoring::step::{StepContext, step_with_context as step};
 use crate::authoring::timeout::timeout;
 use crate::authoring::wait::wait_for_type;
 use crate::error::{BlockError, StepError};

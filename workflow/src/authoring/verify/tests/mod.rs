@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Code, Difference};
 use crate::authoring::context::Ctx;
 use crate::authoring::durable::{BoxFuture, Durable};
-use crate::authoring::step::{Step, step};
+use crate::authoring::step::{Step, step_with_context as step};
 use crate::authoring::task::{Action, RunTask};
 use crate::definition::{Ended, Registration, ResourceKey, Resources};
 use crate::journal::command::{Ending, Granted, InstanceSpec, Then};
