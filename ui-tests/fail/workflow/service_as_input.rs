@@ -1,0 +1,11 @@
+use std::sync::Arc;
+use workflow::prelude::*;
+
+struct Shop;
+
+#[workflow]
+async fn order(id: u64, shop: Arc<Shop>) -> u64 {
+    id
+}
+
+fn main() {}
