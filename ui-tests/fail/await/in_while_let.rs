@@ -1,6 +1,6 @@
 use workflow::prelude::*;
 
-async fn next(id: u64) -> Option<u64> {
+async fn next(_id: u64) -> Option<u64> {
     None
 }
 

@@ -1,12 +1,12 @@
 use workflow::prelude::*;
 
-async fn call() -> Result<u64, std::io::Error> {
-    Ok(1)
+async fn double(n: u64) -> Result<u64, std::io::Error> {
+    Ok(n * 2)
 }
 
 #[workflow]
 async fn order(id: u64) -> u64 {
-    let _ = step!("call", call(total)).await;
+    let _ = step!("call", double(total)).await;
     id
 }
 

@@ -1,4 +1,3 @@
-use tokio::task::JoinSet;
 use workflow::prelude::*;
 
 async fn call() -> Result<u64, std::io::Error> {
@@ -7,6 +6,7 @@ async fn call() -> Result<u64, std::io::Error> {
 
 #[workflow]
 async fn order(id: u64) -> u64 {
+    use tokio::task::JoinSet;
     let mut calls = JoinSet::new();
     calls.spawn(call());
     id

@@ -1,4 +1,3 @@
-use tokio::select;
 use workflow::prelude::*;
 
 async fn fetch(id: u64) -> u64 {
@@ -7,6 +6,7 @@ async fn fetch(id: u64) -> u64 {
 
 #[workflow]
 async fn order(id: u64) -> u64 {
+    use tokio::select;
     select! {
         _ = fetch(1) => {}
         _ = fetch(2) => {}

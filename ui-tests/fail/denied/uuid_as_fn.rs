@@ -2,8 +2,8 @@ use uuid::Uuid;
 use workflow::prelude::*;
 
 #[workflow]
-async fn order(id: u64, known: Option<Uuid>) -> u64 {
-    let key = known.unwrap_or_else(Uuid::now_v7);
+async fn order(id: u64) -> u64 {
+    let key = Some(Uuid::nil()).unwrap_or_else(Uuid::now_v7);
     id
 }
 

@@ -2,7 +2,7 @@ use workflow::prelude::*;
 
 #[part]
 async fn first(names: &[String]) -> &str {
-    let own = String::new();
+    let own = names.join(", ");
     sleep(5s).await;
     &own
 }

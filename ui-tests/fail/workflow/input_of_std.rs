@@ -2,7 +2,7 @@ use std::time::Instant;
 use workflow::prelude::*;
 
 #[workflow]
-async fn order(begun: Instant) -> u64 {
+async fn order(_begun: Instant) -> u64 {
     sleep(5s).await;
     1
 }

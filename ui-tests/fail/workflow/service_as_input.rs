@@ -5,6 +5,7 @@ struct Shop;
 
 #[workflow]
 async fn order(id: u64, shop: Arc<Shop>) -> u64 {
+    drop(shop);
     id
 }
 

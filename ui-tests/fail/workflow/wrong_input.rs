@@ -2,7 +2,7 @@ use workflow::prelude::*;
 
 #[workflow]
 async fn child(id: u64, name: String) -> u64 {
-    id
+    id + name.len() as u64
 }
 
 #[workflow]

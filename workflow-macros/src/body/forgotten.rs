@@ -72,6 +72,10 @@ impl Walker<'_> {
 
     /// An operation where its outcome is meant: `step!(..)?`, `match step!(..) { .. }`, `step!(..).is_ok()`.
     pub(super) fn check_outcome(&mut self, expr: &Expr) {
+        if let Expr::Binary(binary) = expr {
+            self.check_no_operation(&binary.left);
+            self.check_no_operation(&binary.right);
+        }
         let operation = match expr {
             Expr::Try(tried) => &*tried.expr,
             Expr::Match(matched) => &*matched.expr,
@@ -79,6 +83,21 @@ impl Walker<'_> {
             Expr::MethodCall(call) if !METHODS.iter().any(|name| call.method == name) => &*call.receiver,
             _ => return,
         };
+        self.check_no_operation(operation);
+    }
+
+    /// The end of a workflow's or part's body, where its value stands.
+    pub(super) fn check_last(&mut self, block: &Block) {
+        if let Some(Stmt::Expr(last, None)) = block.stmts.last() {
+            self.check_no_operation(last);
+        } else if let Some(Stmt::Macro(last)) = block.stmts.last()
+            && last.semi_token.is_none()
+        {
+            self.check_no_operation(&Expr::Macro(ExprMacro { attrs: Vec::new(), mac: last.mac.clone() }));
+        }
+    }
+
+    fn check_no_operation(&mut self, operation: &Expr) {
         if let Some(word) = self.operation(operation) {
             self.errors.push_losing_body(syn::Error::new_spanned(
                 root(operation),

@@ -7,11 +7,13 @@ use crate::name::{self, Kind};
 use crate::race::Race;
 use crate::runtime::{Runtime, operand};
 use crate::step::{self, Call, Setting};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Macro, Path, Token, parse_quote};
+use syn::{
+    Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Macro, Path, PathSegment, Token, parse_quote, spanned::Spanned,
+};
 
 /// Functions whose first argument is a duration.
 const TIMED_CALLS: &[&str] = &["sleep", "timeout"];
@@ -98,6 +100,7 @@ impl Walker<'_> {
         match kind {
             Kind::Group => self.walk_group(&mut call),
             _ => {
+                self.check_durable_body(&call.body);
                 rewrite_durations(&mut call.body, self.errors);
                 let changeable: Vec<String> = self.changeable.marked().map(str::to_owned).collect();
                 step::check_body(&mut call, &changeable, self.errors);
@@ -117,8 +120,19 @@ impl Walker<'_> {
         }
     }
 
+    /// `step!("wait", sleep(5m))`.
+    fn check_durable_body(&mut self, body: &Expr) {
+        if self.operation(body).is_some() && !matches!(body, Expr::Macro(_)) {
+            self.errors.push_losing_body(syn::Error::new_spanned(
+                body,
+                "a step's body holds no durable operation: await it beside the step, or make the step a `group!`",
+            ));
+        }
+    }
+
     fn walk_group(&mut self, call: &mut Call) {
         let changeable: Vec<String> = self.changeable.marked().map(str::to_owned).collect();
+        step::check_end(call.kind, &call.body, self.errors);
         step::check_assignments(call.kind, &mut call.body, &changeable, self.errors);
         let before = self.hands_over;
         // What is inside is told apart by the group's own key.
@@ -208,6 +222,18 @@ impl Walker<'_> {
         {
             let operation = &mut call.args[1];
             *operation = Expr::Verbatim(operand(operation, self.runtime));
+        }
+    }
+
+    /// `join_all(operations)`: a mistake in them is shown there.
+    pub(super) fn operands_of_join_all(&mut self, call: &mut ExprCall) {
+        let Expr::Path(path) = &*call.func else { return };
+        let joins = |last: &PathSegment| last.ident == "join_all" || last.ident == "try_join_all";
+        if path.path.segments.last().is_some_and(joins) && ours(&path.path, self.runtime) && call.args.len() == 1 {
+            let all = &call.args[0];
+            let span = all.span();
+            let (probe, durable) = (self.runtime.private("Probe", span), self.runtime.private("durable_all", span));
+            call.args[0] = Expr::Verbatim(quote_spanned!(span=> #probe(#durable(#all)).operands()));
         }
     }
 

@@ -2,7 +2,9 @@ use workflow::prelude::*;
 
 #[workflow]
 async fn order(id: u64) -> u64 {
-    let both = join!(1, sleep(5s)).await;
+    if random::<u64>() > 3 {
+        sleep(5s).await;
+    }
     id
 }
 
