@@ -89,7 +89,11 @@ fn dependencies(root: &Path) -> [(&'static str, String); 6] {
     [
         ("serde", "{ version = \"1\", features = [\"derive\"] }".to_owned()),
         ("serde_json", "\"1\"".to_owned()),
-        ("tokio", "{ version = \"1\", default-features = false, features = [\"macros\", \"rt\", \"sync\", \"time\"] }".to_owned()),
+        (
+            "tokio",
+            "{ version = \"1\", default-features = false, features = [\"macros\", \"rt\", \"sync\", \"time\"] }"
+                .to_owned(),
+        ),
         ("tracing", "{ version = \"0.1\", default-features = false, features = [\"std\"] }".to_owned()),
         ("uuid", "{ version = \"1\", features = [\"v4\", \"v7\"] }".to_owned()),
         ("workflow", format!("{{ path = {:?}, default-features = false }}", root.join("workflow"))),
@@ -123,7 +127,8 @@ fn errors(folder: &Path) -> BTreeMap<String, Vec<Found>> {
 
 #[test]
 fn an_error_agrees_by_its_code_or_by_its_first_line() {
-    let error = |code: Option<&str>, message: &str| [Found { code: code.map(str::to_owned), message: message.to_owned() }];
+    let error =
+        |code: Option<&str>, message: &str| [Found { code: code.map(str::to_owned), message: message.to_owned() }];
     assert!(agrees("error[E0277]: `Sleep` is not a future", &error(Some("E0277"), "other words")));
     assert!(agrees("error: a step has one body", &error(None, "a step has one body\nand more")));
     assert!(agrees("error: the first is at $DIR/fail/a.rs:1:2", &error(None, "the first is at /work/fail/a.rs:1:2")));

@@ -75,6 +75,7 @@ impl Walker<'_> {
         let Some(mut race) = Race::of_macro(mac, self.errors) else { return };
         self.hands_over = true;
         for arm in &mut race.arms {
+            self.check_awaited_operand(&mut arm.operation);
             self.walk_awaited(&mut arm.operation);
             self.in_scope(|walker| {
                 walker.visit_pat_mut(&mut arm.pattern);
@@ -156,10 +157,22 @@ impl Walker<'_> {
         let list: syn::Result<Punctuated<Expr, Token![,]>> = Punctuated::parse_terminated.parse2(mac.tokens.clone());
         if let Ok(mut operations) = list {
             for operation in &mut operations {
+                self.check_awaited_operand(operation);
                 self.walk_awaited(operation);
                 *operation = Expr::Verbatim(operand(operation, self.runtime));
             }
             mac.tokens = operations.into_token_stream();
+        }
+    }
+
+    /// `join!(step!(..).await, ..)`: what is awaited has ended before the others begin.
+    fn check_awaited_operand(&mut self, operation: &mut Expr) {
+        if let Expr::Await(awaited) = operation {
+            self.errors.push(
+                awaited.await_token,
+                "this operation is awaited before the others begin, so they do not run side by side\nleave out this `.await`",
+            );
+            *operation = (*awaited.base).clone();
         }
     }
 

@@ -43,11 +43,23 @@ pub struct Plain;
 #[derive(Debug)]
 pub struct Typed;
 
+/// What a step's body makes: a future of a result.
+#[diagnostic::on_unimplemented(
+    message = "the body of a step is a future of a `Result`, and this one is not",
+    label = "the body of this step gives `{Self}`",
+    note = "call an `async fn` that gives a `Result`, or write a block: `step!(\"name\", {{ .. Ok(value) }})`",
+    note = "a child or a part is awaited beside the step, or inside of a `group!`"
+)]
+pub trait StepBody<T, E>: Future<Output = Result<T, E>> {}
+
+#[diagnostic::do_not_recommend]
+impl<T, E, F: Future<Output = Result<T, E>>> StepBody<T, E> for F {}
+
 /// The step that `step!` expands to. `body` makes the future of one attempt.
 pub fn step<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
 where
     F: Fn(StepContext) -> Fut + Send + 'a,
-    Fut: Future<Output = Result<T, E>> + Send + 'a,
+    Fut: StepBody<T, E> + Send + 'a,
     T: Recordable,
     E: StepFailure + 'a,
 {
