@@ -10,7 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("authoring", &["authoring", "definition", "error"]),
     ("engine", &["engine"]),
     ("client", &["client", "test_kit"]),
-    ("facade", &["lib", "prelude", "__private"]),
+    ("facade", &["lib", "prelude", "rules", "__private"]),
 ];
 
 fn layer_of(module: &str) -> Option<usize> {

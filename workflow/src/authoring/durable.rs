@@ -117,12 +117,12 @@ impl<I: IntoIterator<Item: Future>> FallbackAll for Probe<I> {
 pub trait NoFuture: Sized {
     /// Something of any type that is expected.
     fn drive<T>(self, _cx: &Ctx) -> Ready<T> {
-        unimplemented!("the check has refused it")
+        unreachable!("what the check has refused is never built")
     }
 
     /// The same in the place of an operand.
     fn operand<T>(self) -> Assumed<Ready<T>> {
-        unimplemented!("the check has refused it")
+        unreachable!("what the check has refused is never built")
     }
 
     /// The same in the place of a collection of operands.
