@@ -9,7 +9,7 @@ pub use crate::authoring::durable::{Block, Durable, PassedOn, Recordable, durabl
 pub use crate::authoring::event::EventPayload;
 pub use crate::authoring::facts::NowToAwaitInWorkflow;
 pub use crate::authoring::group::{Group, group};
-pub use crate::authoring::join::{Join, JoinAll, TryJoin, TryJoinAll, join, try_join};
+pub use crate::authoring::join::{Join, JoinAll, Tried, TryJoin, TryJoinAll, join, try_join};
 pub use crate::authoring::ordered::Ordered;
 pub use crate::authoring::owned::{Owned, TakenAlong, owned};
 pub use crate::authoring::part::{PartToAwaitInWorkflow, part};

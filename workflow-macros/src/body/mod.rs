@@ -127,8 +127,14 @@ impl Walker<'_> {
         let ExprAwait { attrs, base, dot_token, await_token } = awaited;
         let span = base.span();
         let probe = self.runtime.private("Probe", span);
-        let durable = self.runtime.private("durable", await_token.span());
         let context = context();
+        if operations::is_join(&base, self.runtime) {
+            // Its operands are checked one by one, and together by the macro.
+            return Expr::Verbatim(
+                quote_spanned!(span=> #(#attrs)* #probe(#base).drive(&#context) #dot_token #await_token),
+            );
+        }
+        let durable = self.runtime.private("durable", await_token.span());
         Expr::Verbatim(
             quote_spanned!(span=> #(#attrs)* #probe(#durable(#base)).drive(&#context) #dot_token #await_token),
         )

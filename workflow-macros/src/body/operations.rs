@@ -59,6 +59,11 @@ pub(super) fn ours(path: &Path, runtime: &Runtime) -> bool {
     }
 }
 
+/// Whether the expression is `join!(..)` or `try_join!(..)`.
+pub(super) fn is_join(expr: &Expr, runtime: &Runtime) -> bool {
+    matches!(expr, Expr::Macro(expr) if known(&expr.mac.path, runtime) == Some(Known::Join))
+}
+
 /// The `race!` that this expression is, if it is one.
 pub(super) fn race_of<'e>(base: &'e mut Expr, runtime: &Runtime) -> Option<&'e mut Macro> {
     match base {

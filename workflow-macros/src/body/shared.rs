@@ -98,7 +98,7 @@ impl Walker<'_> {
         let span = call.receiver.span();
         let probe = self.runtime.private("Probe", span);
         let (receiver, probing) = (&call.receiver, Ident::new(probing, span));
-        call.receiver = Box::new(Expr::Verbatim(quote_spanned!(span=> #probe(&#receiver).#probing())));
+        *call.receiver = Expr::Verbatim(quote_spanned!(span=> #probe(&#receiver).#probing()));
     }
 
     /// `Clock::now()`, `Command::new(..)`: what they give says where it comes from.
