@@ -8,7 +8,8 @@ use super::closures::captured_names;
 use super::operations::{Known, known, ours};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Block, Expr, ExprMacro, Ident, Local, Pat, Stmt};
+use syn::punctuated::Punctuated;
+use syn::{Block, Expr, ExprMacro, Ident, Local, Pat, Stmt, Token};
 
 /// Functions that make an operation.
 const FUNCTIONS: &[&str] = &[
@@ -118,7 +119,9 @@ impl Walker<'_> {
             Expr::Call(call) => {
                 let Expr::Path(path) = &*call.func else { return None };
                 let name = &path.path.segments.last()?.ident;
-                let is_ours = ours(&path.path, self.runtime) && FUNCTIONS.iter().any(|known| name == known);
+                let is_ours = ours(&path.path, self.runtime)
+                    && FUNCTIONS.iter().any(|known| name == known)
+                    && fits(name, &call.args);
                 is_ours.then_some("operation")
             }
             Expr::MethodCall(call) if METHODS.iter().any(|name| call.method == name) => self.operation(&call.receiver),
@@ -136,6 +139,15 @@ fn names(tokens: TokenStream, name: &Ident) -> bool {
         TokenTree::Literal(literal) => captured_names(literal).iter().any(|captured| name == captured),
         TokenTree::Punct(_) => false,
     })
+}
+
+/// Whether these can be the arguments of the operation: short names are often the user's own.
+fn fits(name: &Ident, arguments: &Punctuated<Expr, Token![,]>) -> bool {
+    match name.to_string().as_str() {
+        "info" | "now" | "random" | "uuid" => arguments.is_empty(),
+        "changed" => matches!(arguments.first(), Some(Expr::Lit(_))),
+        _ => true,
+    }
 }
 
 /// What the operation is made by, without its methods.
