@@ -76,6 +76,9 @@ impl Options {
 fn read(input: ParseStream<'_>) -> syn::Result<Vec<(Ident, Expr)>> {
     let mut pairs = Vec::new();
     while !input.is_empty() {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("options are written `key = value`, such as `name = \"..\"`"));
+        }
         // `crate` is a keyword.
         let key = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;

@@ -5,7 +5,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
-use syn::LitInt;
+use syn::{LitFloat, LitInt};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -38,6 +38,11 @@ pub(crate) fn of_literal(literal: &LitInt) -> Option<Result<u64, String>> {
         Ok(number) => scale(number, unit, &written),
         Err(_) => Err(too_long(&written)),
     })
+}
+
+/// Why a literal such as `1.5h` is none; nothing when it is an ordinary number.
+pub(crate) fn of_fraction(literal: &LitFloat) -> Option<Result<u64, String>> {
+    unit(SUFFIXES, literal.suffix()).map(|_| Err(malformed(&literal.to_string())))
 }
 
 /// Milliseconds of a string such as `"2 seconds"` or `"30s"`.

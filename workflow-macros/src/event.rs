@@ -48,7 +48,12 @@ fn options(input: &DeriveInput, errors: &mut Errors) -> Options {
 /// One name is one type: a generic one would decode differently in each waiter.
 fn check_generics(input: &DeriveInput, errors: &mut Errors) -> bool {
     let generic = !input.generics.params.is_empty();
-    if generic {
+    let mut lifetimes = input.generics.lifetimes();
+    if let Some(lifetime) = lifetimes.next()
+        && lifetimes.count() + 1 == input.generics.params.len()
+    {
+        errors.push(lifetime, "an event is recorded and read back, so it owns its data: `String` instead of `&str`");
+    } else if generic {
         errors
             .push(&input.generics, "an event cannot be generic: it travels under one name and is decoded as one type");
     }

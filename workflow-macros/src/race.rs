@@ -68,6 +68,10 @@ impl ToTokens for Race {
 fn read(input: ParseStream<'_>) -> syn::Result<Vec<Arm>> {
     let mut arms = Vec::new();
     while !input.is_empty() {
+        if input.peek(Token![else]) {
+            return Err(input
+                .error("a race has no `else`: it waits until one operation has ended, so let one be a `sleep(..)`"));
+        }
         let pattern = Pat::parse_multi_with_leading_vert(input)?;
         if !input.peek(Token![=]) || input.peek(Token![=>]) {
             return Err(input.error("an arm of `race!` is `pattern = operation => expression`"));
@@ -119,7 +123,8 @@ fn emit(race: &Race, marker: &Marker) -> TokenStream {
     let operations = race.arms.iter().map(|arm| operand(&arm.operation, &marker.runtime));
     let arms = race.arms.iter().zip('A'..).map(|(Arm { pattern, then, .. }, letter)| {
         let variant = Ident::new(&letter.to_string(), span);
-        let value = Ident::new("value", span);
+        // In the place of the pattern: there the compiler says that it does not always match.
+        let value = Ident::new("value", span.located_at(pattern.span()));
         // A match of its own, so that a pattern that does not always match is told with the user's type.
         let matched = quote_spanned!(pattern.span()=> match #value { #pattern => #then });
         quote!(#raced::#variant(#value) => #matched,)

@@ -2,7 +2,9 @@
 
 pub use crate::authoring::child::{Child, child};
 pub use crate::authoring::context::Ctx;
-pub use crate::authoring::durable::{Assumed, Block, Durable, Fallback, PassedOn, Recordable, durable, passed_on};
+pub use crate::authoring::durable::{
+    Assumed, Block, Durable, Fallback, FallbackAll, NoFuture, PassedOn, Recordable, durable, durable_all, passed_on,
+};
 pub use crate::authoring::event::{Event, EventPayload};
 pub use crate::authoring::group::{Group, group};
 pub use crate::authoring::join::{join, try_join};
@@ -23,7 +25,7 @@ pub use crate::client::{Create, CreateBatch, Get, New, create, create_batch, get
 pub use crate::definition::{
     Definition, EncodedInputs, Ended, Input, InputError, Inputs, NoWords, Registered, Registration, ResourceKey,
     Resources, ResultType, RunFuture, Start, Words, WorkflowError, WorkflowInput, WorkflowOutput, ended_result,
-    ended_value, input,
+    ended_value, input, run_future,
 };
 pub use crate::error::{BlockError, Never, StepFailure};
 pub use crate::test_kit::{Test, test};

@@ -8,7 +8,8 @@ use super::closures::captured_names;
 use super::operations::{Known, known, ours};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Block, Expr, ExprMacro, Ident, Local, Pat, Stmt};
+use syn::punctuated::Punctuated;
+use syn::{Block, Expr, ExprMacro, Ident, Local, Pat, Stmt, Token};
 
 /// Functions that make an operation.
 const FUNCTIONS: &[&str] = &[
@@ -72,6 +73,10 @@ impl Walker<'_> {
 
     /// An operation where its outcome is meant: `step!(..)?`, `match step!(..) { .. }`, `step!(..).is_ok()`.
     pub(super) fn check_outcome(&mut self, expr: &Expr) {
+        if let Expr::Binary(binary) = expr {
+            self.check_no_operation(&binary.left);
+            self.check_no_operation(&binary.right);
+        }
         let operation = match expr {
             Expr::Try(tried) => &*tried.expr,
             Expr::Match(matched) => &*matched.expr,
@@ -79,6 +84,21 @@ impl Walker<'_> {
             Expr::MethodCall(call) if !METHODS.iter().any(|name| call.method == name) => &*call.receiver,
             _ => return,
         };
+        self.check_no_operation(operation);
+    }
+
+    /// The end of a workflow's or part's body, where its value stands.
+    pub(super) fn check_last(&mut self, block: &Block) {
+        if let Some(Stmt::Expr(last, None)) = block.stmts.last() {
+            self.check_no_operation(last);
+        } else if let Some(Stmt::Macro(last)) = block.stmts.last()
+            && last.semi_token.is_none()
+        {
+            self.check_no_operation(&Expr::Macro(ExprMacro { attrs: Vec::new(), mac: last.mac.clone() }));
+        }
+    }
+
+    fn check_no_operation(&mut self, operation: &Expr) {
         if let Some(word) = self.operation(operation) {
             self.errors.push_losing_body(syn::Error::new_spanned(
                 root(operation),
@@ -99,7 +119,9 @@ impl Walker<'_> {
             Expr::Call(call) => {
                 let Expr::Path(path) = &*call.func else { return None };
                 let name = &path.path.segments.last()?.ident;
-                let is_ours = ours(&path.path, self.runtime) && FUNCTIONS.iter().any(|known| name == known);
+                let is_ours = ours(&path.path, self.runtime)
+                    && FUNCTIONS.iter().any(|known| name == known)
+                    && fits(name, &call.args);
                 is_ours.then_some("operation")
             }
             Expr::MethodCall(call) if METHODS.iter().any(|name| call.method == name) => self.operation(&call.receiver),
@@ -117,6 +139,15 @@ fn names(tokens: TokenStream, name: &Ident) -> bool {
         TokenTree::Literal(literal) => captured_names(literal).iter().any(|captured| name == captured),
         TokenTree::Punct(_) => false,
     })
+}
+
+/// Whether these can be the arguments of the operation: short names are often the user's own.
+fn fits(name: &Ident, arguments: &Punctuated<Expr, Token![,]>) -> bool {
+    match name.to_string().as_str() {
+        "info" | "now" | "random" | "uuid" => arguments.is_empty(),
+        "changed" => matches!(arguments.first(), Some(Expr::Lit(_))),
+        _ => true,
+    }
 }
 
 /// What the operation is made by, without its methods.

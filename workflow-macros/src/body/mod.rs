@@ -59,6 +59,7 @@ pub(crate) fn walk(block: &mut Block, resources: Vec<Ident>, runtime: &Runtime, 
         warnings: Warnings::default(),
     };
     resources.iter().for_each(|name| walker.resources.bind(name, true));
+    walker.check_last(block);
     walker.visit_block_mut(block);
     let warnings = walker.warnings;
     bring_fallback(block, runtime);
@@ -68,7 +69,8 @@ pub(crate) fn walk(block: &mut Block, resources: Vec<Ident>, runtime: &Runtime, 
 /// What keeps types flowing where a probe has nothing to say: see `Probe` in the runtime.
 fn bring_fallback(block: &mut Block, runtime: &Runtime) {
     let span = proc_macro2::Span::call_site();
-    let traits = ["AnyOrder", "AnyPlace", "Fallback"].map(|name| runtime.private(name, span));
+    let traits =
+        ["AnyOrder", "AnyPlace", "Fallback", "FallbackAll", "NoFuture"].map(|name| runtime.private(name, span));
     let import = quote! {
         #(#[allow(unused_imports)] use #traits as _;)*
     };
@@ -128,8 +130,14 @@ impl Walker<'_> {
         let ExprAwait { attrs, base, dot_token, await_token } = awaited;
         let span = base.span();
         let probe = self.runtime.private("Probe", span);
-        let durable = self.runtime.private("durable", await_token.span());
         let context = context();
+        if operations::is_join(&base, self.runtime) {
+            // Its operands are checked one by one, and together by the macro.
+            return Expr::Verbatim(
+                quote_spanned!(span=> #(#attrs)* #probe(#base).drive(&#context) #dot_token #await_token),
+            );
+        }
+        let durable = self.runtime.private("durable", await_token.span());
         Expr::Verbatim(
             quote_spanned!(span=> #(#attrs)* #probe(#durable(#base)).drive(&#context) #dot_token #await_token),
         )
@@ -139,7 +147,7 @@ impl Walker<'_> {
     fn walk_awaited(&mut self, base: &mut Expr) {
         match base {
             Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => {
-                if !self.refuse_foreign_timeout(call) {
+                if !self.refuse_foreign_timeout(call) && !self.refuse_awaited_timer(call) {
                     self.walk_call(call, false);
                 }
             }
@@ -167,6 +175,7 @@ impl Walker<'_> {
         let forgets = order::is_unordered_constructor(call);
         let handed = self.forgetting_order(forgets, |walker| walker.walk_arguments(&mut call.args));
         self.operand_of_timeout(call);
+        self.operands_of_join_all(call);
         self.forgetting_order(forgets, |walker| walker.probe_collected(call));
         handed
     }
@@ -182,7 +191,12 @@ impl Walker<'_> {
             self.forgetting_order(forgets, |walker| walker.visit_expr_mut(&mut call.receiver));
         }
         self.forgetting_order(false, |walker| {
-            walker.for_each(over_collection, |walker| handed |= walker.walk_arguments(&mut call.args));
+            if walker.operation(&call.receiver).is_some() {
+                // An operation's own options: what they are is decided here.
+                call.args.iter_mut().for_each(|argument| walker.visit_expr_mut(argument));
+            } else {
+                walker.for_each(over_collection, |walker| handed |= walker.walk_arguments(&mut call.args));
+            }
         });
         self.probe_shared(call);
         handed
@@ -400,9 +414,14 @@ struct Durations<'a> {
 impl VisitMut for Durations<'_> {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         visit_mut::visit_expr_mut(self, expr);
-        let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = expr else { return };
-        let Some(milliseconds) = duration::of_literal(number) else { return };
-        let span = number.span();
+        let Expr::Lit(ExprLit { lit, .. }) = expr else { return };
+        let milliseconds = match &*lit {
+            Lit::Int(number) => duration::of_literal(number),
+            Lit::Float(number) => duration::of_fraction(number),
+            _ => None,
+        };
+        let Some(milliseconds) = milliseconds else { return };
+        let span = lit.span();
         let milliseconds = milliseconds.unwrap_or_else(|message| {
             self.errors.push_at(span, message);
             0

@@ -8,11 +8,13 @@ use crate::race::Race;
 use crate::runtime::{Runtime, operand};
 use crate::step::{self, Call, Setting};
 use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Macro, Path, Token, parse_quote};
+use syn::{
+    Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Macro, Path, PathSegment, Token, parse_quote, spanned::Spanned,
+};
 
 /// Functions whose first argument is a duration.
 const TIMED_CALLS: &[&str] = &["sleep", "timeout"];
@@ -58,6 +60,11 @@ pub(super) fn ours(path: &Path, runtime: &Runtime) -> bool {
     }
 }
 
+/// Whether the expression is `join!(..)` or `try_join!(..)`.
+pub(super) fn is_join(expr: &Expr, runtime: &Runtime) -> bool {
+    matches!(expr, Expr::Macro(expr) if known(&expr.mac.path, runtime) == Some(Known::Join))
+}
+
 /// The `race!` that this expression is, if it is one.
 pub(super) fn race_of<'e>(base: &'e mut Expr, runtime: &Runtime) -> Option<&'e mut Macro> {
     match base {
@@ -74,6 +81,7 @@ impl Walker<'_> {
         let Some(mut race) = Race::of_macro(mac, self.errors) else { return };
         self.hands_over = true;
         for arm in &mut race.arms {
+            self.check_awaited_operand(&mut arm.operation);
             self.walk_awaited(&mut arm.operation);
             self.in_scope(|walker| {
                 walker.visit_pat_mut(&mut arm.pattern);
@@ -99,6 +107,7 @@ impl Walker<'_> {
         match kind {
             Kind::Group => self.walk_group(&mut call),
             _ => {
+                self.check_durable_body(&call.body);
                 rewrite_durations(&mut call.body, self.errors);
                 let changeable: Vec<String> = self.changeable.marked().map(str::to_owned).collect();
                 step::check_body(&mut call, &changeable, self.errors);
@@ -128,8 +137,19 @@ impl Walker<'_> {
         })
     }
 
+    /// `step!("wait", sleep(5m))`.
+    fn check_durable_body(&mut self, body: &Expr) {
+        if self.operation(body).is_some() && !matches!(body, Expr::Macro(_)) {
+            self.errors.push_losing_body(syn::Error::new_spanned(
+                body,
+                "a step's body holds no durable operation: await it beside the step, or make the step a `group!`",
+            ));
+        }
+    }
+
     fn walk_group(&mut self, call: &mut Call) {
         let changeable: Vec<String> = self.changeable.marked().map(str::to_owned).collect();
+        step::check_end(call.kind, &call.body, self.errors);
         step::check_assignments(call.kind, &mut call.body, &changeable, self.errors);
         let before = self.hands_over;
         // What is inside is told apart by the group's own key.
@@ -153,10 +173,22 @@ impl Walker<'_> {
         let list: syn::Result<Punctuated<Expr, Token![,]>> = Punctuated::parse_terminated.parse2(mac.tokens.clone());
         if let Ok(mut operations) = list {
             for operation in &mut operations {
+                self.check_awaited_operand(operation);
                 self.walk_awaited(operation);
                 *operation = Expr::Verbatim(operand(operation, self.runtime));
             }
             mac.tokens = operations.into_token_stream();
+        }
+    }
+
+    /// `join!(step!(..).await, ..)`: what is awaited has ended before the others begin.
+    fn check_awaited_operand(&mut self, operation: &mut Expr) {
+        if let Expr::Await(awaited) = operation {
+            self.errors.push(
+                awaited.await_token,
+                "this operation is awaited before the others begin, so they do not run side by side\nleave out this `.await`",
+            );
+            *operation = (*awaited.base).clone();
         }
     }
 
@@ -219,6 +251,18 @@ impl Walker<'_> {
         {
             let operation = &mut call.args[1];
             *operation = Expr::Verbatim(operand(operation, self.runtime));
+        }
+    }
+
+    /// `join_all(operations)`: a mistake in them is shown there.
+    pub(super) fn operands_of_join_all(&mut self, call: &mut ExprCall) {
+        let Expr::Path(path) = &*call.func else { return };
+        let joins = |last: &PathSegment| last.ident == "join_all" || last.ident == "try_join_all";
+        if path.path.segments.last().is_some_and(joins) && ours(&path.path, self.runtime) && call.args.len() == 1 {
+            let all = &call.args[0];
+            let span = all.span();
+            let (probe, durable) = (self.runtime.private("Probe", span), self.runtime.private("durable_all", span));
+            call.args[0] = Expr::Verbatim(quote_spanned!(span=> #probe(#durable(#all)).operands()));
         }
     }
 

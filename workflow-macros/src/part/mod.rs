@@ -83,7 +83,16 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
 fn read(item: &TokenStream) -> syn::Result<(Part, bool)> {
     match syn::parse2(item.clone()) {
         Ok(part) => Ok((part, false)),
-        Err(error) => syn::parse2(fallback::without_body(item)).map(|part| (part, true)).map_err(|_| error),
+        Err(error) => {
+            syn::parse2(fallback::without_body(item)).map(|part| (part, true)).map_err(|_| {
+                match syn::parse2::<syn::Item>(item.clone()) {
+                    Ok(other) if !matches!(other, syn::Item::Fn(_) | syn::Item::Verbatim(_)) => {
+                        syn::Error::new_spanned(other, "`#[part]` goes on an `async fn`")
+                    }
+                    _ => error,
+                }
+            })
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use crate::name::Kind;
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
-use syn::{Expr, ExprAsync, ExprAwait, ExprClosure, Item, parse_quote, spanned::Spanned};
+use syn::{Expr, ExprAsync, ExprAwait, ExprClosure, Item, Stmt, parse_quote, spanned::Spanned};
 
 /// Checks the body of a step; mistakes that rustc would repeat are disarmed.
 pub(crate) fn check(call: &mut Call, changeable: &[String], errors: &mut Errors) {
     check_nested(call, errors);
+    check_end(call.kind, &call.body, errors);
     check_closure(call, errors);
     check_await(call, errors);
     check_assignments(call.kind, &mut call.body, changeable, errors);
@@ -31,6 +32,29 @@ fn check_nested(call: &Call, errors: &mut Errors) {
             )
         };
         errors.push_losing_body(syn::Error::new(place, message));
+    }
+}
+
+/// A block gives its result at its end; rustc would speak of types that nobody wrote.
+pub(crate) fn check_end(kind: Kind, body: &Expr, errors: &mut Errors) {
+    let block = match body {
+        Expr::Block(block) => &block.block,
+        Expr::Closure(closure) => return check_end(kind, &closure.body, errors),
+        _ => return,
+    };
+    let gives_nothing = match block.stmts.last() {
+        None | Some(Stmt::Local(_)) => true,
+        Some(Stmt::Expr(Expr::Await(_) | Expr::Try(_) | Expr::Assign(_), semicolon)) => semicolon.is_some(),
+        Some(Stmt::Expr(Expr::ForLoop(_) | Expr::While(_), _)) => true,
+        _ => false,
+    };
+    if gives_nothing {
+        let word = kind.word();
+        let end = block.brace_token.span.close();
+        errors.push_losing_body(syn::Error::new(
+            end,
+            format!("the block of a {word} ends in its result: write `Ok(())` before the brace if there is none"),
+        ));
     }
 }
 

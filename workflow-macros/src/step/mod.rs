@@ -10,7 +10,7 @@ mod options;
 mod parse;
 mod temporaries;
 
-pub(crate) use body::check as check_body;
+pub(crate) use body::{check as check_body, check_end};
 pub(crate) use captured::{assigns, check_assignments};
 pub(crate) use options::check_duration;
 pub(crate) use parse::{Call, Setting};
@@ -47,7 +47,7 @@ pub(crate) fn outside(word: &str) -> syn::Error {
         Span::call_site(),
         format!(
             "`{word}!` works only inside a `#[workflow]` function or a `#[part]`\n\
-             mark the enclosing async fn; a `macro_rules!` macro cannot create one"
+             put `#[part]` on the async fn that it stands in; what a `macro_rules!` macro writes is not seen, so write it out"
         ),
     )
 }

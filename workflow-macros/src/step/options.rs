@@ -66,6 +66,12 @@ fn unknown(kind: Kind, key: &Ident, valid: &[&str]) -> String {
     }
 }
 
+/// The option that a bare word names: `retries` for `retries = ..`.
+pub(super) fn named_by(expr: &Expr) -> Option<&Ident> {
+    let Expr::Path(path) = expr else { return None };
+    path.path.get_ident().filter(|word| OF_STEP.iter().any(|option| word == option))
+}
+
 fn check_value(key: &Ident, value: Expr) -> syn::Result<Expr> {
     match key.to_string().as_str() {
         "delay" | "max_delay" | "timeout" => check_duration(value),
@@ -85,6 +91,10 @@ pub(crate) fn check_duration(value: Expr) -> syn::Result<Expr> {
             Some(milliseconds) => (milliseconds, number.span()),
             None => (duration::of_string(&number.to_string()), number.span()),
         },
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => (duration::of_string(&number.to_string()), number.span()),
+        Expr::Unary(negative) if matches!(negative.op, syn::UnOp::Neg(_)) => {
+            return Err(syn::Error::new_spanned(value, "a duration cannot be negative: leave the `-` out"));
+        }
         _ => return Ok(value),
     };
     match milliseconds {
@@ -165,6 +175,7 @@ fn check_backoff(value: Expr) -> syn::Result<Expr> {
 
 fn check_jitter(value: Expr) -> syn::Result<Expr> {
     let (number, span): (Option<f64>, Span) = match &value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => (None, text.span()),
         Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => (number.base10_parse().ok(), number.span()),
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => (number.base10_parse().ok(), number.span()),
         _ => return Ok(value),

@@ -59,7 +59,9 @@ impl Call {
                 return None;
             }
         };
-        let (name, is_named) = take_name(kind, head, place, errors);
+        let is_late = |argument: &Argument| matches!(argument, Argument::Body(body) if is_text(body));
+        let late = head.is_none() && arguments.iter().any(is_late);
+        let (name, is_named) = take_name(kind, head, late, place, errors);
         let mut settings = Vec::new();
         let mut bodies = Vec::new();
         for argument in arguments {
@@ -105,6 +107,9 @@ fn read(input: ParseStream<'_>) -> syn::Result<Parts> {
         arguments.push(if starts_option(input) {
             let key = input.parse()?;
             input.parse::<Token![=]>()?;
+            if input.is_empty() || input.peek(Token![,]) {
+                return Err(without_value(&key));
+            }
             Argument::Option(Setting { key, value: input.parse()? })
         } else {
             Argument::Body(input.parse()?)
@@ -119,14 +124,18 @@ fn starts_option(input: ParseStream<'_>) -> bool {
 }
 
 fn comma(input: ParseStream<'_>) -> syn::Result<()> {
-    if !input.is_empty() {
-        input.parse::<Token![,]>()?;
+    if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+        return Err(input.error("expected `,`: the parts are `\"name\", option = value, body`"));
     }
     Ok(())
 }
 
-/// The name, and whether one was written; a placeholder keeps the rest going.
-fn take_name(kind: Kind, head: Option<Expr>, place: Span, errors: &mut Errors) -> (LitStr, bool) {
+fn without_value(key: &Ident) -> syn::Error {
+    syn::Error::new(key.span(), format!("`{key}` has no value: `{key} = ..`"))
+}
+
+/// The name, and whether one was written; `late` when it stands behind options. A placeholder keeps the rest going.
+fn take_name(kind: Kind, head: Option<Expr>, late: bool, place: Span, errors: &mut Errors) -> (LitStr, bool) {
     let word = kind.word();
     match head {
         Some(Expr::Lit(ExprLit { lit: Lit::Str(name), .. })) => {
@@ -143,6 +152,8 @@ fn take_name(kind: Kind, head: Option<Expr>, place: Span, errors: &mut Errors) -
             );
             (LitStr::new("unnamed", place), false)
         }
+        // Said at the body that is one.
+        None if late => (LitStr::new("unnamed", place), false),
         None => {
             errors.push_losing_body(syn::Error::new(
                 place,
@@ -171,6 +182,15 @@ fn take_body(kind: Kind, name: &LitStr, named: bool, mut bodies: Vec<Expr>, erro
         return None;
     };
     for extra in bodies {
+        if !named && is_text(&extra) {
+            let message = format!("a {word} starts with its name: move it in front of the options");
+            errors.push_losing_body(syn::Error::new_spanned(extra, message));
+            continue;
+        }
+        if let Some(key) = options::named_by(&extra) {
+            errors.push_error(without_value(key));
+            continue;
+        }
         errors.push(extra, format!("a {word} has one body, its last part: join several in a `{{ block }}`"));
     }
     if kind == Kind::Group && !matches!(&body, Expr::Block(_) | Expr::Async(_)) {
@@ -181,6 +201,10 @@ fn take_body(kind: Kind, name: &LitStr, named: bool, mut bodies: Vec<Expr>, erro
         return None;
     }
     Some(body)
+}
+
+fn is_text(expr: &Expr) -> bool {
+    matches!(expr, Expr::Lit(ExprLit { lit: Lit::Str(_), .. }))
 }
 
 #[cfg(test)]

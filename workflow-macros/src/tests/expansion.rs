@@ -128,6 +128,10 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                         use ::workflow::__private::AnyPlace as _;
                         #[allow(unused_imports)]
                         use ::workflow::__private::Fallback as _;
+                        #[allow(unused_imports)]
+                        use ::workflow::__private::FallbackAll as _;
+                        #[allow(unused_imports)]
+                        use ::workflow::__private::NoFuture as _;
                         ::workflow::__private::Probe(
                                 ::workflow::__private::durable(
                                     step!(@ (__wf_cx) "send", mail.send(& name)),
@@ -174,7 +178,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                             .decode_or(&mut inputs, || ::core::default::Default::default())?;
                         let value_2 = resources.get::<Mail>()?;
                         ::core::result::Result::Ok(
-                            ::std::boxed::Box::pin(async move {
+                            ::workflow::__private::run_future(async move {
                                 ::workflow::__private::ended_result::<
                                     greet,
                                 >(
@@ -249,6 +253,10 @@ fn a_part_is_a_boxed_operation() {
                             use crate::flow::__private::AnyPlace as _;
                             #[allow(unused_imports)]
                             use crate::flow::__private::Fallback as _;
+                            #[allow(unused_imports)]
+                            use crate::flow::__private::FallbackAll as _;
+                            #[allow(unused_imports)]
+                            use crate::flow::__private::NoFuture as _;
                             crate::flow::__private::Probe(
                                     crate::flow::__private::durable(helper(order)),
                                 )
@@ -461,6 +469,10 @@ fn a_race_is_a_match_over_the_winner() {
                             use ::workflow::__private::AnyPlace as _;
                             #[allow(unused_imports)]
                             use ::workflow::__private::Fallback as _;
+                            #[allow(unused_imports)]
+                            use ::workflow::__private::FallbackAll as _;
+                            #[allow(unused_imports)]
+                            use ::workflow::__private::NoFuture as _;
                             race! {
                                 @ (__wf_cx) n = one() => n, _ =
                                 sleep(::core::time::Duration::from_millis(2000u64)) => return 2,
@@ -518,24 +530,33 @@ fn move_blocks_and_closures_take_a_context_along() {
                             use ::workflow::__private::AnyPlace as _;
                             #[allow(unused_imports)]
                             use ::workflow::__private::Fallback as _;
+                            #[allow(unused_imports)]
+                            use ::workflow::__private::FallbackAll as _;
+                            #[allow(unused_imports)]
+                            use ::workflow::__private::NoFuture as _;
                             ::workflow::__private::Probe(
                                     ::workflow::__private::durable(
                                         join_all(
-                                            ::workflow::__private::Probe(ids.into_iter())
-                                                .ordered()
-                                                .map({
-                                                    let __wf_cx = ::core::clone::Clone::clone(&__wf_cx);
-                                                    move |id| ::workflow::__private::Block({
-                                                        let __wf_cx = ::core::clone::Clone::clone(&__wf_cx);
-                                                        async move {
-                                                            ::workflow::__private::Probe(
-                                                                    ::workflow::__private::durable(get(id)),
-                                                                )
-                                                                .drive(&__wf_cx)
-                                                                .await
-                                                        }
-                                                    })
-                                                }),
+                                            ::workflow::__private::Probe(
+                                                    ::workflow::__private::durable_all(
+                                                        ::workflow::__private::Probe(ids.into_iter())
+                                                            .ordered()
+                                                            .map({
+                                                                let __wf_cx = ::core::clone::Clone::clone(&__wf_cx);
+                                                                move |id| ::workflow::__private::Block({
+                                                                    let __wf_cx = ::core::clone::Clone::clone(&__wf_cx);
+                                                                    async move {
+                                                                        ::workflow::__private::Probe(
+                                                                                ::workflow::__private::durable(get(id)),
+                                                                            )
+                                                                            .drive(&__wf_cx)
+                                                                            .await
+                                                                    }
+                                                                })
+                                                            }),
+                                                    ),
+                                                )
+                                                .operands(),
                                         ),
                                     ),
                                 )

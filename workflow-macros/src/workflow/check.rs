@@ -4,7 +4,7 @@ use super::model::{Model, Parameter, Role};
 use crate::body;
 use crate::errors::Errors;
 use syn::visit::{self, Visit};
-use syn::{Lifetime, Receiver, ReturnType, Safety, Type, TypeImplTrait, TypeReference, spanned::Spanned};
+use syn::{GenericParam, Lifetime, Receiver, ReturnType, Safety, Type, TypeImplTrait, TypeReference, spanned::Spanned};
 
 /// Reports every broken rule, and says whether the signature can be emitted as a workflow.
 pub(super) fn all(model: &Model, errors: &mut Errors) -> bool {
@@ -74,7 +74,13 @@ fn check_receiver(model: &Model, errors: &mut Errors) {
 fn check_generics(model: &Model, errors: &mut Errors) {
     let generics = &model.signature.generics;
     let message = "a workflow cannot be generic: it is registered under one name\nput the generic part in a `#[part]`";
-    if !generics.params.is_empty() {
+    let is_lifetime = |parameter: &GenericParam| matches!(parameter, GenericParam::Lifetime(_));
+    let borrows = |parameter: &Parameter| {
+        matches!(parameter.role, Role::Input { .. }) && Found::of(&parameter.ty).borrow.is_some()
+    };
+    if generics.params.iter().all(is_lifetime) && model.parameters.iter().any(borrows) {
+        // That an input borrows is said there.
+    } else if !generics.params.is_empty() {
         errors.push(&generics.params, message);
     } else if let Some(clause) = &generics.where_clause {
         errors.push(clause, message);

@@ -252,7 +252,8 @@ fn start(model: &Model) -> TokenStream {
     }
     // What is not `Send` in the body is reported at the workflow's name.
     let ended = ended(model, &quote_spanned!(span=> __Workflow::#ident(#cx, #(#arguments),*).await));
-    let future = quote_spanned!(span=> ::std::boxed::Box::pin(async move { #ended }));
+    let boxed = model.runtime.private("run_future", span);
+    let future = quote_spanned!(span=> #boxed(async move { #ended }));
     quote! {
         |#start| {
             let #start_type { #cx, mut #inputs, #resources } = #start;

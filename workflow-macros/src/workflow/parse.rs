@@ -23,6 +23,10 @@ pub(super) fn function(item: TokenStream) -> syn::Result<(ItemFn, bool)> {
     if let Ok(function) = syn::parse2(fallback::without_body(&item)) {
         return Ok((function, true));
     }
+    if let Ok(declared) = syn::parse2::<syn::TraitItemFn>(item.clone()) {
+        let message = "a workflow is a free fn with a body: what a trait declares can be a `#[part]`";
+        return Err(syn::Error::new_spanned(declared.sig.ident, message));
+    }
     Err(match syn::parse2::<syn::Item>(item) {
         Ok(other) if !matches!(other, syn::Item::Fn(_) | syn::Item::Verbatim(_)) => {
             syn::Error::new_spanned(other, "`#[workflow]` goes on a free `async fn`")

@@ -3,7 +3,7 @@
 //! A durable operation is deliberately not a `Future`: only the `.await` that `#[workflow]` has rewritten can turn it
 //! into one, so `tokio::join!`, `tokio::spawn` and friends refuse it by type, and no context has to be passed by hand.
 
-use std::future::Future;
+use std::future::{Future, Ready};
 use std::pin::Pin;
 
 use serde::Serialize;
@@ -20,7 +20,8 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
     message = "`.await` on a future that is not durable, inside a workflow",
     label = "this would run again on every replay: put it in a step",
     note = "write `step!(\"a name\", <this future>).await` to run it once and record its result",
-    note = "a workflow can await: `step!`, `group!`, `sleep`, `wait_for`, another `#[workflow]`, `join!`/`race!` of those, and helpers marked `#[part]`"
+    note = "a workflow can await: `step!`, `group!`, `sleep`, `wait_for`, another `#[workflow]`, `join!`/`race!` of those, and helpers marked `#[part]`",
+    note = "see docs/CHECKS.md#awaits"
 )]
 pub trait Durable: Sized {
     /// What awaiting it gives.
@@ -32,9 +33,9 @@ pub trait Durable: Sized {
 
 /// A value that can be kept in the journal: the result of a step, group or child, a typed error.
 #[diagnostic::on_unimplemented(
-    message = "the result of a step must be recordable, but `{Self}` is not",
+    message = "the result of a step or group must be recordable, but `{Self}` is not",
     label = "`{Self}` cannot be written to the journal and read back",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`, or return only the part of it you need"
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}` if it is yours, or return only the part of it you need"
 )]
 pub trait Recordable: Serialize + DeserializeOwned + Send + 'static {}
 
@@ -48,9 +49,10 @@ pub const fn durable<F: Durable>(operation: F) -> F {
 
 /// What may be handed a resource outside of a step: what is recorded itself.
 #[diagnostic::on_unimplemented(
-    message = "a resource is used outside of a step",
-    label = "in a replay the resource may be another one: call this in a `step!`",
-    note = "a resource can be handed on to a `#[part]`; what decides the workflow's path belongs into its input"
+    message = "a resource is used outside of a step: in a replay it may be another one",
+    label = "this uses a resource, and what it gives is not recorded",
+    note = "call it in the body of a `step!`, or make it a `#[part]`; what decides the workflow's path belongs into its input",
+    note = "see docs/CHECKS.md#resources"
 )]
 pub trait PassedOn {}
 
@@ -62,7 +64,15 @@ pub const fn passed_on<F: PassedOn>(operation: F) -> F {
     operation
 }
 
-/// See [`Probe`].
+/// The check that all of a collection is durable.
+pub const fn durable_all<I>(operations: I) -> I
+where
+    I: IntoIterator<Item: Durable>,
+{
+    operations
+}
+
+/// See [`Probe`]: for a future that is not durable.
 pub trait Fallback {
     /// What the probe holds.
     type Inner;
@@ -74,7 +84,7 @@ pub trait Fallback {
     fn operand(self) -> Assumed<Self::Inner>;
 }
 
-impl<F> Fallback for Probe<F> {
+impl<F: Future> Fallback for Probe<F> {
     type Inner = F;
 
     fn drive(self, _cx: &Ctx) -> F {
@@ -85,6 +95,43 @@ impl<F> Fallback for Probe<F> {
         Assumed(self.0)
     }
 }
+
+/// See [`Probe`]: for a collection of futures that are not durable.
+pub trait FallbackAll {
+    /// What the collection holds.
+    type Item;
+
+    /// The values in the place of operands.
+    fn operands(self) -> impl Iterator<Item = Assumed<Self::Item>>;
+}
+
+impl<I: IntoIterator<Item: Future>> FallbackAll for Probe<I> {
+    type Item = I::Item;
+
+    fn operands(self) -> impl Iterator<Item = Assumed<I::Item>> {
+        self.0.into_iter().map(Assumed)
+    }
+}
+
+/// See [`Probe`]: for what is no future at all. By reference, so that the others come first.
+pub trait NoFuture: Sized {
+    /// Something of any type that is expected.
+    fn drive<T>(self, _cx: &Ctx) -> Ready<T> {
+        unreachable!("what the check has refused is never built")
+    }
+
+    /// The same in the place of an operand.
+    fn operand<T>(self) -> Assumed<Ready<T>> {
+        unreachable!("what the check has refused is never built")
+    }
+
+    /// The same in the place of a collection of operands.
+    fn operands<T>(self) -> [Assumed<Ready<T>>; 0] {
+        []
+    }
+}
+
+impl<F> NoFuture for &Probe<F> {}
 
 /// A future in the place of a durable operand, after the check has said that it is none: it never comes to run.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use super::attempt::{Attempts, Ended, Work};
 use super::context::Ctx;
 use super::durable::{BoxFuture, Durable, Recordable};
 use super::operation::{Operation, result};
-use super::options::{Options, option_methods};
+use super::options::Options;
 use super::step::{Decode, record};
 use crate::error::{BlockError, StepError};
 use crate::journal::machine::{Ask, OpId};
@@ -77,10 +77,46 @@ fn finishing<'a, T: Recordable>(block: BoxFuture<'a, Result<T, BlockError>>) -> 
 }
 
 impl<T> Group<'_, T> {
-    option_methods!();
+    /// Tells apart the occurrences of one name: in a loop over a collection, the item's id. At most 256 bytes.
+    pub fn key(mut self, key: impl std::fmt::Display) -> Self {
+        self.options.set_key(&key);
+        self
+    }
 
-    fn options(&mut self) -> &mut Options {
-        &mut self.options
+    /// How often it is tried again after its first attempt failed. 0 unless given, at most 10,000.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.set_retries(retries);
+        self
+    }
+
+    /// How long to wait before the second attempt; the base of `backoff`. Zero unless given.
+    pub const fn delay(mut self, delay: std::time::Duration) -> Self {
+        self.options.policy.delay = delay;
+        self
+    }
+
+    /// How the delay grows with each attempt. Constant unless given.
+    pub const fn backoff(mut self, backoff: crate::words::retry::Backoff) -> Self {
+        self.options.policy.backoff = backoff;
+        self
+    }
+
+    /// The longest delay that `backoff` may reach, before jitter.
+    pub const fn max_delay(mut self, longest: std::time::Duration) -> Self {
+        self.options.policy.max_delay = Some(longest);
+        self
+    }
+
+    /// By which fraction of itself (0.0 to 1.0) each delay is moved at random, to either side.
+    pub const fn jitter(mut self, fraction: f64) -> Self {
+        self.options.policy.jitter = fraction;
+        self
+    }
+
+    /// How long one attempt may take. Then it is dropped, and has failed.
+    pub const fn timeout(mut self, limit: std::time::Duration) -> Self {
+        self.options.timeout = Some(limit);
+        self
     }
 }
 

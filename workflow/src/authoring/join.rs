@@ -24,11 +24,32 @@ where
 }
 
 /// What `try_join!` expands to: a tuple of one to sixteen durable operations that give results of one error type.
-pub const fn try_join<T>(operations: T) -> TryJoin<T>
-where
-    TryJoin<T>: Durable,
-{
+pub const fn try_join<T: Tried>(operations: T) -> TryJoin<T> {
     TryJoin(operations)
+}
+
+/// A tuple of operations that give results of one error type.
+#[diagnostic::on_unimplemented(
+    message = "the operations of a `try_join!` give results of one error type, and these do not",
+    label = "not all of these give a `Result` with the same error",
+    note = "`sleep` and a wait without a timeout give no `Result`, and one with a timeout fails with `TimedOut`: join them by `join!`",
+    note = "or bring an operation to the error of the others: `async {{ Ok(operation.await?) }}`"
+)]
+pub trait Tried {
+    /// All values, or the first error.
+    type Output: Send;
+
+    /// See [`Durable::run`].
+    fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Tried> Durable for TryJoin<T> {
+    type Output = T::Output;
+
+    fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
+        self.0.run(cx)
+    }
 }
 
 /// Any number of operations at once, up to 10,000 open in one run; gives their outputs in order.
@@ -114,13 +135,13 @@ macro_rules! tuples {
 
         #[diagnostic::do_not_recommend]
         #[expect(non_camel_case_types, reason = "one name serves as the type and the value")]
-        impl<Fault: Send, $($value: Send,)+ $($name: Durable<Output = Result<$value, Fault>>),+> Durable
-            for TryJoin<($($name,)+)>
+        impl<Fault: Send, $($value: Send,)+ $($name: Durable<Output = Result<$value, Fault>>),+> Tried
+            for ($($name,)+)
         {
             type Output = Result<($($value,)+), Fault>;
 
             fn run(self, cx: Ctx) -> impl Future<Output = Self::Output> + Send {
-                let mut all = ($(Branch::new(self.0.$index.run(cx.clone())),)+);
+                let mut all = ($(Branch::new(self.$index.run(cx.clone())),)+);
                 async move {
                     const COUNT: usize = [$($index),+].len();
                     let poll = |index: usize, task: &mut std::task::Context<'_>| match index {

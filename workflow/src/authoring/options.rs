@@ -10,6 +10,9 @@ use crate::words::location::Location;
 use crate::words::retry::RetryPolicy;
 
 /// What a step or group is called, and how it is tried.
+///
+/// Both have the same methods for it, written out: a message of the compiler shows the method that is called, and shows
+/// it badly when a macro wrote it.
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) label: Label,
@@ -39,52 +42,3 @@ impl Options {
         self.policy.retries = retries.min(RETRIES_MAX);
     }
 }
-
-/// The builder methods that steps and groups share. Both have a method `options`.
-macro_rules! option_methods {
-    () => {
-        /// Tells apart the occurrences of one name: in a loop over a collection, the item's id. At most 256 bytes.
-        pub fn key(mut self, key: impl std::fmt::Display) -> Self {
-            self.options().set_key(&key);
-            self
-        }
-
-        /// How often it is tried again after its first attempt failed. 0 unless given, at most 10,000.
-        pub fn retries(mut self, retries: u32) -> Self {
-            self.options().set_retries(retries);
-            self
-        }
-
-        /// How long to wait before the second attempt; the base of `backoff`. Zero unless given.
-        pub fn delay(mut self, delay: std::time::Duration) -> Self {
-            self.options().policy.delay = delay;
-            self
-        }
-
-        /// How the delay grows with each attempt. Constant unless given.
-        pub fn backoff(mut self, backoff: crate::words::retry::Backoff) -> Self {
-            self.options().policy.backoff = backoff;
-            self
-        }
-
-        /// The longest delay that `backoff` may reach, before jitter.
-        pub fn max_delay(mut self, longest: std::time::Duration) -> Self {
-            self.options().policy.max_delay = Some(longest);
-            self
-        }
-
-        /// By which fraction of itself (0.0 to 1.0) each delay is moved at random, to either side.
-        pub fn jitter(mut self, fraction: f64) -> Self {
-            self.options().policy.jitter = fraction;
-            self
-        }
-
-        /// How long one attempt may take. Then it is dropped, and has failed.
-        pub fn timeout(mut self, limit: std::time::Duration) -> Self {
-            self.options().timeout = Some(limit);
-            self
-        }
-    };
-}
-
-pub(super) use option_methods;

@@ -13,7 +13,8 @@ use super::probe::Probe;
     message = "the iteration order of `{Self}` differs from run to run",
     label = "a replay would go through it in another order",
     note = "use a `BTreeMap` or `BTreeSet`, or collect it into one: `.collect::<BTreeMap<_, _>>()`",
-    note = "where the order cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
+    note = "where the order cannot change the outcome, put `#[allow_nondeterminism]` on the statement",
+    note = "see docs/CHECKS.md#order"
 )]
 pub trait Ordered {}
 

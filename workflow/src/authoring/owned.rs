@@ -10,7 +10,8 @@ use std::fmt;
     message = "a step made in a closure outlives the closure's variables, and a `{T}` cannot be copied into it",
     label = "neither borrowed nor moved: the closure ends before the step runs, and a body may run again",
     note = "make the step in an async block that owns it: `|item| async move {{ step!(..).await }}`",
-    note = "or go over references: `items.iter()` instead of `items.into_iter()`"
+    note = "or go over references: `items.iter()` instead of `items.into_iter()`",
+    note = "see docs/CHECKS.md#steps"
 )]
 pub trait Owned<T> {
     /// The value, with how it is copied.

@@ -33,6 +33,13 @@ impl<F: Durable> Probe<F> {
     }
 }
 
+impl<I: IntoIterator<Item: Durable>> Probe<I> {
+    /// The operations themselves, as operands of a join.
+    pub fn operands(self) -> I {
+        self.0
+    }
+}
+
 impl<T: Unordered> Probe<T> {
     /// Cannot be called: see [`Ordered`].
     pub fn ordered(self) -> T

@@ -44,7 +44,8 @@ pub struct Fine;
     message = "this reads the clock, so a replay could take another path",
     label = "gives another `{Self}` in each replay",
     note = "use `workflow::now().await`, or move it into a `step!`",
-    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
+    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement",
+    note = "see docs/CHECKS.md#outside"
 )]
 pub trait Clockless {}
 #[diagnostic::do_not_recommend]
@@ -55,7 +56,8 @@ impl Clockless for Fine {}
     message = "this touches the world outside of the workflow, again in each replay",
     label = "gives another `{Self}` in each replay",
     note = "move it into a `step!`; for an id use `workflow::uuid().await`; what it only looks up can be an input",
-    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
+    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement",
+    note = "see docs/CHECKS.md#outside"
 )]
 pub trait Secluded {}
 #[diagnostic::do_not_recommend]
@@ -65,7 +67,8 @@ impl Secluded for Fine {}
 #[diagnostic::on_unimplemented(
     message = "this works beside the workflow, where nothing is recorded",
     label = "a crash loses it and a replay starts it again: a `{Self}`",
-    note = "for work side by side use `join!` or `join_all(..)`; to be told something, `wait_for(..)` an event"
+    note = "for work side by side use `join!` or `join_all(..)`; to be told something, `wait_for(..)` an event",
+    note = "see docs/CHECKS.md#outside"
 )]
 pub trait Recorded {}
 #[diagnostic::do_not_recommend]
@@ -76,7 +79,8 @@ impl Recorded for Fine {}
     message = "the `{Self}` of a static is shared by all that runs in this process",
     label = "a replay could find another value in it",
     note = "keep the state in the workflow's own variables, or take it as an input",
-    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
+    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement",
+    note = "see docs/CHECKS.md#shared"
 )]
 pub trait Unshared {}
 
@@ -91,7 +95,8 @@ pub trait Shared {
     message = "`elapsed` of `{Self}` reads the clock, so a replay could take another path",
     label = "reads the clock",
     note = "compare it with `workflow::now().await`",
-    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement"
+    note = "where it cannot change the outcome, put `#[allow_nondeterminism]` on the statement",
+    note = "see docs/CHECKS.md#outside"
 )]
 pub trait Timeless {}
 

@@ -9,7 +9,7 @@ use super::attempt::{Attempts, Bodies, Ended, Start};
 use super::context::Ctx;
 use super::durable::{BoxFuture, Durable, Recordable};
 use super::operation::{Label, Operation, result, unreadable};
-use super::options::{Options, option_methods};
+use super::options::Options;
 use super::run::Run;
 use crate::error::{Failure, StepError, StepFailure, TypedFailure};
 use crate::journal::machine::{Ask, OpId};
@@ -42,11 +42,23 @@ pub struct Plain;
 #[derive(Debug)]
 pub struct Typed;
 
+/// What a step's body makes: a future of a result.
+#[diagnostic::on_unimplemented(
+    message = "the body of a step is a future of a `Result`, and this one is not",
+    label = "the body of this step gives `{Self}`",
+    note = "call an `async fn` that gives a `Result`, or write a block: `step!(\"name\", {{ .. Ok(value) }})`",
+    note = "a child or a part is awaited beside the step, or inside of a `group!`"
+)]
+pub trait StepBody<T, E>: Future<Output = Result<T, E>> {}
+
+#[diagnostic::do_not_recommend]
+impl<T, E, F: Future<Output = Result<T, E>>> StepBody<T, E> for F {}
+
 /// The step that `step!` expands to when its body asks for the attempt. `body` makes the future of one attempt.
 pub fn step_with_context<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
 where
     F: Fn(StepContext) -> Fut + Send + 'a,
-    Fut: Future<Output = Result<T, E>> + Send + 'a,
+    Fut: StepBody<T, E> + Send + 'a,
     T: Recordable,
     E: StepFailure + 'a,
 {
@@ -58,7 +70,7 @@ where
 pub fn step<'a, F, Fut, T, E>(name: &'static str, at: Location, body: F) -> Step<'a, T, E>
 where
     F: Fn() -> Fut + Send + 'a,
-    Fut: Future<Output = Result<T, E>> + Send + 'a,
+    Fut: StepBody<T, E> + Send + 'a,
     T: Recordable,
     E: StepFailure + 'a,
 {
@@ -66,10 +78,46 @@ where
 }
 
 impl<T, E, M> Step<'_, T, E, M> {
-    option_methods!();
+    /// Tells apart the occurrences of one name: in a loop over a collection, the item's id. At most 256 bytes.
+    pub fn key(mut self, key: impl std::fmt::Display) -> Self {
+        self.work.options.set_key(&key);
+        self
+    }
 
-    fn options(&mut self) -> &mut Options {
-        &mut self.work.options
+    /// How often it is tried again after its first attempt failed. 0 unless given, at most 10,000.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.work.options.set_retries(retries);
+        self
+    }
+
+    /// How long to wait before the second attempt; the base of `backoff`. Zero unless given.
+    pub fn delay(mut self, delay: std::time::Duration) -> Self {
+        self.work.options.policy.delay = delay;
+        self
+    }
+
+    /// How the delay grows with each attempt. Constant unless given.
+    pub fn backoff(mut self, backoff: crate::words::retry::Backoff) -> Self {
+        self.work.options.policy.backoff = backoff;
+        self
+    }
+
+    /// The longest delay that `backoff` may reach, before jitter.
+    pub fn max_delay(mut self, longest: std::time::Duration) -> Self {
+        self.work.options.policy.max_delay = Some(longest);
+        self
+    }
+
+    /// By which fraction of itself (0.0 to 1.0) each delay is moved at random, to either side.
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        self.work.options.policy.jitter = fraction;
+        self
+    }
+
+    /// How long one attempt may take. Then it is dropped, and has failed.
+    pub fn timeout(mut self, limit: std::time::Duration) -> Self {
+        self.work.options.timeout = Some(limit);
+        self
     }
 
     /// No further attempt when this says `true` of the body's error.

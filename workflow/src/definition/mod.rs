@@ -9,6 +9,7 @@ mod resources;
 
 use std::any::Any;
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 
 use serde::Serialize;
@@ -48,7 +49,7 @@ pub trait Definition: Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "the output of a workflow must be recordable, but `{Self}` is not",
     label = "`{Self}` cannot be written to the journal and read back",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`, or return only the part of it you need"
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}` if it is yours, or return only the part of it you need"
 )]
 pub trait WorkflowOutput: Sized + Send + 'static {
     /// Writes it.
@@ -75,7 +76,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> WorkflowOutput for T {
 #[diagnostic::on_unimplemented(
     message = "the error of a workflow must be recordable, but `{Self}` is not",
     label = "`{Self}` cannot be written to the journal and read back",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`, or return `workflow::Result<T>`, which takes any error by `?`"
+    note = "return `workflow::Result<T>`, which takes any error by `?`, or add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}` if it is yours"
 )]
 pub trait WorkflowError: Sized + Send + 'static {
     /// Writes it.
@@ -102,7 +103,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> WorkflowError for T {
 #[diagnostic::on_unimplemented(
     message = "an input of a workflow must be recordable, but `{Self}` is not",
     label = "`{Self}` cannot be written to the journal and read back",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`, or mark the argument `#[resource]` if it is a service"
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}` if it is yours, or mark the argument `#[resource]` if it is a service"
 )]
 pub trait WorkflowInput: Serialize + DeserializeOwned + Send + 'static {}
 
@@ -172,6 +173,15 @@ pub struct Start {
 
 /// The future of one run.
 pub type RunFuture = Pin<Box<dyn Future<Output = Ended> + Send>>;
+
+/// The workflow's future: what is held across an `.await` can go to another thread.
+pub fn run_future<F>(future: F) -> RunFuture
+where
+    F: Send + 'static,
+    F: Future<Output = Ended>,
+{
+    Box::pin(future)
+}
 
 /// How a workflow's function returned, encoded.
 #[derive(Debug)]

@@ -128,6 +128,19 @@ impl Walker<'_> {
     }
 }
 
+impl Walker<'_> {
+    /// `tokio::time::sleep(..).await`, for which a step would be the wrong advice.
+    pub(in crate::body) fn refuse_awaited_timer(&mut self, call: &ExprCall) -> bool {
+        let Expr::Path(path) = &*call.func else { return false };
+        let is_timer = reason(&self.aliases.resolve(&path.path)) == Some(Reason::Timer);
+        if is_timer && !self.allowed {
+            self.check_path(&path.path, true);
+            self.errors.lose_body();
+        }
+        is_timer && !self.allowed
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Aliases, reason};

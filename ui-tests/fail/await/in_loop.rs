@@ -1,0 +1,18 @@
+use workflow::prelude::*;
+
+async fn fetch(id: u64) -> u64 {
+    id
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    loop {
+        if fetch(id).await > 3 {
+            break;
+        }
+        sleep(5s).await;
+    }
+    id
+}
+
+fn main() {}

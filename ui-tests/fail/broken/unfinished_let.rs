@@ -1,0 +1,10 @@
+use workflow::prelude::*;
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let paid = ;
+    sleep(5s).await;
+    id
+}
+
+fn main() {}

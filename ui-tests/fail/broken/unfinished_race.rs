@@ -1,0 +1,12 @@
+use workflow::prelude::*;
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    race! {
+        () = sleep(1s) =>
+    }
+    .await;
+    id
+}
+
+fn main() {}

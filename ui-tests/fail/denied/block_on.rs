@@ -1,0 +1,14 @@
+use tokio::runtime::Handle;
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let _ = Handle::current().block_on(call());
+    id
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    match step!("call", call()) {
+        Ok(n) => n,
+        Err(_) => id,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    step!("call", retries = 3, call()).unwrap_or(id)
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> workflow::Result<u64> {
+    let paid = step!("call", call())?;
+    Ok(paid)
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use workflow::prelude::*;
+
+#[derive(Event, serde::Serialize, serde::Deserialize)]
+struct Paid;
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    wait_for::<Paid>("payment").key(id);
+    id
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    match id {
+        0 => drop(step!("call", call()).await),
+        _ => drop(step!("call", call()).await),
+    }
+    id
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let _ = step!("pay", call()).await;
+    let _ = group!("pay", { Ok(()) }).await;
+    id
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use workflow::prelude::*;
+
+#[derive(Event, serde::Serialize, serde::Deserialize)]
+struct Paid;
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    wait_for::<Paid>("pay").await;
+    let _ = group!("pay", { Ok(()) }).await;
+    id
+}
+
+fn main() {}

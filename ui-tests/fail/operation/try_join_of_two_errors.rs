@@ -1,0 +1,16 @@
+use workflow::prelude::*;
+
+#[derive(Event, serde::Serialize, serde::Deserialize)]
+struct Paid;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let both = try_join!(step!("call", call()), wait_for::<Paid>("payment").timeout(5m)).await;
+    id
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let pause = 5;
+    let _ = step!("call", retries = 3, delay = pause, call()).await;
+    id
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use workflow::prelude::*;
+
+#[part]
+struct Helper;
+
+fn main() {}

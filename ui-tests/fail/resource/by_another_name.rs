@@ -1,0 +1,14 @@
+use workflow::prelude::*;
+
+struct Shop {
+    limit: u64,
+}
+
+#[workflow]
+async fn order(total: u64, #[resource] shop: &Shop) -> u64 {
+    let store = shop;
+    sleep(5s).await;
+    store.limit
+}
+
+fn main() {}

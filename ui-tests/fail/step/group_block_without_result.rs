@@ -1,0 +1,16 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let _ = group!("calls", {
+        step!("call", call()).await?;
+    })
+    .await;
+    id
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use workflow::prelude::*;
+
+async fn fetch(id: u64) -> u64 {
+    id
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let _ = step!("fetch", fetch(id)).await;
+    id
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let mut all = Vec::new();
+    let _ = step!("call", {
+        all.push(call().await?);
+        Ok(())
+    })
+    .await;
+    all.len() as u64
+}
+
+fn main() {}

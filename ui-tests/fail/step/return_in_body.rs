@@ -1,0 +1,19 @@
+use workflow::prelude::*;
+
+async fn call() -> Result<u64, std::io::Error> {
+    Ok(1)
+}
+
+#[workflow]
+async fn order(id: u64) -> u64 {
+    let _ = step!("call", {
+        if id == 0 {
+            return 0;
+        }
+        Ok(call().await?)
+    })
+    .await;
+    id
+}
+
+fn main() {}
