@@ -91,9 +91,13 @@ impl Walker<'_> {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some((index, text.clone())),
             _ => None,
         });
-        let Some((index, format)) = format.filter(|(_, text)| text.value().contains(":?") && !self.allowed) else {
+        let Some((index, format)) = format.filter(|_| !self.allowed) else { return };
+        if format.value().contains(":p}") {
+            self.refuse_address(&format);
+        }
+        if !format.value().contains(":?") {
             return;
-        };
+        }
         let captured = captured_for_debug(&format.value());
         for argument in arguments.iter_mut().skip(index + 1) {
             match argument {

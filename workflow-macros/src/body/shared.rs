@@ -5,7 +5,7 @@
 
 use super::Walker;
 use proc_macro2::{Ident, Span};
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
 use syn::{Expr, ExprCall, ExprCast, ExprMethodCall, Path, Type, spanned::Spanned};
 
 /// Methods by which a value that is shared is read or changed.
@@ -138,12 +138,17 @@ impl Walker<'_> {
     /// Where something lies in memory differs in each run.
     pub(super) fn check_address(&mut self, cast: &ExprCast) {
         if matches!(&*cast.ty, Type::Ptr(_)) && !self.allowed {
-            self.errors.push(
-                &cast.ty,
-                "an address in memory differs in each replay\nuse something of the value itself, such as an id, or put \
-                 `#[allow_nondeterminism]` on the statement if it cannot change the outcome",
-            );
+            self.refuse_address(&cast.ty);
         }
+    }
+
+    /// `as *const T`, `format!("{value:p}")`.
+    pub(super) fn refuse_address(&mut self, tokens: &impl ToTokens) {
+        self.errors.push(
+            tokens,
+            "an address in memory differs in each replay\nuse something of the value itself, such as an id, or put \
+             `#[allow_nondeterminism]` on the statement if it cannot change the outcome",
+        );
     }
 }
 
