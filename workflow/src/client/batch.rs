@@ -6,7 +6,7 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-use super::create::{New, Prepared};
+use super::create::{Made, New, Prepared};
 use super::engine::Engine;
 use super::error::EngineError;
 use super::handle::Handle;
@@ -68,9 +68,9 @@ impl<W: Definition> CreateBatch<W> {
         }
         for round in rounds.0 {
             let (indexes, creates): (Vec<_>, Vec<_>) =
-                round.into_iter().map(|(index, item)| (index, item.carry_out(&engine, attach))).unzip();
+                round.into_iter().map(|(index, item)| (index, item.carry_out(engine.clone(), attach))).unzip();
             for (index, outcome) in indexes.into_iter().zip(all(creates).await) {
-                outcomes[index] = Some(outcome);
+                outcomes[index] = Some(outcome.map(Made::handle));
             }
         }
         Ok(outcomes.into_iter().map(|outcome| outcome.expect("every item was refused or in a round")).collect())
@@ -78,16 +78,11 @@ impl<W: Definition> CreateBatch<W> {
 }
 
 /// Items by how many items of the same id came before: creates of one round can go together.
-struct Rounds<W>(Vec<Vec<(usize, Prepared<W>)>>, HashMap<String, usize>);
+#[derive(Default)]
+struct Rounds(Vec<Vec<(usize, Prepared)>>, HashMap<String, usize>);
 
-impl<W> Default for Rounds<W> {
-    fn default() -> Self {
-        Self(Vec::new(), HashMap::new())
-    }
-}
-
-impl<W: Definition> Rounds<W> {
-    fn add(&mut self, index: usize, item: Prepared<W>) {
+impl Rounds {
+    fn add(&mut self, index: usize, item: Prepared) {
         let before = self.1.entry(item.id().to_string()).or_default();
         let round = *before;
         *before += 1;

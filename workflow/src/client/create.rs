@@ -11,6 +11,7 @@ use super::engine::Engine;
 use super::error::EngineError;
 use super::handle::Handle;
 use crate::definition::{Definition, EncodedInputs};
+use crate::engine::Watch;
 use crate::journal::command::{self, CreateReply, InstanceSpec};
 use crate::store::BoxFuture;
 use crate::words::id::{InstanceId, QueueName, RequestId, WorkflowName, random_u128};
@@ -121,7 +122,7 @@ impl<W: Definition> Create<W> {
 
     async fn carry_out(self) -> Result<Handle<W>, EngineError> {
         let prepared = self.item.prepare(&self.engine)?;
-        prepared.carry_out(&self.engine, self.attach).await
+        prepared.carry_out(self.engine, self.attach).await.map(Made::handle)
     }
 }
 
@@ -136,8 +137,46 @@ impl<W: Definition> IntoFuture for Create<W> {
 
 impl<W: Definition> New<W> {
     /// Checks everything that can be checked without the store.
-    pub(super) fn prepare(self, engine: &Engine) -> Result<Prepared<W>, EngineError> {
-        let options = self.options;
+    pub(super) fn prepare(self, engine: &Engine) -> Result<Prepared, EngineError> {
+        let kind = Kind { name: W::NAME, version: W::VERSION, queue: W::QUEUE };
+        Prepared::new(kind, self.inputs, self.options, engine)
+    }
+}
+
+/// What a create must know of its workflow. Everything from here on is there once, not for each workflow.
+struct Kind {
+    name: &'static str,
+    version: u32,
+    queue: &'static str,
+}
+
+/// A create that passed its checks.
+pub(super) struct Prepared {
+    id: InstanceId,
+    spec: Arc<InstanceSpec>,
+    workflow: &'static str,
+}
+
+/// The outcome of a create: where the instance is.
+pub(super) struct Made {
+    engine: Engine,
+    id: InstanceId,
+    /// Of one that this create made.
+    watch: Option<Watch>,
+}
+
+impl Made {
+    pub(super) fn handle<W: Definition>(self) -> Handle<W> {
+        let Self { engine, id, watch } = self;
+        match watch {
+            Some(watch) => Handle::born(engine, id, watch),
+            None => Handle::new(engine, id),
+        }
+    }
+}
+
+impl Prepared {
+    fn new(kind: Kind, inputs: EncodedInputs, options: Options, engine: &Engine) -> Result<Self, EngineError> {
         let now = engine.rough_now();
         let id = match options.id {
             Some(id) => InstanceId::new(id)?,
@@ -146,34 +185,30 @@ impl<W: Definition> New<W> {
         let retention = options.retention.unwrap_or(engine.retention());
         retention.check()?;
         let spec = InstanceSpec {
-            workflow: WorkflowName::new(W::NAME)?,
-            version: W::VERSION,
-            queue: QueueName::new(options.queue.as_deref().unwrap_or(W::QUEUE))?,
+            workflow: WorkflowName::new(kind.name)?,
+            version: kind.version,
+            queue: QueueName::new(options.queue.as_deref().unwrap_or(kind.queue))?,
             priority: options.priority,
-            input: encode_inputs::<W>(self.inputs, &id)?,
+            input: encode_inputs(kind.name, inputs, &id)?,
             seed: random_u128(),
             start_at: options.start_at.map(|time| check_start(time, now)).transpose()?,
             keep_complete: retention.success,
             keep_failed: retention.failure,
             parent: None,
         };
-        Ok(Prepared { id, spec: Arc::new(spec), of: PhantomData })
+        Ok(Self { id, spec: Arc::new(spec), workflow: kind.name })
     }
-}
 
-/// A create that passed its checks.
-pub(super) struct Prepared<W> {
-    id: InstanceId,
-    spec: Arc<InstanceSpec>,
-    of: PhantomData<fn() -> W>,
-}
-
-impl<W: Definition> Prepared<W> {
     pub(super) fn id(&self) -> &InstanceId {
         &self.id
     }
 
-    pub(super) async fn carry_out(self, engine: &Engine, attach: bool) -> Result<Handle<W>, EngineError> {
+    /// Boxed, so that its code is made here and not where it is awaited.
+    pub(super) fn carry_out(self, engine: Engine, attach: bool) -> BoxFuture<'static, Result<Made, EngineError>> {
+        Box::pin(self.create(engine, attach))
+    }
+
+    async fn create(self, engine: Engine, attach: bool) -> Result<Made, EngineError> {
         let request = command::Create {
             request: RequestId::generate(),
             id: self.id.clone(),
@@ -184,15 +219,15 @@ impl<W: Definition> Prepared<W> {
         // From before the create, so that no change of what it makes falls between the two.
         let watch = engine.core().changes().watch(&self.id);
         let reply = engine.within(engine.core().create(request)).await?;
-        let id = self.id;
+        let (id, wanted) = (self.id, self.workflow);
         match reply {
-            CreateReply::Created { .. } => Ok(Handle::born(engine.clone(), id, watch)),
-            CreateReply::Exists { workflow, .. } if attach && workflow.as_str() == W::NAME => {
-                Ok(Handle::new(engine.clone(), id))
+            CreateReply::Created { .. } => Ok(Made { engine, id, watch: Some(watch) }),
+            CreateReply::Exists { workflow, .. } if attach && workflow.as_str() == wanted => {
+                Ok(Made { engine, id, watch: None })
             }
             CreateReply::Exists { workflow, .. } if attach => Err(EngineError::WrongWorkflow {
                 id: id.to_string(),
-                wanted: W::NAME.to_owned(),
+                wanted: wanted.to_owned(),
                 found: workflow.to_string(),
             }),
             CreateReply::Exists { workflow, state } => {
@@ -202,8 +237,8 @@ impl<W: Definition> Prepared<W> {
     }
 }
 
-fn encode_inputs<W: Definition>(inputs: EncodedInputs, id: &InstanceId) -> Result<Payload, EngineError> {
-    let input = inputs.into_payload().map_err(|source| EngineError::Input { workflow: W::NAME.to_owned(), source })?;
+fn encode_inputs(workflow: &str, inputs: EncodedInputs, id: &InstanceId) -> Result<Payload, EngineError> {
+    let input = inputs.into_payload().map_err(|source| EngineError::Input { workflow: workflow.to_owned(), source })?;
     warn_if_large("inputs", input.as_bytes().len(), id);
     Ok(input)
 }
