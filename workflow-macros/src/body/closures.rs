@@ -6,8 +6,9 @@
 
 use super::Walker;
 use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::visit::Visit;
-use syn::{Expr, ExprPath, Ident, Item, Lit, Macro, PatIdent};
+use syn::{Block, Expr, ExprPath, Ident, Item, Lit, Local, Macro, Pat, PatIdent, Stmt};
 
 /// The variables in scope that belong to a closure which is not async, itself not inside of something that is.
 #[derive(Debug, Default)]
@@ -41,11 +42,13 @@ impl Walker<'_> {
     pub(super) fn in_scope<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
         let owned = self.owned.names.len();
         let (resources, changeable, of_item) = (self.resources.known(), self.changeable.known(), self.of_item.known());
+        let mutable_inside = self.mutable_inside.known();
         let result = walk(self);
         self.owned.names.truncate(owned);
         self.resources.forget(resources);
         self.changeable.forget(changeable);
         self.of_item.forget(of_item);
+        self.mutable_inside.forget(mutable_inside);
         result
     }
 
@@ -62,6 +65,49 @@ impl Walker<'_> {
         walk(self);
         self.owned = before;
     }
+}
+
+/// For each statement of a block: whether it is a `let` of a closure that only bodies of steps call. It is a piece of them
+/// then, and held to no more than they are.
+pub(super) fn only_in_steps(block: &Block) -> Vec<bool> {
+    let statements = &block.stmts;
+    let is_piece = |(index, stmt): (usize, &Stmt)| {
+        let Stmt::Local(Local { pat: Pat::Ident(pattern), init: Some(init), .. }) = stmt else { return false };
+        let rest = &statements[index + 1..];
+        let mut called = false;
+        matches!(&*init.expr, Expr::Closure(_))
+            && !holds_step(init.expr.to_token_stream())
+            && rest.iter().all(|stmt| is_named_in_steps_only(stmt.to_token_stream(), &pattern.ident, &mut called))
+            && called
+    };
+    statements.iter().enumerate().map(is_piece).collect()
+}
+
+/// Whether what the tokens name so stands in a `step!`, wherever it stands; `called` says that it does somewhere.
+fn is_named_in_steps_only(tokens: TokenStream, name: &Ident, called: &mut bool) -> bool {
+    let mut before = [None, None];
+    for tree in tokens {
+        match &tree {
+            TokenTree::Ident(ident) if ident == name => return false,
+            TokenTree::Group(group) if before == [Some("step".to_owned()), Some("!".to_owned())] => {
+                let mut ignored = false;
+                *called |= !is_named_in_steps_only(group.stream(), name, &mut ignored);
+            }
+            TokenTree::Group(group) if !is_named_in_steps_only(group.stream(), name, called) => return false,
+            _ => {}
+        }
+        let [_, last] = before;
+        before = [last, Some(tree.to_string()).filter(|_| !matches!(tree, TokenTree::Group(_)))];
+    }
+    true
+}
+
+fn holds_step(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ["step", "group", "race"].iter().any(|word| ident == word),
+        TokenTree::Group(group) => holds_step(group.stream()),
+        _ => false,
+    })
 }
 
 /// Finds the uses of some names.

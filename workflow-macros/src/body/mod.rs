@@ -7,6 +7,7 @@
 mod closures;
 mod denied;
 mod forgotten;
+mod mutable_inside;
 mod operations;
 mod order;
 mod resources;
@@ -54,6 +55,7 @@ pub(crate) fn walk(block: &mut Block, resources: Vec<Ident>, runtime: &Runtime, 
         resources: Scoped::default(),
         naming_resource: false,
         changeable: Scoped::default(),
+        mutable_inside: Scoped::default(),
         in_collection: false,
         of_item: Scoped::default(),
         warnings: Warnings::default(),
@@ -96,6 +98,8 @@ struct Walker<'a> {
     naming_resource: bool,
     /// Which names are variables that can change.
     changeable: Scoped,
+    /// Which names are variables that change behind a shared reference.
+    mutable_inside: Scoped,
     /// Inside of what is carried out for each item of a collection.
     in_collection: bool,
     /// Which names are bound there.
@@ -323,11 +327,18 @@ impl VisitMut for Walker<'_> {
     fn visit_block_mut(&mut self, block: &mut Block) {
         self.check_unused_operations(block);
         let sorted = order::sorted_by_the_next(block);
+        let only_in_steps = closures::only_in_steps(block);
+        // What ends in a `return` is carried out for one item at most.
+        let in_collection = self.in_collection;
+        self.in_collection &= !warned::returns(block);
         self.in_scope(|walker| {
-            for (statement, sorted) in block.stmts.iter_mut().zip(sorted) {
-                walker.forgetting_order(sorted, |walker| walker.visit_stmt_mut(statement));
+            for ((statement, sorted), only_in_steps) in block.stmts.iter_mut().zip(sorted).zip(only_in_steps) {
+                if !only_in_steps {
+                    walker.forgetting_order(sorted, |walker| walker.visit_stmt_mut(statement));
+                }
             }
         });
+        self.in_collection = in_collection;
     }
 
     /// What a `let` binds is in scope after its value.
@@ -343,6 +354,7 @@ impl VisitMut for Walker<'_> {
         self.naming_resource = renames;
         self.visit_pat_mut(&mut local.pat);
         self.naming_resource = false;
+        self.note_mutable_inside(local);
     }
 
     fn visit_pat_ident_mut(&mut self, pattern: &mut PatIdent) {
@@ -393,8 +405,15 @@ impl VisitMut for Walker<'_> {
         self.allowed = before;
     }
 
-    /// Nested items are ordinary Rust: awaiting their futures is refused by type.
-    fn visit_item_mut(&mut self, _: &mut Item) {}
+    /// Nested items are ordinary Rust: awaiting their futures is refused by type. What is async can be a step's body only.
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        if let Item::Fn(function) = item
+            && function.sig.asyncness.is_some()
+        {
+            let allowed = lints::allowed();
+            function.attrs.push(parse_quote!(#allowed));
+        }
+    }
 
     /// Evaluated by the compiler.
     fn visit_expr_const_mut(&mut self, _: &mut ExprConst) {}

@@ -108,6 +108,7 @@ impl Walker<'_> {
             Kind::Group => self.walk_group(&mut call),
             _ => {
                 self.check_durable_body(&call.body);
+                self.check_mutable_inside(&call.body);
                 rewrite_durations(&mut call.body, self.errors);
                 let changeable: Vec<String> = self.changeable.marked().map(str::to_owned).collect();
                 step::check_body(&mut call, &changeable, self.errors);

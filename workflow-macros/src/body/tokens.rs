@@ -74,6 +74,14 @@ impl Walker<'_> {
             stmts.iter_mut().for_each(|stmt| self.visit_stmt_mut(stmt));
             return stmts.iter().map(ToTokens::to_token_stream).collect();
         }
+        // `"key": value`, as in JSON.
+        if let Some((mut key, value)) = at_colon(&chunk)
+            && let Ok(mut value) = syn::parse2::<Expr>(value)
+        {
+            self.visit_expr_mut(&mut value);
+            value.to_tokens(&mut key);
+            return key;
+        }
         self.walk_unreadable(chunk, name)
     }
 
@@ -145,6 +153,18 @@ fn is_duration(literal: &proc_macro2::Literal) -> bool {
 
 fn is_timed(number: &LitInt) -> bool {
     duration::of_literal(number).is_some()
+}
+
+/// What stands before the first lone colon, and the colon; and what stands behind it.
+fn at_colon(tokens: &TokenStream) -> Option<(TokenStream, TokenStream)> {
+    let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let is_colon = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ':');
+    let colon = trees.iter().position(is_colon)?;
+    if trees.get(colon + 1).is_none_or(is_colon) {
+        return None;
+    }
+    let (key, value) = trees.split_at(colon + 1);
+    Some((key.iter().cloned().collect(), value.iter().cloned().collect()))
 }
 
 enum Part {

@@ -8,7 +8,7 @@ use super::operations::written;
 use crate::name::Kind;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::quote;
-use syn::{Attribute, Expr, ExprMethodCall, Macro};
+use syn::{Attribute, Block, Expr, ExprMethodCall, Macro, Stmt};
 
 /// Macros that write to the terminal.
 const PRINTS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
@@ -119,6 +119,11 @@ pub(super) fn is_collection(items: &Expr) -> bool {
 /// Whether a method carries its closure out for each item of a collection.
 pub(super) fn goes_over_collection(call: &ExprMethodCall) -> bool {
     EACH.iter().any(|name| call.method == name) && !is_counted(&call.receiver) && is_iterator(&call.receiver)
+}
+
+/// Whether a block ends in a `return`.
+pub(super) fn returns(block: &Block) -> bool {
+    matches!(block.stmts.last(), Some(Stmt::Expr(Expr::Return(_), _)))
 }
 
 /// Whether the items are numbers that are counted, the same in every replay.

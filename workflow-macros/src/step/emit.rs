@@ -29,6 +29,10 @@ fn option(Setting { key, value }: &Setting, marker: &Marker) -> TokenStream {
     let span = key.span();
     match key.to_string().as_str() {
         // By reference: a key is often a field of what the loop borrows.
+        // Format arguments borrow what cannot stay over an `.await`.
+        "key" if matches!(value, Expr::Macro(text) if text.mac.path.is_ident("format_args")) => {
+            quote_spanned!(span=> .#key({ let key = ::std::string::ToString::to_string(&#value); key }))
+        }
         "key" => {
             let reference = quote_spanned!(Span::mixed_site().located_at(span)=> &);
             quote_spanned!(span=> .#key(#reference #value))

@@ -8,3 +8,4 @@ mod escapes;
 mod order;
 mod order_of_iteration;
 mod parts;
+mod pieces_of_bodies;

@@ -275,7 +275,6 @@ pub(super) const REFUSED_SHORT: &[(&str, Reason)] = &[
     ("fs::remove_file", Reason::Files),
     ("process::exit", Reason::Process),
     ("process::abort", Reason::Process),
-    ("process::id", Reason::Process),
     ("thread::sleep", Reason::Timer),
     ("thread::scope", Reason::Spawn),
     ("RandomState::new", Reason::Random),
