@@ -10,9 +10,10 @@ async fn upload(_: u64) -> std::io::Result<()> {
 #[workflow]
 async fn order(id: u64) -> workflow::Result<u32> {
     let uploaded = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&uploaded);
     step!("upload", {
         upload(id).await?;
-        uploaded.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed);
         Ok(())
     })
     .await?;

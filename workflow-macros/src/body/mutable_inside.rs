@@ -19,7 +19,23 @@ impl Walker<'_> {
             other => other,
         };
         let (Pat::Ident(pattern), Some(init)) = (pattern, &local.init) else { return };
-        self.mutable_inside.bind(&pattern.ident, is_made(&init.expr));
+        let marked = is_made(&init.expr) || self.is_another_name(&init.expr);
+        self.mutable_inside.bind(&pattern.ident, marked);
+    }
+
+    /// `let found = &found;`, `found.clone()`, `Arc::clone(&found)`.
+    fn is_another_name(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Path(path) => path.path.get_ident().is_some_and(|name| self.mutable_inside.has(name)),
+            Expr::Reference(reference) => self.is_another_name(&reference.expr),
+            Expr::MethodCall(call) => call.method == "clone" && self.is_another_name(&call.receiver),
+            Expr::Call(call) => {
+                let is_clone = matches!(&*call.func, Expr::Path(path)
+                    if path.path.segments.last().is_some_and(|last| last.ident == "clone"));
+                is_clone && call.args.first().is_some_and(|first| self.is_another_name(first))
+            }
+            _ => false,
+        }
     }
 
     /// Reports one that a body uses.
