@@ -131,7 +131,10 @@ fn an_error_agrees_by_its_code_or_by_its_first_line() {
         |code: Option<&str>, message: &str| [Found { code: code.map(str::to_owned), message: message.to_owned() }];
     assert!(agrees("error[E0277]: `Sleep` is not a future", &error(Some("E0277"), "other words")));
     assert!(agrees("error: a step has one body", &error(None, "a step has one body\nand more")));
-    assert!(agrees("error: the first is at $DIR/fail/a.rs:1:2", &error(None, "the first is at /elsewhere/fail/a.rs:1:2")));
+    assert!(agrees(
+        "error: the first is at $DIR/fail/a.rs:1:2",
+        &error(None, "the first is at /elsewhere/fail/a.rs:1:2")
+    ));
     assert!(!agrees("error[E0277]: `Sleep` is not a future", &error(Some("E0308"), "mismatched types")));
     assert!(!agrees("error: a step has one body", &error(None, "a group has one body")));
     assert!(!agrees("error: a step has one body", &[]));
