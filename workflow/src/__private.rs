@@ -3,7 +3,8 @@
 pub use crate::authoring::child::{Child, child};
 pub use crate::authoring::context::Ctx;
 pub use crate::authoring::durable::{
-    Assumed, Block, Durable, Fallback, FallbackAll, NoFuture, PassedOn, Recordable, durable, durable_all, passed_on,
+    Assumed, Block, Durable, Fallback, FallbackAll, NoFuture, PassedOn, Recordable, UseTheOneOfTheWorkflowPrelude,
+    durable, durable_all, passed_on,
 };
 pub use crate::authoring::event::{Event, EventPayload};
 pub use crate::authoring::group::{Group, group};

@@ -5,7 +5,9 @@
 //! around it stands in `docs/CHECKS.md` of the repository.
 
 pub use crate::authoring::child::ChildToAwaitInWorkflow;
-pub use crate::authoring::durable::{Block, Durable, PassedOn, Recordable, durable, durable_all, passed_on};
+pub use crate::authoring::durable::{
+    Block, Durable, PassedOn, Recordable, UseTheOneOfTheWorkflowPrelude, durable, durable_all, passed_on,
+};
 pub use crate::authoring::event::EventPayload;
 pub use crate::authoring::facts::NowToAwaitInWorkflow;
 pub use crate::authoring::group::{Group, group};

@@ -180,6 +180,7 @@ impl Walker<'_> {
         let handed = self.forgetting_order(forgets, |walker| walker.walk_arguments(&mut call.args));
         self.operand_of_timeout(call);
         self.operands_of_join_all(call);
+        self.call_ours(call);
         self.forgetting_order(forgets, |walker| walker.probe_collected(call));
         handed
     }

@@ -243,6 +243,24 @@ impl Walker<'_> {
         }
     }
 
+    /// `join_all(..)`, `timeout(..)`: another library's of that name, imported over ours, would poll the operations itself.
+    ///
+    /// So ours is called by its path, and whatever bears the name is asked, in code that never runs, to take something
+    /// that only ours takes: one message instead of one for each bound of the other.
+    pub(super) fn call_ours(&mut self, call: &mut ExprCall) {
+        let Expr::Path(path) = &*call.func else { return };
+        let Some(name) = path.path.get_ident() else { return };
+        let span = name.span();
+        let only_ours = self.runtime.private("UseTheOneOfTheWorkflowPrelude", span);
+        let arguments = match (name.to_string().as_str(), call.args.len()) {
+            ("join_all" | "try_join_all", 1) => quote_spanned!(span=> [#only_ours]),
+            ("timeout", 2) => quote_spanned!(span=> ::core::time::Duration::ZERO, #only_ours),
+            _ => return,
+        };
+        let ours = self.runtime.public(&name.to_string(), span);
+        *call.func = Expr::Verbatim(quote_spanned!(span=> ({ let _ = || { let _ = #name(#arguments); }; #ours })));
+    }
+
     /// `timeout(duration, operation)`: a mistake in the operation is shown there.
     pub(super) fn operand_of_timeout(&mut self, call: &mut ExprCall) {
         let Expr::Path(path) = &*call.func else { return };

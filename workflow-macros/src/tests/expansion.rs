@@ -536,7 +536,14 @@ fn move_blocks_and_closures_take_a_context_along() {
                             use ::workflow::__private::NoFuture as _;
                             ::workflow::__private::Probe(
                                     ::workflow::__private::durable(
-                                        join_all(
+                                        ({
+                                            let _ = || {
+                                                let _ = join_all([
+                                                    ::workflow::__private::UseTheOneOfTheWorkflowPrelude,
+                                                ]);
+                                            };
+                                            ::workflow::join_all
+                                        })(
                                             ::workflow::__private::Probe(
                                                     ::workflow::__private::durable_all(
                                                         ::workflow::__private::Probe(ids.into_iter())

@@ -159,3 +159,17 @@ impl<F: Future<Output: Send> + Send> Durable for Block<F> {
         self.0
     }
 }
+
+/// Taken by whatever takes operations, and by no other library's fn of the same name: its own name is what the compiler says
+/// of it then. It never runs.
+#[derive(Debug)]
+pub struct UseTheOneOfTheWorkflowPrelude;
+
+#[diagnostic::do_not_recommend]
+impl Durable for UseTheOneOfTheWorkflowPrelude {
+    type Output = Result<(), ()>;
+
+    async fn run(self, _cx: Ctx) -> Result<(), ()> {
+        Ok(())
+    }
+}
