@@ -151,7 +151,7 @@ impl Walker<'_> {
     fn walk_awaited(&mut self, base: &mut Expr) {
         match base {
             Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => {
-                if !self.refuse_foreign_timeout(call) && !self.refuse_awaited_timer(call) {
+                if !self.refuse_foreign_poll(call) && !self.refuse_awaited_timer(call) {
                     self.walk_call(call, false);
                 }
             }

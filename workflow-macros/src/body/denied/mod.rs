@@ -109,24 +109,43 @@ impl Walker<'_> {
         }
     }
 
-    /// Reports another library's timeout of a durable operation, which by type would be three mistakes.
-    pub(in crate::body) fn refuse_foreign_timeout(&mut self, call: &ExprCall) -> bool {
+    /// Reports another library's fn that would poll durable operations by itself, which by type would be many mistakes.
+    pub(in crate::body) fn refuse_foreign_poll(&mut self, call: &ExprCall) -> bool {
         let Expr::Path(path) = &*call.func else { return false };
         let words = self.aliases.resolve(&path.path);
-        let is_foreign = matches!(&words[..], [.., time, timeout] if time == "time" && timeout.starts_with("timeout"));
-        if !is_foreign || !matters(&call.args.to_token_stream()) {
+        let Some((why, ours)) = polls(&words) else { return false };
+        if !matters(&call.args.to_token_stream()) {
             return false;
         }
         self.errors.push_losing_body(syn::Error::new_spanned(
             path,
-            format!(
-                "`{}` waits in memory and cannot wait for a durable operation\nuse `workflow::timeout(..)`",
-                written(&path.path)
-            ),
+            format!("`{}` {why}\nuse `workflow::{ours}`", written(&path.path)),
         ));
         true
     }
 }
+
+/// Why the fn cannot be given a durable operation, and what takes its place.
+fn polls(words: &[String]) -> Option<(&'static str, &'static str)> {
+    let (last, before) = words.split_last()?;
+    if before.last().is_some_and(|module| module == "time") && last.starts_with("timeout") {
+        return Some(("waits in memory and cannot wait for a durable operation", "timeout(..)"));
+    }
+    let is_library = before.first().is_some_and(|first| first.starts_with("futures"));
+    let ours = FOREIGN_POLLS.iter().find(|(name, _)| last == name && is_library)?.1;
+    Some(("polls what is no future: a durable operation is awaited by the workflow alone", ours))
+}
+
+/// Functions of futures, and what takes their place.
+const FOREIGN_POLLS: &[(&str, &str)] = &[
+    ("join", "join!"),
+    ("join_all", "join_all(..)"),
+    ("select", "race!"),
+    ("select_all", "race!"),
+    ("select_ok", "race!"),
+    ("try_join", "try_join!"),
+    ("try_join_all", "try_join_all(..)"),
+];
 
 impl Walker<'_> {
     /// `tokio::time::sleep(..).await`, for which a step would be the wrong advice.
