@@ -4,6 +4,7 @@
 //! about assignments, for what goes around it.
 
 use super::Walker;
+use super::resources::cloned;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, Ident, Local, Pat};
@@ -29,11 +30,7 @@ impl Walker<'_> {
             Expr::Path(path) => path.path.get_ident().is_some_and(|name| self.mutable_inside.has(name)),
             Expr::Reference(reference) => self.is_another_name(&reference.expr),
             Expr::MethodCall(call) => call.method == "clone" && self.is_another_name(&call.receiver),
-            Expr::Call(call) => {
-                let is_clone = matches!(&*call.func, Expr::Path(path)
-                    if path.path.segments.last().is_some_and(|last| last.ident == "clone"));
-                is_clone && call.args.first().is_some_and(|first| self.is_another_name(first))
-            }
+            Expr::Call(call) => cloned(call).is_some_and(|handle| self.is_another_name(handle)),
             _ => false,
         }
     }

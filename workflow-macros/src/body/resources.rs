@@ -9,7 +9,7 @@ use super::closures::captured_names;
 use super::operations::written;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprStruct, Path};
+use syn::{Expr, ExprCall, ExprStruct, Path};
 
 impl Walker<'_> {
     /// Reports a resource whose value is used.
@@ -71,11 +71,7 @@ impl Walker<'_> {
                 let hands = call.method == "clone" || call.method == "as_ref";
                 hands && call.args.is_empty() && self.is_place_of_resource(&call.receiver)
             }
-            Expr::Call(call) => {
-                let is_clone = matches!(&*call.func, Expr::Path(path)
-                    if path.path.segments.last().is_some_and(|last| last.ident == "clone"));
-                is_clone && call.args.len() == 1 && call.args.iter().all(|handle| self.hands_over_resource(handle))
-            }
+            Expr::Call(call) => cloned(call).is_some_and(|handle| self.hands_over_resource(handle)),
             _ => false,
         }
     }
@@ -90,4 +86,11 @@ impl Walker<'_> {
             _ => false,
         }
     }
+}
+
+/// The handle in `Arc::clone(handle)`.
+pub(super) fn cloned(call: &ExprCall) -> Option<&Expr> {
+    let Expr::Path(path) = &*call.func else { return None };
+    let is_clone = path.path.segments.last().is_some_and(|last| last.ident == "clone") && call.args.len() == 1;
+    call.args.first().filter(|_| is_clone)
 }

@@ -16,7 +16,8 @@ use super::tokens::matters;
 use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprMethodCall, Path};
 use table::{
-    HARMLESS, REFUSED, REFUSED_METHODS, REFUSED_SHORT, REFUSED_UNCALLED, REFUSED_VALUES, REFUSED_WORDS, Reason,
+    FOREIGN_POLLS, HARMLESS, REFUSED, REFUSED_METHODS, REFUSED_SHORT, REFUSED_UNCALLED, REFUSED_VALUES, REFUSED_WORDS,
+    Reason,
 };
 
 /// Why the path that these words make is refused, if it is.
@@ -123,6 +124,17 @@ impl Walker<'_> {
         ));
         true
     }
+
+    /// `tokio::time::sleep(..).await`, for which a step would be the wrong advice.
+    pub(in crate::body) fn refuse_awaited_timer(&mut self, call: &ExprCall) -> bool {
+        let Expr::Path(path) = &*call.func else { return false };
+        let is_timer = reason(&self.aliases.resolve(&path.path)) == Some(Reason::Timer);
+        if is_timer && !self.allowed {
+            self.check_path(&path.path, true);
+            self.errors.lose_body();
+        }
+        is_timer && !self.allowed
+    }
 }
 
 /// Why the fn cannot be given a durable operation, and what takes its place.
@@ -134,30 +146,6 @@ fn polls(words: &[String]) -> Option<(&'static str, &'static str)> {
     let is_library = before.first().is_some_and(|first| first.starts_with("futures"));
     let ours = FOREIGN_POLLS.iter().find(|(name, _)| last == name && is_library)?.1;
     Some(("polls what is no future: a durable operation is awaited by the workflow alone", ours))
-}
-
-/// Functions of futures, and what takes their place.
-const FOREIGN_POLLS: &[(&str, &str)] = &[
-    ("join", "join!"),
-    ("join_all", "join_all(..)"),
-    ("select", "race!"),
-    ("select_all", "race!"),
-    ("select_ok", "race!"),
-    ("try_join", "try_join!"),
-    ("try_join_all", "try_join_all(..)"),
-];
-
-impl Walker<'_> {
-    /// `tokio::time::sleep(..).await`, for which a step would be the wrong advice.
-    pub(in crate::body) fn refuse_awaited_timer(&mut self, call: &ExprCall) -> bool {
-        let Expr::Path(path) = &*call.func else { return false };
-        let is_timer = reason(&self.aliases.resolve(&path.path)) == Some(Reason::Timer);
-        if is_timer && !self.allowed {
-            self.check_path(&path.path, true);
-            self.errors.lose_body();
-        }
-        is_timer && !self.allowed
-    }
 }
 
 #[cfg(test)]

@@ -324,6 +324,17 @@ pub(super) const REFUSED_METHODS: &[(&str, Reason)] = &[
     ("blocking_write", Reason::Lock),
 ];
 
+/// Functions of futures, and what takes their place.
+pub(super) const FOREIGN_POLLS: &[(&str, &str)] = &[
+    ("join", "join!"),
+    ("join_all", "join_all(..)"),
+    ("select", "race!"),
+    ("select_all", "race!"),
+    ("select_ok", "race!"),
+    ("try_join", "try_join!"),
+    ("try_join_all", "try_join_all(..)"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::REFUSED;
