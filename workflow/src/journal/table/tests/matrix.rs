@@ -118,6 +118,7 @@ fn every_place_answers_every_command() {
             ("resume", line(&head, control::control(some, &order(Action::Resume), now))),
             ("terminate", line(&head, control::control(some, &order(terminate()), now))),
             ("restart", line(&head, control::control(some, &order(Action::Restart), now))),
+            ("restart from", line(&head, control::control(some, &order(restart_from()), now))),
             (
                 "pause, another run",
                 line(&head, control::control(some, &Control { run: Some(2), ..order(Action::Pause) }, now)),

@@ -114,6 +114,7 @@ fn at(place: Place) -> Head {
         suspect: Suspect::No,
         last_write: None,
         last_controls: Vec::new(),
+        fork: None,
         children: Vec::new(),
     }
 }
@@ -161,6 +162,10 @@ fn terminate() -> Action {
     Action::Terminate { reason: "no".to_owned() }
 }
 
+fn restart_from() -> Action {
+    Action::RestartFrom { path: Path::root().join(Kind::Step, "a", None, 0) }
+}
+
 fn claim(session: SessionId, known: &str) -> Claim {
     Claim {
         number: 3,
@@ -172,7 +177,7 @@ fn claim(session: SessionId, known: &str) -> Claim {
 }
 
 fn make(request: u128, local: Option<SessionId>) -> Create {
-    Create { request: RequestId(request), id: id("i"), spec: Arc::new(spec()), local }
+    Create { request: RequestId(request), id: id("i"), spec: Arc::new(spec()), local, message: None }
 }
 
 /// The creation of a child by run 1 of `i`.
