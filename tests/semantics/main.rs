@@ -12,6 +12,7 @@ mod lints;
 mod priorities;
 mod races;
 mod replay;
+mod restarts;
 mod results;
 mod retries;
 mod timers;

@@ -390,7 +390,8 @@ fn fork(world: &World, id: &InstanceId, records: &[Record], path: &Path) -> Resu
     let (info, code) = world.code(id).expect("the instance exists");
     let now = records.last().map_or(info.started_at, |last| last.time.shifted(1_000));
     let kept = code.fork(info, records.to_vec(), path.clone(), now);
-    let mut kept = kept.map_err(|reason| TestCaseError::fail(format!("{id} cannot be forked at {path}: {reason:?}")))?;
+    let mut kept =
+        kept.map_err(|reason| TestCaseError::fail(format!("{id} cannot be forked at {path}: {reason:?}")))?;
     if matches!(kept.last(), Some(Record { time, entry: Entry::Shifted { .. }, .. }) if *time == now) {
         kept.pop();
     }

@@ -1,8 +1,8 @@
 -- Pauses, resumes, terminates or restarts an instance, from its beginning or from an operation. Any process may ask.
 --
 -- KEYS     the instance; its mailbox; the ids of its messages; its children
--- ARGV     'K', request 16, run 4 (0: the newest), action 1 (P R T S, G: restart from a path), id (1 byte count), reason
---          or path (4)
+-- ARGV     'K', request 16, run 4 (0: the newest), action 1 (P R T S; G restart from a path), id (1 byte count), reason or
+--          path (4)
 -- RETURNS  DONE state | REFUSED state | UNKNOWN
 -- INVARIANT what is taken from its owner has a new state version: whatever the owner still writes is stale
 -- REPEAT   one of the newest four requests is answered as the first time, and changes nothing
