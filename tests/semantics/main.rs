@@ -9,6 +9,7 @@ mod events;
 mod groups;
 mod joins;
 mod lints;
+mod operations;
 mod priorities;
 mod races;
 mod replay;
