@@ -31,8 +31,9 @@ async fn journey(to: String, #[resource] agency: &Agency) -> workflow::Result<St
 #[part]
 async fn take_back(booked: Vec<String>, agency: &Agency) -> workflow::Result<()> {
     for booking in booked.iter().rev() {
-        step!("cancel", key = booking, retries = 100, delay = 1s, max_delay = 1h, |cx| agency.cancel(cx, booking))
-            .await?;
+        step!("cancel", key = booking, retries = 100, delay = 1s, backoff = exponential, max_delay = 1h, |cx| agency
+            .cancel(cx, booking))
+        .await?;
     }
     Ok(())
 }
