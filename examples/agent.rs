@@ -6,7 +6,6 @@
 //! model is a stand-in that needs no network.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 use std::sync::Mutex;
 
@@ -125,7 +124,7 @@ impl Disk {
 }
 
 /// Waits until the agent asks, as a page for approvals would, and answers.
-async fn decide(instance: &Handle<agent>, granted: bool) -> Result<(), Box<dyn Error>> {
+async fn decide(instance: &Handle<agent>, granted: bool) -> workflow::Result<()> {
     let mut changes = instance.on_change();
     while let Some(status) = changes.next().await {
         for wait in status.waits {
@@ -140,7 +139,7 @@ async fn decide(instance: &Handle<agent>, granted: bool) -> Result<(), Box<dyn E
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").resource(Model).resource(Disk::default()).start().await?;
     for granted in [true, false] {
         println!("make room on the disk");

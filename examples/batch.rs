@@ -4,7 +4,6 @@
 //! Run it with `cargo run --example batch`. It prints the outcomes, and what the instances came to.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 
 use workflow::prelude::*;
@@ -21,7 +20,7 @@ async fn send(number: u32) -> io::Result<String> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
     // One has been sent before.
     invoice::create(&engine, 2).id("invoice-2").await?;

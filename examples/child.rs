@@ -4,7 +4,6 @@
 //! Run it with `cargo run --example child`. It prints who is paid what, and the sum.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 
 use workflow::prelude::*;
@@ -45,7 +44,7 @@ async fn tell(name: &str, error: &str) -> io::Result<()> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
     let staff = ["Ada", "Charles", "Grace", "Barbara"].map(str::to_owned).to_vec();
     let instance = payday::create(&engine, staff).await?;

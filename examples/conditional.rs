@@ -4,7 +4,6 @@
 //! Run it with `cargo run --example conditional`. It prints the steps that three claims went through.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -51,7 +50,7 @@ async fn pay(_cents: u64) -> io::Result<()> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
     for (id, cents, witnesses) in [("small", 5_000, 0), ("seen", 80_000, 3), ("unseen", 80_000, 0)] {
         let instance = claim::create(&engine, cents, witnesses).id(id).await?;

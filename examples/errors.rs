@@ -4,8 +4,6 @@
 //! Run it with `cargo run --example errors`. It prints what three withdrawals came to.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
-
 use serde::{Deserialize, Serialize};
 use workflow::prelude::*;
 
@@ -68,7 +66,7 @@ async fn unlock(account: &str) -> Result<(), BankError> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
     for account in ["Ada", "Grace", "Barbara"] {
         let instance = withdraw::create(&engine, account.to_owned(), 50).await?;

@@ -4,7 +4,6 @@
 //! Run it with `cargo run --example events`. It prints what became of three parcels.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -49,7 +48,7 @@ async fn parcel(number: String, patience: Duration) -> workflow::Result<String> 
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
 
     // Both events are there before anybody waits for the second: it is kept.

@@ -4,7 +4,6 @@
 //! Run it with `cargo run --example fan_out`. It prints how many texts were counted at once, and how many words they have.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,7 +53,7 @@ impl Service {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let service = Arc::new(Service::default());
     let engine = Engine::builder().store("sqlite::memory:").resource_arc(Arc::clone(&service)).start().await?;
     let texts = (1..=20).map(|n| "word ".repeat(n)).collect();

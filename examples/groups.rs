@@ -4,7 +4,6 @@
 //! Run it with `cargo run --example groups`. It prints what the steps do, and the history of the run as a tree.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -68,7 +67,7 @@ async fn weigh(label: &str) -> io::Result<u64> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").resource(Carrier::default()).start().await?;
     let items = ["mug", "pen", "book"].map(str::to_owned).to_vec();
     let instance = fulfil::create(&engine, items).id("order-1").await?;

@@ -5,7 +5,6 @@
 //! other is forgotten.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +78,7 @@ impl Manager {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let manager = Arc::new(Manager::default());
     let engine = Engine::builder().store("sqlite::memory:").resource_arc(Arc::clone(&manager)).start().await?;
 

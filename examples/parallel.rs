@@ -4,7 +4,6 @@
 //! `fan_out`.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -44,7 +43,7 @@ async fn refuse(why: &str) -> io::Result<f64> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
     let instance = page::create(&engine, "mug".to_owned()).await?;
     println!("{}", instance.result().await?);

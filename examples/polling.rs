@@ -4,7 +4,6 @@
 //! Run it with `cargo run --example polling`. It prints each look, and what came of it.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -61,7 +60,7 @@ impl Service {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").resource(Service::default()).start().await?;
     let instance = export::create(&engine, "orders".to_owned()).await?;
     println!("ready: {}", instance.result().await?);

@@ -5,10 +5,8 @@
 //! waiting for it.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 
-use workflow::Mode;
 use workflow::prelude::*;
 
 /// Renders a film. Its queue is for machines with a graphics card.
@@ -36,7 +34,7 @@ async fn send(to: &str) -> io::Result<()> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let folder = tempfile::tempdir()?;
     let store = format!("sqlite:{}", folder.path().join("priorities.db").display());
     // Creates, and runs nothing.

@@ -5,7 +5,6 @@
 //! and hours work the same way: while it waits, an instance holds no slot of its worker.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 
 use workflow::prelude::*;
@@ -66,7 +65,7 @@ async fn slow(cx: StepContext) -> io::Result<()> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
     let instance = failures::create(&engine).await?;
     for end in instance.result().await? {

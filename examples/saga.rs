@@ -6,7 +6,6 @@
 //! it goes on there (one to two seconds later, when the dead process has lost its lease).
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::time::Duration;
 
 use workflow::prelude::*;
@@ -67,7 +66,7 @@ impl Agency {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let agency = Agency { crash: std::env::args().any(|argument| argument == "--crash") };
     let store = "sqlite:saga.db";
     let engine = Engine::builder().store(store).resource(agency).lease(Duration::from_secs(1)).start().await?;

@@ -5,7 +5,6 @@
 //! is refused by its first step.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +58,7 @@ impl Shop {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").resource(Shop { currency: "cents" }).start().await?;
     for (id, customer, cents) in [("order-1", "Ada", 1_250), ("order-2", "Grace", 0)] {
         println!("{id}");

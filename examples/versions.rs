@@ -5,7 +5,6 @@
 //! Run it with `cargo run --example versions`. It prints what three generations of one program make of the same orders.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -62,7 +61,7 @@ mod third {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let folder = tempfile::tempdir()?;
     let store = format!("sqlite:{}", folder.path().join("versions.db").display());
     let grace = Duration::from_secs(1);

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::http::Server;
 use crate::processes::{Process, Redis};
+use crate::signals::Signals;
 use crate::tour::Tour;
 
 /// What ends the demo early: shown, never handled.
@@ -38,35 +39,32 @@ enum StoreKind {
     Redis,
 }
 
-/// Where the store is; it goes when this is dropped.
-enum Store {
-    Sqlite(TempDir),
-    Redis(Redis),
+/// A store of the demo's own; it goes when this is dropped.
+struct Store {
+    url: String,
+    redis: Option<Redis>,
+    _folder: TempDir,
 }
 
 impl Store {
     async fn of(kind: StoreKind) -> Result<Self, AnyError> {
-        Ok(match kind {
-            StoreKind::Sqlite => Self::Sqlite(tempfile::tempdir()?),
-            StoreKind::Redis => Self::Redis(Redis::start().await?),
-        })
-    }
-
-    fn url(&self) -> String {
-        match self {
-            Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("api.db").display()),
-            Self::Redis(redis) => redis.url(),
-        }
+        let folder = tempfile::tempdir()?;
+        let redis = match kind {
+            StoreKind::Sqlite => None,
+            StoreKind::Redis => Some(Redis::start(folder.path()).await?),
+        };
+        let file = || format!("sqlite:{}", folder.path().join("api.db").display());
+        Ok(Self { url: redis.as_ref().map_or_else(file, Redis::url), redis, _folder: folder })
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let options = Options::parse();
+    let mut signals = Signals::new()?;
     let store = Store::of(options.store).await?;
-    let url = store.url();
-    let mut server = Process::start("api_server", &["--store", &url, "--listen", "127.0.0.1:0"])?;
-    let mut worker = Process::start("api_worker", &["--store", &url])?;
+    let mut server = Process::start("api_server", &["--store", &store.url, "--listen", "127.0.0.1:0"])?;
+    let mut worker = Process::start("api_worker", &["--store", &store.url])?;
 
     let shown = async {
         let address = server.says("server is ready at ").await?;
@@ -76,13 +74,13 @@ async fn main() -> Result<(), AnyError> {
     };
     let shown = tokio::select! {
         shown = shown => shown,
-        told = signals::told_to_end() => told.map_err(AnyError::from),
+        () = signals.received() => Err("interrupted".into()),
     };
 
     for (name, process) in [("server", server), ("worker", worker)] {
         println!("{name}: {}", process.end().await?);
     }
-    if let Store::Redis(redis) = store {
+    if let Some(redis) = store.redis {
         redis.end().await?;
     }
     shown

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdout, Command};
@@ -69,21 +68,21 @@ impl Process {
     }
 }
 
-/// A Redis server of the demo's own, on a socket in a temporary folder.
+/// A Redis server of the demo's own, on a socket in a folder: no port can be taken.
 #[derive(Debug)]
 pub(crate) struct Redis {
     process: Process,
-    folder: TempDir,
+    socket: PathBuf,
 }
 
 impl Redis {
-    /// Starts one and waits until it answers.
-    pub(crate) async fn start() -> Result<Self, AnyError> {
-        let folder = tempfile::tempdir()?;
+    /// Starts one with its data in this folder, and waits until it answers.
+    pub(crate) async fn start(folder: &Path) -> Result<Self, AnyError> {
+        let socket = folder.join("redis.sock");
         let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "yes", "--dir"]).arg(folder.path());
-        command.arg("--unixsocket").arg(socket(folder.path()));
-        let redis = Self { process: Process::spawn("redis-server", &mut command)?, folder };
+        command.args(["--port", "0", "--save", "", "--appendonly", "yes", "--dir"]).arg(folder);
+        command.arg("--unixsocket").arg(&socket);
+        let redis = Self { process: Process::spawn("redis-server", &mut command)?, socket };
         let answers = async {
             while !redis.answers().await {
                 sleep(Duration::from_millis(5)).await;
@@ -95,7 +94,7 @@ impl Redis {
 
     async fn answers(&self) -> bool {
         let asked = async {
-            let mut stream = UnixStream::connect(socket(self.folder.path())).await?;
+            let mut stream = UnixStream::connect(&self.socket).await?;
             stream.write_all(b"PING\r\n").await?;
             let mut answer = [0; 5];
             stream.read_exact(&mut answer).await?;
@@ -106,16 +105,12 @@ impl Redis {
 
     /// Its url.
     pub(crate) fn url(&self) -> String {
-        format!("unix://{}", socket(self.folder.path()).display())
+        format!("unix://{}", self.socket.display())
     }
 
-    /// Ends it; its data goes too.
+    /// Ends it.
     pub(crate) async fn end(self) -> Result<(), AnyError> {
         self.process.end().await?;
         Ok(())
     }
-}
-
-fn socket(folder: &Path) -> PathBuf {
-    folder.join("redis.sock")
 }

@@ -20,7 +20,6 @@ mod requests;
 mod signals;
 mod watch;
 
-use std::error::Error;
 use std::time::Duration;
 
 use axum::Router;
@@ -29,6 +28,8 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::sync::watch::{Receiver, channel};
 use workflow::{Engine, Mode};
+
+use crate::signals::Signals;
 
 /// How long a store that does not answer is waited for before the answer is 503.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,7 +55,7 @@ struct Api {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let options = Options::parse();
     let mut builder = Engine::builder().mode(Mode::Client).patience(PATIENCE);
     if let Some(store) = options.store {
@@ -72,11 +73,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_state(Api { engine: engine.clone(), open });
 
     let listener = TcpListener::bind(&options.listen).await?;
+    let mut signals = Signals::new()?;
     println!("server is ready at {}", listener.local_addr()?);
     let ended = async move {
-        if let Err(error) = signals::told_to_end().await {
-            println!("cannot wait for signals: {error}");
-        }
+        signals.received().await;
         drop(close);
     };
     axum::serve(listener, routes).with_graceful_shutdown(ended).await?;

@@ -7,13 +7,13 @@
 mod order;
 mod signals;
 
-use std::error::Error;
 use std::time::Duration;
 
 use clap::Parser;
 use workflow::{Engine, Mode};
 
 use crate::order::Shop;
+use crate::signals::Signals;
 
 /// How long step bodies may take to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -28,15 +28,16 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let options = Options::parse();
     let mut builder = Engine::builder().mode(Mode::Worker).resource(Shop);
     if let Some(store) = options.store {
         builder = builder.store(store);
     }
     let engine = builder.start().await?;
+    let mut signals = Signals::new()?;
     println!("worker is ready");
-    signals::told_to_end().await?;
+    signals.received().await;
     engine.shutdown(GRACE).await;
     println!("worker has stopped");
     Ok(())
