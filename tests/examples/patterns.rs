@@ -221,6 +221,38 @@ newest, version 2: handed over to someone else
 }
 
 #[test]
+fn ordinary_functions_create_and_wait() {
+    let expected = "\
+copy of sda
+copy of sdb
+copy of sdc
+";
+    assert_eq!(output("embedded"), expected);
+}
+
+#[test]
+fn each_call_takes_effect_and_what_makes_no_sense_is_refused() {
+    let expected = "\
+report waits for: wait \"review\"
+paused: it is paused
+an event was sent: it is paused
+resumed: report, reviewed by Ada
+terminated: it is terminated
+the instance was terminated: it was a bad idea
+the instance draft is terminated: it cannot be paused
+restarted: draft, reviewed by Grace
+draft run 1
+  step \"spell\": done
+draft run 2
+  step \"spell\": done
+  wait \"review\": event
+  step \"publish\": done
+complete: draft, report
+";
+    assert_eq!(output("control"), expected);
+}
+
+#[test]
 fn a_person_is_reminded_until_there_is_a_decision_or_no_time_left() {
     // How many reminders fit into the time depends on how busy the machine is.
     let printed = output("human_approval");
