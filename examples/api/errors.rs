@@ -19,6 +19,9 @@ pub(crate) enum ApiError {
     /// The query is not what it should be.
     #[error(transparent)]
     Query(#[from] QueryRejection),
+    /// There is no such page.
+    #[error("there is nothing here: see the table in examples/api/server.rs")]
+    Route,
     /// There is no such action.
     #[error("there is no action `{0}`: it is one of pause, resume, terminate, restart")]
     Action(String),
@@ -28,7 +31,7 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         let error = match self {
             Self::Engine(error) => error,
-            Self::Action(_) => return StatusCode::NOT_FOUND,
+            Self::Action(_) | Self::Route => return StatusCode::NOT_FOUND,
             Self::Body(_) | Self::Query(_) => return StatusCode::BAD_REQUEST,
         };
         match error {
@@ -57,6 +60,7 @@ impl ApiError {
             Self::Body(_) => "body",
             Self::Query(_) => "query",
             Self::Action(_) => "action",
+            Self::Route => "route",
         }
     }
 }

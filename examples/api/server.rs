@@ -29,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch::{Receiver, channel};
 use workflow::{Engine, Mode};
 
+use crate::errors::ApiError;
 use crate::signals::Signals;
 
 /// How long a store that does not answer is waited for before the answer is 503.
@@ -70,6 +71,7 @@ async fn main() -> workflow::Result<()> {
         .route("/orders/{id}/watch", get(watch::watch))
         .route("/orders/{id}/events", post(requests::send_event))
         .route("/orders/{id}/{action}", post(requests::control))
+        .fallback(async || ApiError::Route)
         .with_state(Api { engine: engine.clone(), open });
 
     let listener = TcpListener::bind(&options.listen).await?;

@@ -57,6 +57,7 @@ impl Tour {
         self.post("/orders", Some(&json!({ "id": "order-4" }))).await?;
         self.get("/orders?state=lost").await?;
         self.post("/orders/order-1/explode", None).await?;
+        self.get("/customers").await?;
         println!();
         Ok(())
     }

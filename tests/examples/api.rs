@@ -1,5 +1,6 @@
 //! The API server and its worker: two programs on one store, and the demo that asks them everything.
 
+use support::redis::RedisServer;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -28,14 +29,9 @@ fn a_server_ends_when_it_is_told_to_also_while_somebody_watches() {
         let mut server =
             Program::start(folder.path(), "api_server", &["--store", "sqlite:api.db", "--listen", "127.0.0.1:0"]);
         let address = server.says("server is ready at ").await;
-        let body = r#"{"id":"order-1","customer":"Ada","cents":5}"#;
-        let head = "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length:";
-        let created = format!("{head} {}\r\n\r\n{body}", body.len());
-        assert!(ask(&address, &created, "order-1").await.starts_with("HTTP/1.1 201"));
+        create_order(&address).await;
         // Nobody runs the order, so this would never end by itself.
-        let watched = "GET /orders/order-1/watch HTTP/1.1\r\nhost: x\r\n\r\n";
-        let mut stream = TcpStream::connect(&address).await.expect("the server listens");
-        stream.write_all(watched.as_bytes()).await.expect("the server reads");
+        let mut stream = send(&address, "GET /orders/order-1/watch HTTP/1.1\r\nhost: x\r\n\r\n").await;
         read_until(&mut stream, "event: queued").await;
         server.signal("TERM").await;
         server.says("server has stopped").await;
@@ -83,11 +79,46 @@ fn the_demo_stops_what_it_started_when_it_is_interrupted() {
     });
 }
 
-/// Sends a request and reads the answer up to this text.
-async fn ask(address: &str, request: &str, until: &str) -> String {
+#[test]
+fn a_server_whose_store_is_gone_says_so_and_goes_on_when_it_is_back() {
+    block_on(async {
+        let folder = folder();
+        let mut redis = RedisServer::start_with(&[("appendonly", "yes"), ("appendfsync", "always")]);
+        let arguments = ["--store", &redis.url(), "--listen", "127.0.0.1:0"];
+        let mut server = Program::start(folder.path(), "api_server", &arguments);
+        let address = server.says("server is ready at ").await;
+        create_order(&address).await;
+        redis.kill();
+        let gone = status(&address, "\"error\"").await;
+        assert!(gone.starts_with("HTTP/1.1 503") && gone.contains("nobody listens there"), "{gone}");
+        redis.restart();
+        let back = status(&address, "\"state\"").await;
+        assert!(back.starts_with("HTTP/1.1 200") && back.contains("\"queued\""), "{back}");
+        server.signal("TERM").await;
+        assert_eq!(server.ends().await, Some(0));
+    });
+}
+
+/// Creates `order-1`.
+async fn create_order(address: &str) {
+    let body = r#"{"id":"order-1","customer":"Ada","cents":5}"#;
+    let head = "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length:";
+    let mut stream = send(address, &format!("{head} {}\r\n\r\n{body}", body.len())).await;
+    let answer = read_until(&mut stream, "order-1").await;
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+/// What the server says of `order-1`, up to this text and what came with it.
+async fn status(address: &str, until: &str) -> String {
+    let mut stream = send(address, "GET /orders/order-1 HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    read_until(&mut stream, until).await
+}
+
+/// Sends a request; what comes can be read.
+async fn send(address: &str, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     stream.write_all(request.as_bytes()).await.expect("the server reads");
-    read_until(&mut stream, until).await
+    stream
 }
 
 async fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
