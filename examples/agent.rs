@@ -1,6 +1,6 @@
 //! An agent: a language model that calls tools until it knows the answer. Each answer of the model and each call of a tool
-//! is a step, so after a crash the conversation goes on where it was, and nothing is paid for or deleted twice. Tools that
-//! only read run side by side; before one that destroys something, a person is asked.
+//! is a step, so after a crash the conversation goes on where it was: what was answered is not asked and paid for again.
+//! Tools of one turn run side by side; before one that destroys something, a person is asked.
 //!
 //! Run it with `cargo run --example agent`. It prints what two agents do: one may delete what it found, one may not. The
 //! model is a stand-in that needs no network.

@@ -65,13 +65,13 @@ impl Tour {
     async fn post(&self, path: &str, body: Option<&Value>) -> Result<(), AnyError> {
         let (status, answer) = self.server.ask("POST", path, body).await?;
         let sent = body.map(|body| format!(" {body}")).unwrap_or_default();
-        println!("POST {path}{sent}\n  {status} {}", shown(&answer));
+        println!("POST {path}{sent}\n  {status}{}", shown(&answer));
         Ok(())
     }
 
     async fn get(&self, path: &str) -> Result<(), AnyError> {
         let (status, answer) = self.server.ask("GET", path, None).await?;
-        println!("GET {path}\n  {status} {}", shown(&answer));
+        println!("GET {path}\n  {status}{}", shown(&answer));
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl Tour {
     }
 }
 
-/// An answer; nothing is nothing.
+/// An answer behind its status.
 fn shown(answer: &Value) -> String {
-    if answer.is_null() { String::new() } else { answer.to_string() }
+    if answer.is_null() { String::new() } else { format!(" {answer}") }
 }
