@@ -51,7 +51,7 @@ use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
 use super::{BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError};
 use crate::journal::command::{Command, Reply};
-use crate::words::id::{InstanceId, Namespace};
+use crate::words::id::{InstanceId, Namespace, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -252,6 +252,10 @@ impl Store for SqliteStore {
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
         Box::pin(self.ask(views::overview))
+    }
+
+    fn shelves(&self) -> BoxFuture<'_, Result<Vec<(WorkflowName, u32, u64)>, StoreError>> {
+        Box::pin(self.ask(views::shelves))
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

@@ -224,8 +224,8 @@ async fn same_views(model: &ModelStore, store: &SqliteStore, step: &Step) {
         state: (step.of(3) == 0).then_some(State::Running),
         created_from: (step.of(5) == 0).then(|| START.shifted(500)),
         created_to: (step.of(7) == 0).then(|| START.shifted(2_000)),
-        limit: 2,
-        after: None,
+        id_prefix: (step.of(4) == 0).then(|| id("i")),
+        ..ListQuery::newest(2)
     };
     loop {
         let page = store.list(query.clone()).await.expect("read");
