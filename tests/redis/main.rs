@@ -10,7 +10,8 @@ mod redis {
     mod hints;
     mod idle;
     mod large;
-    mod memory;
+    mod listing;
+mod memory;
     mod neighbours;
     mod partitions;
     mod races;

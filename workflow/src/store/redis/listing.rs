@@ -65,6 +65,10 @@ struct Walked {
 impl RedisStore {
     pub(super) async fn read_list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         if let Some(prefix) = &query.id_prefix {
+            if !self.keeps_ids {
+                let message = "the namespace keeps no index of ids: its first url had no ids=1".to_owned();
+                return Err(StoreError::Refused { store: self.target.shown().to_owned(), message });
+            }
             let walks = (0..self.keys.len()).map(|partition| walk_by_id(partition, prefix, query)).collect();
             return self.walk_all(walks, query, LOOKED_AT_MAX).await;
         }
