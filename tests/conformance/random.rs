@@ -146,7 +146,7 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (name.clone(), any::<bool>(), 0..4_u8, run.clone()).prop_map(
             |(name, channel, event, run)| Step::Send { name, channel, event, run }
         ),
-        7 => (name, 0..5_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
+        7 => (name, 0..6_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
         3 => session.clone().prop_map(|session| Step::Open { session }),
         1 => session.clone().prop_map(|session| Step::Close { session }),
         2 => session.clone().prop_map(|session| Step::Beat { session }),
@@ -299,6 +299,7 @@ impl Pair {
                     0 | 1 => Action::Pause,
                     2 => Action::Resume,
                     3 => Action::Terminate { reason: "no".to_owned() },
+                    4 => Action::Delete,
                     _ => Action::Restart,
                 },
             }),

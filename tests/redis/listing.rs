@@ -133,12 +133,8 @@ fn a_page_that_finds_nothing_in_ten_thousand_ends_and_says_where_to_go_on() {
 }
 
 /// What makes an instance unreadable, and whether it can be seen that there was one.
-const HARM: [&[&str]; 4] = [
-    &["HSET", BAD, "h", "short"],
-    &["HDEL", BAD, "m"],
-    &["HDEL", BAD, "b"],
-    &["SET", BAD, "another type"],
-];
+const HARM: [&[&str]; 4] =
+    [&["HSET", BAD, "h", "short"], &["HDEL", BAD, "m"], &["HDEL", BAD, "b"], &["SET", BAD, "another type"]];
 
 #[test]
 fn a_damaged_instance_fails_no_page_and_is_shown_once() {

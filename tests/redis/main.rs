@@ -11,7 +11,7 @@ mod redis {
     mod idle;
     mod large;
     mod listing;
-mod memory;
+    mod memory;
     mod neighbours;
     mod partitions;
     mod races;

@@ -120,7 +120,7 @@ pub enum EngineError {
     Refused {
         /// The instance.
         id: String,
-        /// What was asked for: `paused`, `resumed`, `terminated` or `restarted`.
+        /// What was asked for: `paused`, `resumed`, `terminated`, `restarted` or `deleted`.
         action: &'static str,
         /// Its state.
         state: State,

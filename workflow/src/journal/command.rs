@@ -199,6 +199,9 @@ pub enum Action {
     },
     /// A new run from the beginning with the same input. Events and timers of the old run are gone.
     Restart,
+    /// What has ended is not kept any longer: the next [`Command::Expire`] deletes it, once everything it has to say to
+    /// others is sent; a child ten minutes later. Refused to what has not ended.
+    Delete,
 }
 
 /// See [`Command::Claim`].

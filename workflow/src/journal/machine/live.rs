@@ -211,8 +211,8 @@ impl Machine {
             input: spec.input,
             seed: self.child_seed(id),
             start_at: None,
-            keep_complete: own.keep_complete,
-            keep_failed: own.keep_failed,
+            keep_complete: spec.keep_complete.unwrap_or(own.keep_complete),
+            keep_failed: spec.keep_failed.unwrap_or(own.keep_failed),
             parent: Some(Parent { id: self.info.id.clone(), run: self.info.run, on_close: spec.on_close }),
         });
         self.child_started(self.op(id).path.clone());

@@ -99,6 +99,10 @@ pub struct ChildSpec {
     pub queue: QueueName,
     /// Its encoded inputs.
     pub input: Payload,
+    /// How long it is kept when it completed; `None`: as long as its parent would be.
+    pub keep_complete: Option<Duration>,
+    /// How long it is kept when it failed or was terminated; `None`: as long as its parent would be.
+    pub keep_failed: Option<Duration>,
     /// What becomes of it when this run ends before it does.
     pub on_close: ParentClose,
 }

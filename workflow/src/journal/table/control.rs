@@ -1,4 +1,4 @@
-//! [`Command::Control`](crate::journal::command::Command::Control): pause, resume, terminate, restart.
+//! [`Command::Control`](crate::journal::command::Command::Control): pause, resume, terminate, restart, delete.
 
 use super::ending::{close_children, end, expiry};
 use super::moves::{score, take_waits, to_paused, to_ready};
@@ -6,7 +6,7 @@ use super::{Archive, Effects, Hint, Transition};
 use crate::journal::command::{Action, Control, ControlReply, PauseReason};
 use crate::journal::head::{End, Head, Place, Suspect};
 use crate::words::id::InstanceId;
-use crate::words::limits::CONTROLS_REMEMBERED;
+use crate::words::limits::{CHILD_KEPT_MIN_MS, CONTROLS_REMEMBERED};
 use crate::words::time::Timestamp;
 
 /// Does what an operator or a closing parent wants, or says why not.
@@ -24,7 +24,10 @@ pub fn control(head: Option<&Head>, control: &Control, now: Timestamp) -> Transi
     if !done {
         return Transition::refuse(ControlReply::Refused(head.state()));
     }
-    next.updated_at = now;
+    // What is to be deleted stays as it is until then, its time included: that is when it ended.
+    if control.action != Action::Delete {
+        next.updated_at = now;
+    }
     let reply = ControlReply::Done(next.state());
     remember(&mut next, control, &reply);
     Transition { head: Some(next), reply, effects }
@@ -45,6 +48,7 @@ fn act(next: &mut Head, id: &InstanceId, action: &Action, now: Timestamp, effect
         Action::Resume => resume(next, id, now, effects),
         Action::Terminate { reason } => terminate(next, id, reason, now, effects),
         Action::Restart => restart(next, id, now, effects),
+        Action::Delete => delete(next, now),
     }
 }
 
@@ -138,6 +142,13 @@ fn restart(next: &mut Head, id: &InstanceId, now: Timestamp, effects: &mut Effec
     next.place = Place::Ready { score: score(&next.spec, false, now) };
     effects.hints.push(Hint::Ready(next.spec.queue.clone()));
     effects.hints.push(Hint::Changed(id.clone()));
+    true
+}
+
+fn delete(next: &mut Head, now: Timestamp) -> bool {
+    let soonest = if next.spec.parent.is_some() { now.shifted(CHILD_KEPT_MIN_MS) } else { now };
+    let Place::Done { expires_at, .. } = &mut next.place else { return false };
+    *expires_at = soonest.min(*expires_at);
     true
 }
 

@@ -139,10 +139,11 @@ impl Step {
     }
 
     fn control(&self) -> Command {
-        let action = match self.of(6) {
+        let action = match self.of(7) {
             0 | 1 => Action::Pause,
             2 | 3 => Action::Resume,
             4 => Action::Terminate { reason: "why not".to_owned() },
+            5 => Action::Delete,
             _ => Action::Restart,
         };
         let run = self.amount.is_multiple_of(5).then_some(1);
