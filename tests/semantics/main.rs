@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod groups;
 mod joins;
+mod kept;
 mod lints;
 mod priorities;
 mod races;
