@@ -10,6 +10,7 @@ mod redis {
     mod hints;
     mod idle;
     mod large;
+    mod limits;
     mod listing;
     mod memory;
     mod neighbours;

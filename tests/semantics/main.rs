@@ -9,6 +9,7 @@ mod events;
 mod groups;
 mod joins;
 mod kept;
+mod limits;
 mod lints;
 mod priorities;
 mod races;

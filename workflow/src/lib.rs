@@ -109,8 +109,8 @@ pub use authoring::sleep::{sleep, sleep_until};
 pub use authoring::timeout::timeout;
 pub use authoring::wait::{wait_for, wait_for_type};
 pub use client::{
-    Attempt, Changes, Create, CreateBatch, Damaged, Definitions, Engine, EngineBuilder, EngineError, Get, Handle,
-    History, Instance, List, Listed, Listing, New, OpenWait, Operation, OperationEnd, PageToken, Pause, Paused,
+    Attempt, Changes, Create, CreateBatch, DamagedInstance, Definitions, Engine, EngineBuilder, EngineError, Get,
+    Handle, History, Instance, List, Listed, Listing, New, OpenWait, Operation, OperationEnd, PageToken, Pause, Paused,
     Recorded, RecordedError, ResultError, SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget,
     open_store,
 };

@@ -128,7 +128,8 @@ impl List {
     async fn carry_out(self) -> Result<Listing, EngineError> {
         let query = self.query()?;
         let page = self.engine.read(|| self.engine.store().list(query.clone())).await?;
-        let damaged = page.damaged.into_iter().map(|row| Damaged { id: row.id.to_string(), damage: row.damage });
+        let damaged =
+            page.damaged.into_iter().map(|row| DamagedInstance { id: row.id.to_string(), damage: row.damage });
         Ok(Listing {
             instances: page.rows.into_iter().map(Listed::from).collect(),
             damaged: damaged.collect(),
@@ -154,7 +155,7 @@ pub struct Listing {
     pub instances: Vec<Listed>,
     /// Instances of this part of the list that cannot be read, so that it is not known whether they are what was asked
     /// for. The list goes on around them; each counts as one of the page's limit.
-    pub damaged: Vec<Damaged>,
+    pub damaged: Vec<DamagedInstance>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<PageToken>,
 }
@@ -182,7 +183,7 @@ pub struct Listed {
 /// An instance that is in a list and cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Damaged {
+pub struct DamagedInstance {
     /// Its id.
     pub id: String,
     /// What is wrong with it.

@@ -31,7 +31,7 @@ pub use self::event::SendEvent;
 pub use self::failure::RecordedError;
 pub use self::handle::{Get, Handle, Instance, Subject, Untyped, get};
 pub use self::history::{Attempt, History, Operation, OperationEnd, Pause, Recorded, SetAside};
-pub use self::list::{Damaged, List, Listed, Listing, PageToken};
+pub use self::list::{DamagedInstance, List, Listed, Listing, PageToken};
 pub use self::open::open_store;
 pub use self::result::ResultError;
 pub use self::status::{OpenWait, Paused, Status, WaitTarget};

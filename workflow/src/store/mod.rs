@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-pub use self::listing::{Cursor, DamagedRow, ListQuery, Overview, Page, Row};
+pub use self::listing::{Cursor, DamagedRow, ListQuery, Overview, Page, Row, Shelf};
 use crate::journal::command::{Command, Reply};
 use crate::journal::head::Head;
 pub use crate::journal::table::Hint;
-use crate::words::id::{InstanceId, SessionId, WorkflowName};
+use crate::words::id::{InstanceId, SessionId};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -81,7 +81,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;
 
     /// What nobody can run: [`Overview::shelves`] alone, where that is less to count. Workers ask it every few seconds.
-    fn shelves(&self) -> BoxFuture<'_, Result<Vec<(WorkflowName, u32, u64)>, StoreError>> {
+    fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
         Box::pin(async move { Ok(self.overview().await?.shelves) })
     }
 

@@ -80,10 +80,10 @@ impl RedisStore {
                 return Ok(page);
             }
         }
-        if size <= LOOKED_AT_MAX {
-            if let Some(page) = self.page_of_state(state, query).await? {
-                return Ok(page);
-            }
+        if size <= LOOKED_AT_MAX
+            && let Some(page) = self.page_of_state(state, query).await?
+        {
+            return Ok(page);
         }
         self.walk_newest(query, LOOKED_AT_MAX).await
     }

@@ -49,9 +49,11 @@ use self::sql::Sql;
 use self::tables::Tables;
 use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
-use super::{BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError};
+use super::{
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Shelf, Snapshot, Store, StoreError,
+};
 use crate::journal::command::{Command, Reply};
-use crate::words::id::{InstanceId, Namespace, WorkflowName};
+use crate::words::id::{InstanceId, Namespace};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -254,7 +256,7 @@ impl Store for SqliteStore {
         Box::pin(self.ask(views::overview))
     }
 
-    fn shelves(&self) -> BoxFuture<'_, Result<Vec<(WorkflowName, u32, u64)>, StoreError>> {
+    fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
         Box::pin(self.ask(views::shelves))
     }
 

@@ -12,7 +12,7 @@ use super::spot;
 use super::tables::{Tables, blob, bound, instance_id, natural, text};
 use crate::journal::command::Outgoing;
 use crate::journal::head::State;
-use crate::store::{Cursor, DamagedRow, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot};
+use crate::store::{Cursor, DamagedRow, ListQuery, Overview, Page, Pending, Row, SessionView, Shelf, Snapshot};
 use crate::words::id::{InstanceId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
@@ -62,7 +62,7 @@ pub(super) fn outbox(tables: &Tables<'_>, before: Timestamp, limit: usize) -> Re
     Ok(found)
 }
 
-pub(super) fn shelves(tables: &Tables<'_>) -> Result<Vec<(WorkflowName, u32, u64)>, Fault> {
+pub(super) fn shelves(tables: &Tables<'_>) -> Result<Vec<Shelf>, Fault> {
     let mut shelves: BTreeMap<(WorkflowName, u32), u64> = BTreeMap::new();
     for shelf in tables.shelves()? {
         *shelves.entry((shelf.workflow, shelf.version)).or_default() += tables.count_at(&shelf.spot)?;
