@@ -26,7 +26,7 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
         }
     };
     check(
-        workflow::expand(quote!(version = 2, queue = "slow", keep_failed = 30d), item),
+        workflow::expand(quote!(version = 2, queue = "slow"), item),
         &expect![[r#"
             /// Greets.
             #[allow(
@@ -153,9 +153,6 @@ fn a_workflow_is_a_fn_a_type_and_a_registration() {
                     const NAME: &'static str = "greet";
                     const VERSION: u32 = 2u32;
                     const QUEUE: &'static str = "slow";
-                    const KEEP_FAILED: ::core::option::Option<::core::time::Duration> = ::core::option::Option::Some(
-                        ::core::time::Duration::from_millis(2592000000u64),
-                    );
                     const GRAPH: &'static str = "flowchart TD\n  n0((\"start\"))\n  n1[\"send\"]\n  n0 --> n1\n  n2([\"sleep 30s\"])\n  n1 --> n2\n  n3((\"end\"))\n  n2 --> n3\n";
                     type Output = u32;
                     type Error = Failed;
