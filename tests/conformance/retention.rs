@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use workflow::journal::command::{
-    Action, Command, Control, ControlReply, InstanceSpec, Outgoing, Parent, ParentClose, SendReply, Then, Write,
+    Action, Command, Control, ControlReply, Ending, InstanceSpec, Outgoing, Parent, ParentClose, SendReply, Then, Write,
 };
 use workflow::journal::head::{Place, State};
 use workflow::store::Overview;
+use workflow::words::failure::{FailureData, FailureKind};
 
 use crate::world::{World, finish, id, payload, record, spec, write};
 
 on_every_store!(
     a_finished_instance_is_deleted_when_its_time_has_come,
     a_few_are_deleted_at_a_time_the_oldest_first,
+    what_ended_in_different_ways_is_deleted_in_one_order,
     an_old_run_is_deleted_before_the_instance,
     an_instance_with_something_to_send_stays,
     a_deleted_id_can_be_used_again_and_nothing_of_the_old_is_left,
@@ -58,6 +60,29 @@ fn a_few_are_deleted_at_a_time_the_oldest_first(w: &mut World) {
     assert_eq!((w.inspect("c"), w.inspect("a")), (None, None));
     assert!(w.inspect("b").is_some());
     assert_eq!(w.count(Command::Expire { limit: 2 }), 1);
+}
+
+fn what_ended_in_different_ways_is_deleted_in_one_order(w: &mut World) {
+    let session = w.open(1);
+    let names = ["d", "c", "b", "a"];
+    for (seconds, name) in (1..).zip(names) {
+        w.make_with(name, |spec| {
+            (spec.keep_complete, spec.keep_failed) = (Duration::from_secs(seconds), Duration::from_secs(seconds));
+        });
+        let mut held = w.claim_one(session);
+        let failure = FailureData::new(FailureKind::Failed, "no", "no");
+        match seconds % 3 {
+            0 => drop(w.terminate(name)),
+            1 => drop(w.done(&mut held, finish("1"))),
+            _ => drop(w.done(&mut held, write(Then::Finish(Ending { result: Err(failure) })))),
+        }
+    }
+    w.advance(10_000);
+    for gone in 1..=names.len() {
+        assert_eq!(w.count(Command::Expire { limit: 1 }), 1);
+        let left: Vec<_> = names.iter().filter(|name| w.inspect(name).is_some()).collect();
+        assert_eq!(left, names[gone..].iter().collect::<Vec<_>>());
+    }
 }
 
 fn an_old_run_is_deleted_before_the_instance(w: &mut World) {

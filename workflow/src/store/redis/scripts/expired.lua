@@ -8,17 +8,27 @@
 -- REPEAT   looks again
 
 local now, limit = string.format('%.0f', time_of(ARGV[1])), tonumber(ARGV[2])
-local found = {}
+-- Each set is in order: of their first ones the first is next, so many times.
+local sets = {}
 for i = 1, 3 do
   local members = call('ZRANGEBYSCORE', KEYS[i], '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
-  for m = 1, #members, 2 do found[#found + 1] = { id = members[m], expires = tonumber(members[m + 1]) } end
+  sets[i] = { members = members, at = 1, expires = tonumber(members[2]) }
 end
-table.sort(found, function(a, b)
-  if a.expires ~= b.expires then return a.expires < b.expires end
-  return before(a.id, b.id)
-end)
+local function is_first(one, other)
+  if one.expires ~= other.expires then return one.expires < other.expires end
+  return before(one.members[one.at], other.members[other.at])
+end
 local ids = {}
-for i = 1, math.min(#found, limit) do ids[i] = found[i].id end
+while #ids < limit do
+  local first
+  for i = 1, 3 do
+    if sets[i].expires and (not first or is_first(sets[i], first)) then first = sets[i] end
+  end
+  if not first then break end
+  ids[#ids + 1] = first.members[first.at]
+  first.at = first.at + 2
+  first.expires = tonumber(first.members[first.at + 1])
+end
 -- The old runs of what is deleted go with it.
 local whole = {}
 for i = 1, #ids do whole[ids[i]] = true end
