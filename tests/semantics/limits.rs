@@ -105,5 +105,7 @@ async fn a_sleep_beyond_ten_years_ends_the_run_with_an_error_that_says_so(stage:
     let longer = sleeps::create(&engine, 11).await?;
     let error = longer.result().await.expect_err("too long");
     assert!(error.to_string().contains("ten years"), "{error}");
+    let tested = sleeps::test(11).run().result.expect_err("too long");
+    assert!(tested.to_string().contains("ten years"), "{tested}");
     Ok(())
 }

@@ -40,18 +40,18 @@ impl Machine {
                 ));
             }
         }
-        if self.is_too_long(ask) {
+        if Self::is_too_long(ask) {
             self.exceed(format!(
                 "{kind} {name:?} ({at}) is to last longer than ten years of 365 days, the longest that can be waited"
             ));
         }
     }
 
-    fn is_too_long(&self, ask: &Ask) -> bool {
+    /// A moment is not bounded: a date is a date.
+    fn is_too_long(ask: &Ask) -> bool {
         let too_long = |duration: Duration| duration.as_millis() > u128::from(DURATION_MS_MAX.unsigned_abs());
         match ask {
             Ask::SleepFor(duration) => too_long(*duration),
-            Ask::SleepUntil(moment) => moment.since(self.delivered_time) > DURATION_MS_MAX,
             Ask::Step { timeout, .. } | Ask::Group { timeout, .. } | Ask::Wait { timeout, .. } => {
                 timeout.is_some_and(too_long)
             }

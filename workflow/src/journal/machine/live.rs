@@ -80,6 +80,10 @@ impl Machine {
             return self.last_write(Then::Park(reason));
         }
         self.live = true;
+        if self.exceeded {
+            // Nothing that was asked for together with what is beyond a limit begins: a replay ends before it, too.
+            self.asked.clear();
+        }
         self.apply_shift();
         self.open_asked();
         if let Some(ending) = self.ended.clone() {
