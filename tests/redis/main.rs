@@ -10,6 +10,8 @@ mod redis {
     mod hints;
     mod idle;
     mod large;
+    mod limits;
+    mod listing;
     mod memory;
     mod neighbours;
     mod partitions;

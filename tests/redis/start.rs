@@ -26,7 +26,7 @@ fn a_server_that_would_evict_instances_is_refused() {
 }
 
 /// What is written to the log while `work` runs on this thread.
-fn logged(work: impl FnOnce()) -> String {
+pub(super) fn logged(work: impl FnOnce()) -> String {
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
     impl std::io::Write for Lines {

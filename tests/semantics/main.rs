@@ -8,6 +8,8 @@ mod errors;
 mod events;
 mod groups;
 mod joins;
+mod kept;
+mod limits;
 mod lints;
 mod operations;
 mod priorities;

@@ -106,6 +106,11 @@ impl RunTask {
         self.run.machine(|machine| machine.seen())
     }
 
+    /// How many operations are open, and how deep groups and parts were nested so far.
+    pub(crate) fn extent(&self) -> (usize, usize) {
+        self.run.machine(|machine| (machine.open_operations(), machine.depth()))
+    }
+
     fn follow_machine(&mut self) -> Action {
         loop {
             self.heed_foreign_wake();

@@ -139,6 +139,11 @@ pub(super) struct Retention {
 }
 
 impl Retention {
+    /// What a workflow says of its instances, when they completed and when they did not, and this where it says nothing.
+    pub(super) fn or_of(self, (complete, failed): (Option<Duration>, Option<Duration>)) -> Self {
+        Self { success: complete.unwrap_or(self.success), failure: failed.unwrap_or(self.failure) }
+    }
+
     /// Refuses durations over ten years.
     pub(super) fn check(self) -> Result<(), EngineError> {
         let most = Duration::from_millis(DURATION_MS_MAX.unsigned_abs());
@@ -234,7 +239,8 @@ impl EngineBuilder {
         self
     }
 
-    /// How long finished instances are kept where their create does not say: completed ones (7 days if not set), and
+    /// How long finished instances are kept where neither their create nor their workflow (`keep_complete`,
+    /// `keep_failed`) says: completed ones (7 days if not set), and
     /// errored and terminated ones (30 days if not set). At most ten years. After that the id is free again.
     pub fn retention(mut self, success: Duration, failure: Duration) -> Self {
         self.retention = Retention { success, failure };

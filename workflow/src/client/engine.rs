@@ -49,12 +49,14 @@ impl Engine {
         get(self, id)
     }
 
-    /// Instances page by page, newest first: of one workflow, in one state, created between two times.
+    /// Instances page by page, newest first: of one workflow, in one state, created between two times; or by what their
+    /// ids begin with.
     pub fn list(&self) -> List {
         List::new(self)
     }
 
-    /// How many instances are where, and what no worker knows. Cheap: nothing is counted one by one.
+    /// How many instances are in each state and of each workflow, and what no worker knows. No instance is looked at:
+    /// entries of indexes are counted. What it costs and how exact it is: see [`Overview`].
     ///
     /// # Errors
     /// When the store cannot be read.

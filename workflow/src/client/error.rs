@@ -132,7 +132,7 @@ pub enum EngineError {
     Refused {
         /// The instance.
         id: String,
-        /// What was asked for: `paused`, `resumed`, `terminated` or `restarted`.
+        /// What was asked for: `paused`, `resumed`, `terminated`, `restarted` or `deleted`.
         action: &'static str,
         /// Its state.
         state: State,
@@ -156,6 +156,15 @@ pub enum EngineError {
         id: String,
         /// What cannot be, and why.
         message: String,
+    },
+    /// A list by the beginning of ids was asked of a Redis store whose namespace keeps no index of ids.
+    #[error(
+        "the store {store} keeps no index of ids, which a list by id_prefix needs; it is kept in a namespace whose first \
+         url has ids=1: open a new namespace so (redis://host?ids=1), or list by workflow, state and time"
+    )]
+    NoIdIndex {
+        /// Which, without secrets.
+        store: String,
     },
     /// The store did not answer in time. A write may have been done or not, or may still be: ask again with the same
     /// id, or look.
@@ -203,6 +212,7 @@ impl EngineError {
             Self::Finished { .. } => "finished",
             Self::MailboxFull { .. } => "mailbox_full",
             Self::Unreadable { .. } => "unreadable",
+            Self::NoIdIndex { .. } => "no_id_index",
             Self::NoAnswer { .. } => "no_answer",
             Self::Store(_) => "store",
         }

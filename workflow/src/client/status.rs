@@ -41,6 +41,8 @@ pub struct Status<T> {
     pub priority: u8,
     /// Its state.
     pub state: State,
+    /// It waits for a worker that knows its workflow in its version: no worker so far did.
+    pub shelved: bool,
     /// A pause is asked for, and takes effect when the bodies that run have ended.
     pub pausing: bool,
     /// The run, from 1; each restart begins the next.
@@ -170,6 +172,7 @@ fn of_head<T>(id: &InstanceId, head: &Head) -> Status<T> {
         queue: spec.queue.to_string(),
         priority: spec.priority,
         state: head.state(),
+        shelved: matches!(head.place, Place::Shelved),
         pausing: head.pause,
         run: head.run,
         restarted_from: head.fork.as_ref().map(|fork| fork.path.to_string()),
@@ -260,6 +263,7 @@ impl<T> fmt::Debug for Status<T> {
             .field("id", &self.id)
             .field("workflow", &self.workflow)
             .field("state", &self.state)
+            .field("shelved", &self.shelved)
             .field("pausing", &self.pausing)
             .field("run", &self.run)
             .field("restarted_from", &self.restarted_from)

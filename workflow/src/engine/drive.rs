@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::drives::{Entered, Tell};
 use super::holding::{Holding, Over, Written, nothing};
+use super::limits::Limit;
 use super::session::Session;
 use super::sticky::Point;
 use super::supervise::panic_message;
@@ -142,6 +143,9 @@ impl Drive {
     }
 
     async fn steps(&mut self, mut claimed: Claimed) -> Result<Over, Over> {
+        // A claim brings all that is unread.
+        let unread = claimed.granted.messages.len() as u64;
+        self.worker.warnings.look(&claimed.id, Limit::Unread, unread);
         if claimed.suspect {
             self.begin_trial(&mut claimed).await?;
         }

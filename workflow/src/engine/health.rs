@@ -83,7 +83,7 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
 pub(super) async fn watch_shelves(worker: Arc<Worker>) -> Result<(), StoreError> {
     let mut pauses = Backoff::new(SHELVES_EVERY, SHELVES_LONGEST);
     loop {
-        let shelves = worker.store.overview().await?.shelves;
+        let shelves = worker.store.shelves().await?;
         let known = std::mem::replace(&mut *lock(&worker.shelves), shelves.clone());
         if known != shelves {
             pauses.reset();

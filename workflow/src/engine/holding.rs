@@ -117,6 +117,9 @@ impl Holding {
     pub(super) async fn write(&mut self, mut task: Option<&mut RunTask>, mut write: Write) -> Result<Written, Over> {
         // A replayed run may not know the positions of all messages it consumed; the claim does.
         write.seen = write.seen.max(self.seen);
+        if let Some(task) = task.as_deref() {
+            self.worker.warnings.look_at_run(&self.id, task);
+        }
         let request = RequestId::generate();
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
         let mut again = false;
@@ -165,6 +168,7 @@ impl Holding {
         self.records += u32::try_from(write.records.len()).expect("the store accepted no more than a journal holds");
         self.bytes += write.records.iter().map(|record| record.as_bytes().len() as u64).sum::<u64>();
         self.seen = granted.messages.iter().map(|message| message.seq).fold(self.seen, u64::max);
+        self.worker.warnings.look_at_write(&self.id, write, self.records, self.bytes, self.seen);
         if let Then::Finish(end) = &write.then {
             // First: whoever hears of the end and makes the next one shall find a slot, or that one must queue, and all
             // that come after it.

@@ -42,6 +42,7 @@ mod health;
 mod hints;
 mod holding;
 mod lane;
+mod limits;
 mod outbox;
 mod session;
 mod start;

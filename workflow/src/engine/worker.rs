@@ -15,6 +15,7 @@ use super::commands::Commands;
 use super::drive;
 use super::drives::{Drives, Tell};
 use super::estimate::StoreTime;
+use super::limits::Warnings;
 use super::session::{Session, Slot};
 use super::start::Registry;
 use super::sticky::Sticky;
@@ -86,6 +87,7 @@ pub(crate) struct Worker {
     pub(super) trial: Arc<Semaphore>,
     pub(super) bells: Bells,
     pub(super) counts: Counts,
+    pub(super) warnings: Warnings,
     /// What no worker knew, as the store said last.
     pub(super) shelves: Mutex<Vec<(WorkflowName, u32, u64)>>,
     pub(super) stage: watch::Sender<Stage>,
@@ -113,6 +115,7 @@ impl Worker {
             bells: Bells::new(commands.partitions()),
             commands,
             counts: Counts::default(),
+            warnings: Warnings::default(),
             shelves: Mutex::default(),
             stage: watch::channel(Stage::Running).0,
             runtime: Handle::current(),

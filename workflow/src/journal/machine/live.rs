@@ -80,6 +80,10 @@ impl Machine {
             return self.last_write(Then::Park(reason));
         }
         self.live = true;
+        if self.exceeded {
+            // Nothing that was asked for together with what is beyond a limit begins: a replay ends before it, too.
+            self.asked.clear();
+        }
         self.apply_shift();
         self.open_asked();
         if let Some(ending) = self.ended.clone() {
@@ -211,8 +215,8 @@ impl Machine {
             input: spec.input,
             seed: self.child_seed(id),
             start_at: None,
-            keep_complete: own.keep_complete,
-            keep_failed: own.keep_failed,
+            keep_complete: spec.keep_complete.unwrap_or(own.keep_complete),
+            keep_failed: spec.keep_failed.unwrap_or(own.keep_failed),
             parent: Some(Parent { id: self.info.id.clone(), run: self.info.run, on_close: spec.on_close }),
         });
         self.child_started(self.op(id).path.clone());

@@ -12,7 +12,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
 
 use super::fault::{Doing, LOADING, store_error};
-use super::layout::Layout;
+use super::layout::{Layout, Shape};
 use super::link::Link;
 use super::url::Target;
 use crate::store::StoreError;
@@ -108,15 +108,15 @@ fn say(store: &str, facts: &ServerFacts, info: &Info) {
 pub(super) struct Expected {
     shown: String,
     layout: Layout,
-    partitions: usize,
+    shape: Shape,
     /// Of the server that was last spoken of.
     run_id: Mutex<String>,
 }
 
 impl Expected {
-    pub(super) fn new(target: &Target, facts: &ServerFacts, layout: Layout, partitions: usize) -> Self {
+    pub(super) fn new(target: &Target, facts: &ServerFacts, layout: Layout, shape: Shape) -> Self {
         let run_id = Mutex::new(facts.run_id.clone());
-        Self { shown: target.shown().to_owned(), layout, partitions, run_id }
+        Self { shown: target.shown().to_owned(), layout, shape, run_id }
     }
 
     /// Looks at the server of a new connection, and lays the namespace out as it was if the server has lost it.
@@ -147,16 +147,22 @@ impl Expected {
 
     async fn look_at_layout(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
         let mut pipeline = Pipeline::new();
-        self.layout.settle(&mut pipeline, self.partitions);
+        self.layout.settle(&mut pipeline, self.shape);
         let answers: Result<Vec<Value>, RedisError> = pipeline.query_async(connection).await;
         let answers = answers.map_err(|error| store_error(&self.shown, Doing::Connecting, &error))?;
-        let (found, known) = (self.layout.read(answers.into_iter().last())?, self.partitions);
+        let (found, known) = (self.layout.read(answers.into_iter().last())?, self.shape);
         if found == known {
             return Ok(());
         }
+        let said = |shape: Shape| {
+            let ids = if shape.ids { "with" } else { "without" };
+            format!("{} partitions, {ids} an index of ids", shape.partitions)
+        };
         Err(self.layout.refuse(format!(
-            "has {found} partitions now, and this process works with {known}: the server has lost its data, or is \
-             another one; start this process anew"
+            "has {} now, and this process works with {}: the server has lost its data, or is another one; start this \
+             process anew",
+            said(found),
+            said(known)
         )))
     }
 }

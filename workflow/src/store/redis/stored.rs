@@ -130,6 +130,11 @@ impl Numbers {
         })
     }
 
+    /// Whether it is on a shelf.
+    pub(super) const fn is_shelved(&self) -> bool {
+        self.place == 2
+    }
+
     pub(super) fn suspect(&self) -> Result<Suspect, Damaged> {
         Ok(match self.suspect {
             0 => Suspect::No,

@@ -1,4 +1,5 @@
-//! Reads the store's url: `redis://`, `rediss://`, `unix://` and `redis+unix://`, with the option `partitions`.
+//! Reads the store's url: `redis://`, `rediss://`, `unix://` and `redis+unix://`, with the options `partitions` and
+//! `ids`.
 //!
 //! Owns what a valid url is, and the settings of every connection that follow from it. Never connects. No error and no
 //! formatting repeats a user or a password, nor what could be one in a url that is written wrongly. Called by the store
@@ -19,15 +20,22 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 
 const FORMS: &str = "write redis://[user:password@]host[:port][/db], rediss://… for TLS, or \
-                     unix:///path/to.sock[?db=&user=&pass=], each with ?partitions=1..1024 or without; \
+                     unix:///path/to.sock[?db=&user=&pass=], each with ?partitions=1..1024 and ?ids=1 or without; \
                      in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25";
 
 /// A valid url.
 #[derive(Clone)]
 pub(super) struct Target {
     info: ConnectionInfo,
-    partitions: Option<usize>,
+    options: Options,
     shown: String,
+}
+
+/// What a url says that is not the client's.
+#[derive(Debug, Clone, Copy, Default)]
+struct Options {
+    partitions: Option<usize>,
+    ids: bool,
 }
 
 /// Which answers a connection wants.
@@ -55,23 +63,23 @@ impl Target {
             return Err(refuse("a Redis store's url cannot be read"));
         };
         let own: &[&str] = match url.scheme() {
-            "redis" | "rediss" => &["partitions"],
-            "unix" | "redis+unix" => &["partitions", "db", "user", "pass"],
+            "redis" | "rediss" => &["partitions", "ids"],
+            "unix" | "redis+unix" => &["partitions", "ids", "db", "user", "pass"],
             _ => return Err(refuse("a Redis store's url starts with redis:, rediss: or unix:")),
         };
         if url.fragment().is_some() {
             return Err(refuse("a Redis store's url has no #"));
         }
-        let partitions = read_options(url.query_pairs(), own)?;
+        let options = read_options(url.query_pairs(), own)?;
         // Nothing of what is wrong is repeated: a password with an unescaped character can look like any part of a url.
         let info = url.clone().into_connection_info().map_err(|_| refuse("the host, port or database is none"))?;
         check_login(info.redis_settings())?;
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        let shown = shown(url.scheme(), &info, partitions);
+        let shown = shown(url.scheme(), &info, options);
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
         let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-        Ok(Self { info: info.set_tcp_settings(settings), partitions, shown })
+        Ok(Self { info: info.set_tcp_settings(settings), options, shown })
     }
 
     /// The url without user and password, for messages.
@@ -81,7 +89,12 @@ impl Target {
 
     /// How many partitions the url asks for.
     pub(super) const fn partitions(&self) -> Option<usize> {
-        self.partitions
+        self.options.partitions
+    }
+
+    /// Whether the url asks for an index of ids.
+    pub(super) const fn ids(&self) -> bool {
+        self.options.ids
     }
 
     /// A client that logs in while it connects.
@@ -129,9 +142,9 @@ fn provide_cryptography() {
 fn read_options<'a>(
     options: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
     own: &[&str],
-) -> Result<Option<usize>, StoreError> {
+) -> Result<Options, StoreError> {
     let mut seen = Vec::new();
-    let mut partitions = None;
+    let mut read = Options::default();
     for (name, value) in options {
         let Some(name) = own.iter().find(|own| **own == name) else {
             return Err(refuse(&format!("the url has an option other than {}", own.join(", "))));
@@ -142,10 +155,16 @@ fn read_options<'a>(
         seen.push(name);
         if *name == "partitions" {
             let number = value.parse().ok().filter(|number| (1..=PARTITIONS_MAX).contains(number));
-            partitions = Some(number.ok_or_else(|| refuse("partitions is no number from 1 to 1024"))?);
+            read.partitions = Some(number.ok_or_else(|| refuse("partitions is no number from 1 to 1024"))?);
+        }
+        if *name == "ids" {
+            read.ids = value == "1";
+            if !read.ids {
+                return Err(refuse("ids is 1, or left out"));
+            }
         }
     }
-    Ok(partitions)
+    Ok(read)
 }
 
 /// A user without a password would be left out in silence.
@@ -159,7 +178,7 @@ fn check_login(login: &RedisConnectionInfo) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn shown(scheme: &str, info: &ConnectionInfo, partitions: Option<usize>) -> String {
+fn shown(scheme: &str, info: &ConnectionInfo, own: Options) -> String {
     let db = info.redis_settings().db();
     let (place, in_path) = match info.addr() {
         ConnectionAddr::Unix(path) => (path.display().to_string(), false),
@@ -176,7 +195,8 @@ fn shown(scheme: &str, info: &ConnectionInfo, partitions: Option<usize>) -> Stri
         (_, true) => shown.push_str(&format!("/{db}")),
         (_, false) => options.push(format!("db={db}")),
     }
-    options.extend(partitions.map(|number| format!("partitions={number}")));
+    options.extend(own.partitions.map(|number| format!("partitions={number}")));
+    options.extend(own.ids.then(|| "ids=1".to_owned()));
     if !options.is_empty() {
         shown.push_str(&format!("?{}", options.join("&")));
     }
@@ -201,6 +221,7 @@ mod tests {
             ("redis://h", "redis://h:6379", None),
             ("redis://h:7/3", "redis://h:7/3", None),
             ("redis://h/?partitions=8", "redis://h:6379?partitions=8", Some(8)),
+            ("redis://h?ids=1&partitions=2", "redis://h:6379?partitions=2&ids=1", Some(2)),
             ("redis://u:s3cret@h/3?partitions=1024", "redis://h:6379/3?partitions=1024", Some(1_024)),
             ("redis://:s3cret@[::1]:7", "redis://[::1]:7", None),
             ("rediss://u:s3cret@h", "rediss://h:6379", None),
@@ -213,6 +234,7 @@ mod tests {
         ];
         for (url, shown, partitions) in forms {
             let target = read(url);
+            assert_eq!(target.ids(), url.contains("ids=1"), "{url}");
             assert_eq!((target.shown(), target.partitions()), (shown, partitions), "{url}");
             assert_eq!(format!("{target:?}"), format!("Target({shown:?})"));
         }
@@ -272,6 +294,8 @@ mod tests {
             "redis://h?partitions=1025",
             "redis://h?partitions=s3cret",
             "redis://h?partitions=1&partitions=2",
+            "redis://h?ids=0",
+            "redis://h?ids=s3cret",
             "unix://host/s3cret",
             "unix:///r.sock?user=s3cret",
             "unix:///r.sock?db=s3cret",

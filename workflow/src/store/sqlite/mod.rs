@@ -49,7 +49,9 @@ use self::sql::Sql;
 use self::tables::Tables;
 use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
-use super::{BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError};
+use super::{
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Shelf, Snapshot, Store, StoreError,
+};
 use crate::journal::command::{Command, Reply};
 use crate::words::id::{InstanceId, Namespace};
 use crate::words::payload::Payload;
@@ -252,6 +254,10 @@ impl Store for SqliteStore {
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
         Box::pin(self.ask(views::overview))
+    }
+
+    fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
+        Box::pin(self.ask(views::shelves))
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

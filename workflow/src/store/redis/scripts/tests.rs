@@ -108,9 +108,9 @@ fn every_command_has_one_letter_and_one_file() {
 
 #[test]
 fn no_two_scripts_are_the_same() {
-    let all = Scripts::new();
+    let (all, without_ids) = (Scripts::new(true), Scripts::new(false));
     let looks = [&all.candidates, &all.due, &all.stuck, &all.expired, &all.tied, &all.hearts, &all.overview];
-    let hashes: Vec<_> = looks.into_iter().chain([&all.transitions]).collect();
+    let hashes: Vec<_> = looks.into_iter().chain([&all.transitions, &without_ids.transitions]).collect();
     let unique: std::collections::BTreeSet<&str> = hashes.iter().map(|script| script.hash.as_str()).collect();
     assert_eq!(unique.len(), hashes.len());
 }
