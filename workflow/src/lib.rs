@@ -111,10 +111,13 @@ pub use authoring::wait::{wait_for, wait_for_type};
 pub use client::{
     Attempt, Changes, Create, CreateBatch, Definitions, Engine, EngineBuilder, EngineError, Get, Handle, History,
     Instance, List, Listed, Listing, New, OpenWait, Operation, OperationEnd, PageToken, Pause, Paused, Recorded,
-    RecordedError, ResultError, SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget, open_store,
+    RecordedError, ResultError, RunningOperation, SendEvent, SetAside, Status, StoreChoice, Subject, Untyped,
+    WaitTarget, open_store,
 };
 pub use definition::Definition;
-pub use engine::{Health, LoopHealth, Mode, ShutdownReport, StartError, StoreHealth, VerifyReplay, WorkerHealth};
+pub use engine::{
+    Health, LoopHealth, Mode, Shelf, ShutdownReport, StartError, StoreHealth, VerifyReplay, WorkerHealth,
+};
 pub use error::{Error, Result};
 pub use journal::command::PauseReason;
 pub use journal::head::State;

@@ -34,4 +34,4 @@ pub use self::history::{Attempt, History, Operation, OperationEnd, Pause, Record
 pub use self::list::{List, Listed, Listing, PageToken};
 pub use self::open::open_store;
 pub use self::result::ResultError;
-pub use self::status::{OpenWait, Paused, Status, WaitTarget};
+pub use self::status::{OpenWait, Paused, RunningOperation, Status, WaitTarget};

@@ -16,12 +16,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::estimate::StoreTime;
 use super::lane::{Answer, Batch, Lane, Sending};
+use super::meter;
 use super::supervise::{Supervisor, lock};
 use crate::journal::command::{Claim, ClaimReply, Command, Create, CreateReply, OwnReply, OwnerWrite, Reply};
 use crate::store::{BoxFuture, Store, StoreError};
@@ -34,7 +36,7 @@ const RESEND_FIRST: Duration = Duration::from_millis(20);
 const RESEND_LONGEST: Duration = Duration::from_secs(2);
 
 /// How the store answers this engine's writes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct StoreHealth {
     /// Whether the newest batch was answered.
     pub answering: bool,
@@ -271,6 +273,7 @@ impl Shared {
                 continue;
             }
             self.resends.fetch_add(1, Ordering::Relaxed);
+            meter::resent();
             backoff.pause().await;
             batch.forget_late(&error);
         }

@@ -1,14 +1,20 @@
 //! How an engine fares, for people and for health checks: plain values, read without waiting for the store.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
 use super::Mode;
-use super::backoff::Backoff;
+use super::backoff::{Backoff, jittered};
 use super::commands::StoreHealth;
+use super::meter;
 use super::supervise::{LoopHealth, lock};
 use super::worker::Worker;
-use crate::store::StoreError;
+use crate::store::{QueueView, StoreError};
 use crate::words::id::WorkflowName;
 
 /// How often the store is asked what no worker knows, after that has changed.
@@ -16,7 +22,13 @@ const SHELVES_EVERY: Duration = Duration::from_secs(2);
 /// How often at least.
 const SHELVES_LONGEST: Duration = Duration::from_secs(10);
 
+/// How often queues are measured.
+const QUEUES_EVERY: Duration = Duration::from_secs(5);
+
 /// How an engine fares.
+///
+/// `{}` says it in lines for people, what is wrong first; it is serialisable for health checks, with `good` and `problems`
+/// beside its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -31,13 +43,18 @@ pub struct Health {
 }
 
 /// How an engine that executes fares.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WorkerHealth {
-    /// How long its session has lived; `None` while it has none and can drive nothing.
+    /// Its session, as the status of what it drives names it; `None` while it has none and can drive nothing.
+    pub session: Option<String>,
+    /// How long that has lived. Serialised in milliseconds, as `session_age_ms`.
+    #[serde(rename = "session_age_ms", serialize_with = "in_millis")]
     pub session_age: Option<Duration>,
     /// Sessions it lost: each time what it drove went to others.
     pub lost_sessions: u64,
+    /// Sessions of workers that live in the store's namespace, this one's included, as of some seconds ago.
+    pub workers: u64,
     /// Instances it drives now.
     pub driving: usize,
     /// How many it drives at most.
@@ -51,9 +68,24 @@ pub struct WorkerHealth {
     /// How often a run was parked at its end because its replay did something else: see
     /// [`VerifyReplay`](super::VerifyReplay).
     pub replay_differences: u64,
-    /// Workflows and versions that wait because no worker so far knew them, and how many instances of each, as of some
-    /// seconds ago.
-    pub shelves: Vec<(WorkflowName, u32, u64)>,
+    /// Workflows and versions that wait because no worker so far knew them, as of some seconds ago.
+    pub shelves: Vec<Shelf>,
+}
+
+/// Instances that wait because no worker so far knew their workflow and version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Shelf {
+    /// The workflow.
+    pub workflow: String,
+    /// The version.
+    pub version: u32,
+    /// How many.
+    pub instances: u64,
+}
+
+fn in_millis<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).serialize(serializer)
 }
 
 impl Health {
@@ -63,11 +95,91 @@ impl Health {
         let has_session = self.worker.as_ref().is_none_or(|worker| worker.session_age.is_some());
         self.store.answering && has_session && self.loops.iter().all(|looping| looping.running)
     }
+
+    /// What is wrong now, each in a sentence: what makes it not good, and instances that nobody can run. What went wrong
+    /// before and is over is in the fields.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !self.store.answering {
+            let error = self.store.last_error.as_deref().unwrap_or("it did not say why");
+            problems.push(format!("the store did not carry out the newest batch: {error}"));
+        }
+        for stopped in self.loops.iter().filter(|looping| !looping.running) {
+            problems.push(stopped.to_string());
+        }
+        let Some(worker) = &self.worker else { return problems };
+        if worker.session.is_none() {
+            problems.push("it has no session, and drives nothing until it has one".to_owned());
+        }
+        for Shelf { workflow, version, instances } in &worker.shelves {
+            let wait = if *instances == 1 { "instance waits" } else { "instances wait" };
+            problems.push(format!("{instances} {wait} for a worker that knows `{workflow}` version {version}"));
+        }
+        problems
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: an engine in mode {}", if self.is_good() { "good" } else { "not good" }, self.mode)?;
+        self.problems().iter().try_for_each(|problem| write!(f, "\n  problem: {problem}"))?;
+        write!(f, "\n  store: batches sent again {}", self.store.resends)?;
+        if let Some(error) = &self.store.last_error {
+            write!(f, ", newest error: {error}")?;
+        }
+        if let Some(worker) = &self.worker {
+            write!(f, "\n  worker: {worker}")?;
+        }
+        let failed = self.loops.iter().filter(|looping| looping.running && looping.restarts > 0);
+        failed.into_iter().try_for_each(|looping| write!(f, "\n  {looping}"))
+    }
+}
+
+impl fmt::Display for WorkerHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { driving, concurrency, in_memory, workers, lost_sessions, .. } = self;
+        write!(f, "drives {driving} of at most {concurrency}, {in_memory} suspended in memory; ")?;
+        match (&self.session, self.session_age) {
+            (Some(session), Some(age)) => write!(f, "session {session} for {} s", age.as_secs())?,
+            _ => f.write_str("no session")?,
+        }
+        write!(f, ", {lost_sessions} lost; workers that live: {workers}")?;
+        let counts = [
+            (self.data_losses, "writes that the store had acknowledged and lost"),
+            (self.drive_panics, "panics of the engine"),
+            (self.replay_differences, "runs parked because their replay differed"),
+        ];
+        counts.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, what)| write!(f, "; {what}: {count}"))
+    }
+}
+
+/// With what follows from the fields.
+impl Serialize for Health {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { mode, store, loops, worker } = self;
+        let mut fields = serializer.serialize_struct("Health", 6)?;
+        fields.serialize_field("good", &self.is_good())?;
+        fields.serialize_field("problems", &self.problems())?;
+        fields.serialize_field("mode", mode)?;
+        fields.serialize_field("store", store)?;
+        fields.serialize_field("loops", loops)?;
+        fields.serialize_field("worker", worker)?;
+        fields.end()
+    }
 }
 
 pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
+    let session = worker.session.current();
+    let shelf = |(workflow, version, instances): &(WorkflowName, u32, u64)| Shelf {
+        workflow: workflow.to_string(),
+        version: *version,
+        instances: *instances,
+    };
     WorkerHealth {
-        session_age: worker.session.current().map(|session| session.age()),
+        session: session.as_ref().map(|session| session.id().to_string()),
+        session_age: session.map(|session| session.age()),
+        workers: worker.alive.load(Ordering::Relaxed),
         lost_sessions: worker.counts.lost_sessions.get(),
         driving: worker.drives.count(),
         concurrency,
@@ -75,7 +187,7 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
         data_losses: worker.counts.data_losses.get(),
         drive_panics: worker.counts.drive_panics.get(),
         replay_differences: worker.counts.replay_differences.get(),
-        shelves: lock(&worker.shelves).clone(),
+        shelves: lock(&worker.shelves).iter().map(shelf).collect(),
     }
 }
 
@@ -83,8 +195,11 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
 pub(super) async fn watch_shelves(worker: Arc<Worker>) -> Result<(), StoreError> {
     let mut pauses = Backoff::new(SHELVES_EVERY, SHELVES_LONGEST);
     loop {
-        let shelves = worker.store.overview().await?.shelves;
+        let overview = worker.store.overview().await?;
+        meter::places(&overview);
+        let shelves = overview.shelves;
         let known = std::mem::replace(&mut *lock(&worker.shelves), shelves.clone());
+        meter::shelved(&known, &shelves);
         if known != shelves {
             pauses.reset();
         }
@@ -95,6 +210,21 @@ pub(super) async fn watch_shelves(worker: Arc<Worker>) -> Result<(), StoreError>
         }
         tokio::select! {
             () = tokio::time::sleep(pauses.next()) => {}
+            () = worker.until_closed() => return Ok(()),
+        }
+    }
+}
+
+/// Measures the queues that this worker serves.
+pub(super) async fn watch_queues(worker: Arc<Worker>) -> Result<(), StoreError> {
+    loop {
+        for queue in worker.queues.iter() {
+            let QueueView { ready, first_since } = worker.store.queue(queue.clone()).await?;
+            let oldest = first_since.map_or(Duration::ZERO, |since| worker.time.now().until(since));
+            meter::queue(queue, ready, oldest);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(jittered(QUEUES_EVERY)) => {}
             () = worker.until_closed() => return Ok(()),
         }
     }

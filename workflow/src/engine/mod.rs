@@ -28,6 +28,7 @@
 //! - [`verify`]: a run that ended, compared with its replay;
 //! - [`sweep`], [`outbox`]: timers, recovery, retention, commands between instances;
 //! - [`hints`], [`bells`], [`changes`]: who is woken by what;
+//! - [`meter`], [`metered`]: what is counted and measured;
 //! - [`supervise`], [`health`], [`backoff`], [`estimate`]: loops that never end on an error, and how they fare.
 
 mod backoff;
@@ -42,6 +43,8 @@ mod health;
 mod hints;
 mod holding;
 mod lane;
+mod meter;
+mod metered;
 mod outbox;
 mod session;
 mod start;
@@ -57,6 +60,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -65,7 +69,7 @@ pub use self::commands::{Commands, StoreHealth};
 pub(crate) use self::drives::Signal;
 use self::drives::Tell;
 use self::estimate::StoreTime;
-pub use self::health::{Health, WorkerHealth};
+pub use self::health::{Health, Shelf, WorkerHealth};
 pub use self::start::StartError;
 pub use self::supervise::LoopHealth;
 use self::supervise::Supervisor;
@@ -82,7 +86,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 /// What an engine does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Creates and asks, and runs what it finds.
     #[default]
@@ -156,7 +161,8 @@ impl Core {
     /// # Errors
     /// Before anything runs: when the workflows cannot be served (two of one name and version, a missing resource, an
     /// invalid name), or the store does not answer.
-    pub async fn start(config: Config) -> Result<Arc<Self>, StartError> {
+    pub async fn start(mut config: Config) -> Result<Arc<Self>, StartError> {
+        config.store = metered::metered(config.store);
         let registry = match config.mode {
             // A client never executes, so it needs nothing that executing needs.
             Mode::Client => start::Registry::default(),

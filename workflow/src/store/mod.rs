@@ -19,7 +19,7 @@ use tokio::sync::broadcast;
 use crate::journal::command::{Command, Reply};
 use crate::journal::head::{Head, State};
 pub use crate::journal::table::Hint;
-use crate::words::id::{InstanceId, SessionId, WorkflowName};
+use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -77,6 +77,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// How much there is of what, and what nobody can run.
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;
+
+    /// How much waits in the ready list of a queue, and for how long already. For metrics, every few seconds. A store that
+    /// does not tell shows an empty queue.
+    fn queue(&self, _queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        Box::pin(std::future::ready(Ok(QueueView::default())))
+    }
 
     /// Instances page by page, newest first; of one moment, the greatest id first.
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
@@ -153,6 +159,16 @@ pub struct Overview {
     pub done: u64,
     /// Instances on shelves: workflows and versions that no worker knew so far.
     pub shelves: Vec<(WorkflowName, u32, u64)>,
+}
+
+/// How much waits for a worker in one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueView {
+    /// Instances in its ready list.
+    pub ready: u64,
+    /// Since when the first of them is ready, the one that is claimed next; `None` when there is none. Of a store in
+    /// several partitions, the earliest of the first ones.
+    pub first_since: Option<Timestamp>,
 }
 
 /// Which instances to list.

@@ -11,8 +11,9 @@ use super::keys::{Keys, Of};
 use super::scripts::{Misread, Said, look, sweep};
 use super::stored::{self, Numbers};
 use crate::journal::command::Outgoing;
-use crate::store::{Cursor, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot, StoreError};
-use crate::words::id::{InstanceId, SessionId, WorkflowName};
+use crate::journal::table::ready_since;
+use crate::store::{Cursor, ListQuery, Overview, Page, Pending, QueueView, Row, SessionView, Snapshot, StoreError};
+use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -191,6 +192,25 @@ impl RedisStore {
         }
         overview.shelves = shelves.into_iter().map(|((name, version), count)| (name, version, count)).collect();
         Ok(overview)
+    }
+
+    pub(super) async fn read_queue(&self, queue: &QueueName) -> Result<QueueView, StoreError> {
+        let mut view = QueueView::default();
+        // No name has a zero byte, and the entries of a queue begin with its name and one.
+        let bound = |kind: &[u8], end: u8| [kind, queue.as_str().as_bytes(), &[end]].concat();
+        for keys in &self.keys {
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("ZLEXCOUNT").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
+            pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
+            pipeline.arg("LIMIT").arg(0).arg(1);
+            let answers = self.answers(pipeline).await?;
+            view.ready += self.read(answers.natural(0))?;
+            let Ok(first) = self.read(answers.list(1))?.bytes(0).map(<[u8]>::to_vec) else { continue };
+            let id = self.read(ready_id(&first, queue))?;
+            let since = self.read_instance(&id).await?.and_then(|snapshot| ready_since(&snapshot.head));
+            view.first_since = view.first_since.into_iter().chain(since).min();
+        }
+        Ok(view)
     }
 
     pub(super) async fn read_list(&self, query: &ListQuery) -> Result<Page, StoreError> {
@@ -385,6 +405,14 @@ fn listed_id(members: &Said, index: usize) -> Result<InstanceId, Misread> {
     let wrong = misread("an instance");
     let length = member.iter().position(|byte| *byte == 0).ok_or_else(&wrong)?;
     let id = member.get(length + 8..).and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
+    InstanceId::new(id).map_err(|_| wrong())
+}
+
+/// The instance of an entry of the ready list: queue, score, id, workflow, version.
+fn ready_id(member: &[u8], queue: &QueueName) -> Result<InstanceId, Misread> {
+    let wrong = misread("what is ready");
+    let rest = member.get(queue.as_str().len() + 8..).ok_or_else(&wrong)?;
+    let id = rest.split(|byte| *byte == 0).next().and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
     InstanceId::new(id).map_err(|_| wrong())
 }
 

@@ -49,9 +49,11 @@ use self::sql::Sql;
 use self::tables::Tables;
 use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
-use super::{BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError};
+use super::{
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
+};
 use crate::journal::command::{Command, Reply};
-use crate::words::id::{InstanceId, Namespace};
+use crate::words::id::{InstanceId, Namespace, QueueName};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -252,6 +254,10 @@ impl Store for SqliteStore {
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
         Box::pin(self.ask(views::overview))
+    }
+
+    fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        Box::pin(self.ask(move |tables| views::queue(tables, &queue)))
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

@@ -11,8 +11,9 @@ use super::fault::Fault;
 use super::spot;
 use super::tables::{Tables, blob, bound, instance_id, natural, text};
 use crate::journal::command::Outgoing;
-use crate::store::{Cursor, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot};
-use crate::words::id::{InstanceId, WorkflowName};
+use crate::journal::table::ready_since;
+use crate::store::{Cursor, ListQuery, Overview, Page, Pending, QueueView, Row, SessionView, Snapshot};
+use crate::words::id::{InstanceId, QueueName, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -72,6 +73,16 @@ pub(super) fn overview(tables: &Tables<'_>) -> Result<Overview, Fault> {
         done: tables.count_kind(spot::kind::DONE)?,
         shelves: shelves.into_iter().map(|((workflow, version), count)| (workflow, version, count)).collect(),
     })
+}
+
+pub(super) fn queue(tables: &Tables<'_>, queue: &QueueName) -> Result<QueueView, Fault> {
+    let spot = spot::ready(queue);
+    let first = match tables.at_spot(&spot, 1)?.pop() {
+        Some(id) => tables.load(&id)?,
+        None => None,
+    };
+    let first_since = first.and_then(|stored| ready_since(&stored.head));
+    Ok(QueueView { ready: tables.count_at(&spot)?, first_since })
 }
 
 /// A page: the index is by workflow, state and time, so each workflow and state asked for is a list of its own, and the
