@@ -9,10 +9,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tracing::Span;
-
 use super::durable::BoxFuture;
-use super::observed::Observed;
+use super::observed::{Observed, Within};
 use super::operation::Operation;
 use super::run::{Answer, Attempt};
 use super::signals::{BodyWake, Signals};
@@ -30,8 +28,8 @@ pub(super) trait Work: Send + Unpin {
     /// One attempt in progress.
     type Body: Send + Unpin;
 
-    /// Begins an attempt, which is within this span.
-    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32, span: &Span) -> Self::Body;
+    /// Begins an attempt, which is within these spans.
+    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32, within: &Within) -> Self::Body;
 
     /// Polls an attempt.
     fn poll(body: &mut Self::Body, operation: &Operation, task: &mut Context<'_>) -> Poll<Ended>;
@@ -61,11 +59,11 @@ impl<W: Work> Attempts<W> {
             // The earlier body goes first: the operations of a block must be dropped before the new one asks for the same.
             self.body = None;
         }
-        let span = self.observed.span(&self.operation, op, attempt);
-        let entered = span.enter();
+        let within = self.observed.within(&self.operation, op, attempt);
+        let entered = within.enter();
         if begins {
             self.observed.begins(&self.operation);
-            self.body = Some(self.work.begin(&self.operation, op, attempt, &span));
+            self.body = Some(self.work.begin(&self.operation, op, attempt, &within));
         }
         let Some(body) = &mut self.body else { return };
         if let Poll::Ready(ended) = W::poll(body, &self.operation, task) {
@@ -116,7 +114,7 @@ pub(super) struct Bodies<'w, 'a>(pub(super) &'w mut (dyn Start<'a> + 'w));
 impl<'a> Work for Bodies<'_, 'a> {
     type Body = Body<'a>;
 
-    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32, span: &Span) -> Body<'a> {
+    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32, within: &Within) -> Body<'a> {
         let run = operation.cx.run();
         let label = &operation.label;
         let answer = run.stand_in.as_ref().and_then(|other| {
@@ -129,7 +127,7 @@ impl<'a> Work for Bodies<'_, 'a> {
             Some(Answer::Never) => (never(), false),
             None => (self.own_body(operation, op, attempt), true),
         };
-        Body::new(run.signals.clone(), op, future, counts, span.clone())
+        Body::new(run.signals.clone(), op, future, counts, within.clone())
     }
 
     /// Polls it if it was woken: its waker is its own.
@@ -160,17 +158,17 @@ pub(super) struct Body<'a> {
     /// Whether it is something that can still happen by itself.
     counts: bool,
     /// What is polled within it is dropped within it.
-    span: Span,
+    within: Within,
 }
 
 impl<'a> Body<'a> {
-    fn new(signals: Arc<Signals>, op: OpId, future: BoxFuture<'a, Ended>, counts: bool, span: Span) -> Self {
+    fn new(signals: Arc<Signals>, op: OpId, future: BoxFuture<'a, Ended>, counts: bool, within: Within) -> Self {
         let wake = BodyWake::new(signals.clone(), op);
         let waker = Waker::from(wake.clone());
         if counts {
             signals.body_began();
         }
-        Self { future: Some(future), wake, waker, signals, counts, span }
+        Self { future: Some(future), wake, waker, signals, counts, within }
     }
 
     fn poll(&mut self) -> Poll<Ended> {
@@ -188,7 +186,7 @@ impl Drop for Body<'_> {
         if self.counts {
             self.signals.body_ended();
         }
-        let _entered = self.span.enter();
+        let _entered = self.within.enter();
         let future = self.future.take();
         // A panic while a body is dropped must not be taken for one of the workflow's code, nor abort a panic in flight.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
+use tracing::span::Entered;
 use tracing::{Span, debug_span, info_span};
 
 use super::attempt::Ended;
@@ -53,18 +54,27 @@ pub(crate) enum Measured {
 #[derive(Debug, Default)]
 pub(super) struct Spans(Mutex<HashMap<OpId, Open>>);
 
-/// The span of a step or group that runs, and that of its attempt.
 #[derive(Debug)]
 struct Open {
-    operation: Span,
-    attempt: u32,
-    of_attempt: Span,
+    number: u32,
+    within: Within,
 }
 
-impl Open {
-    /// Within the innermost one that somebody wants.
-    fn innermost(&self) -> Span {
-        if self.of_attempt.is_disabled() { self.operation.clone() } else { self.of_attempt.clone() }
+/// The span of a step or group that runs, and that of its attempt; both disabled where nobody listens.
+#[derive(Debug, Clone)]
+pub(super) struct Within {
+    operation: Span,
+    attempt: Span,
+}
+
+impl Within {
+    const NOTHING: Self = Self { operation: Span::none(), attempt: Span::none() };
+
+    /// Enters both: who is shown only the outer one finds it among those entered.
+    pub(super) fn enter(&self) -> (Entered<'_>, Entered<'_>) {
+        // They are left in this order.
+        let operation = self.operation.enter();
+        (self.attempt.enter(), operation)
     }
 }
 
@@ -85,32 +95,27 @@ impl Spans {
         drop(gone);
     }
 
-    /// The span to poll an attempt in, opened if it is not open.
-    fn of_attempt(&self, run: &Run, op: OpId, label: &Label, attempt: u32) -> Span {
-        if let Some(known) = self.open().get(&op).filter(|known| known.attempt == attempt) {
-            return known.innermost();
+    /// The spans to poll an attempt in, opened if they are not open; `None` for what a replay repeats.
+    fn of_attempt(&self, run: &Run, op: OpId, label: &Label, number: u32) -> Option<Within> {
+        if let Some(known) = self.open().get(&op).filter(|known| known.number == number) {
+            return Some(known.within.clone());
         }
         // What is only repeated was seen when it happened.
         if !log::is_live() {
-            return Span::none();
+            return None;
         }
         // Of an earlier attempt that span goes, and that of the operation stays.
-        let known = self.open().remove(&op).map(|known| known.operation);
+        let known = self.open().remove(&op).map(|known| known.within.operation);
         let operation = known.unwrap_or_else(|| of_operation(run, op, label));
-        let of_attempt = if operation.is_disabled() {
-            debug_span!(target: TARGET, "attempt", number = attempt, outcome = Empty)
-        } else {
-            debug_span!(target: TARGET, parent: &operation, "attempt", number = attempt, outcome = Empty)
-        };
-        let open = Open { operation, attempt, of_attempt };
-        let innermost = open.innermost();
-        self.open().insert(op, open);
-        innermost
+        let attempt = operation.in_scope(|| debug_span!(target: TARGET, "attempt", number, outcome = Empty));
+        let within = Within { operation, attempt };
+        self.open().insert(op, Open { number, within: within.clone() });
+        Some(within)
     }
 
     /// The attempt is over: so it is said in its span, which closes.
     fn attempt_ended(&self, op: OpId, outcome: &'static str) {
-        let span = self.open().get_mut(&op).map(|open| std::mem::replace(&mut open.of_attempt, Span::none()));
+        let span = self.open().get_mut(&op).map(|open| std::mem::replace(&mut open.within.attempt, Span::none()));
         if let Some(span) = span {
             span.record("outcome", outcome);
         }
@@ -145,17 +150,17 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    /// An attempt begins, or goes on, and is to be polled within this span.
-    pub(super) fn span(&mut self, operation: &Operation, op: OpId, attempt: u32) -> Span {
+    /// An attempt begins, or goes on, and is to be polled within these spans.
+    pub(super) fn within(&mut self, operation: &Operation, op: OpId, attempt: u32) -> Within {
         if !heard() {
-            return Span::none();
+            return Within::NOTHING;
         }
         let run = operation.cx.run();
-        let span = run.spans.of_attempt(run, op, &operation.label, attempt);
-        if self.seen.is_none() && !span.is_none() {
+        let Some(within) = run.spans.of_attempt(run, op, &operation.label, attempt) else { return Within::NOTHING };
+        if self.seen.is_none() {
             self.seen = Some((run.clone(), op));
         }
-        span
+        within
     }
 
     /// An attempt begins.

@@ -102,8 +102,9 @@ impl Watch {
     pub async fn changed(&mut self) {
         let waiting = Waiting::new(&self.changes.hub);
         let Some(bell) = &mut self.bell else { return };
+        let rung = tokio::time::timeout(look_every(waiting.count()), bell.changed()).await;
+        // Anew: who began first knew of few.
         let others = waiting.count();
-        let rung = tokio::time::timeout(look_every(others), bell.changed()).await;
         if matches!(rung, Ok(Ok(()))) && bell.borrow_and_update().itself == self.heard && others > FEW {
             let heard = self.heard;
             // No ring of its own in time is a reason to look too.
