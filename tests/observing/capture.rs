@@ -29,7 +29,9 @@ impl Capture {
     pub(crate) fn up_to(level: Level) -> (Self, DefaultGuard) {
         let capture = Self::default();
         let filter = tracing_subscriber::filter::LevelFilter::from_level(level);
-        let subscriber = tracing_subscriber::registry().with(capture.clone().with_filter(filter));
+        // Another layer wants everything: what is made for it must not hide what this one sees.
+        let other = Self::default().with_filter(tracing_subscriber::filter::LevelFilter::TRACE);
+        let subscriber = tracing_subscriber::registry().with(capture.clone().with_filter(filter)).with(other);
         (capture, tracing::subscriber::set_default(subscriber))
     }
 

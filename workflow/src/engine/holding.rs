@@ -16,7 +16,7 @@ use super::session::Session;
 use super::sticky::Point;
 use super::worker::Worker;
 use crate::authoring::task::RunTask;
-use crate::journal::command::{Claimed, Granted, InstanceSpec, OwnReply, Owner, OwnerWrite, Then, Write};
+use crate::journal::command::{Claimed, Granted, InstanceSpec, OwnReply, Owner, OwnerWrite, PauseReason, Then, Write};
 use crate::words::id::{InstanceId, RequestId};
 use crate::words::time::Timestamp;
 
@@ -177,6 +177,7 @@ impl Holding {
         }
         if let Then::Park(reason) = &write.then {
             meter::parked(&self.spec.workflow, reason);
+            self.tell_parked(reason);
         }
         let told_parent = self.spec.parent.is_some() && matches!(write.then, Then::Finish(_));
         if told_parent || !write.outgoing.is_empty() {
@@ -184,6 +185,22 @@ impl Holding {
         }
         if let Some(due) = earliest(&write.then) {
             self.worker.bells.timer(due);
+        }
+    }
+
+    /// Says that nobody goes on with it. What a panic or an unreadable value said may hold values, and is in the status.
+    fn tell_parked(&self, reason: &PauseReason) {
+        let (instance, run, workflow) = (&self.id, self.run, &self.spec.workflow);
+        match reason {
+            // Told with both traces where it was found.
+            PauseReason::Divergence(divergence) if divergence.traces.is_some() => {}
+            PauseReason::Divergence(divergence) => {
+                tracing::error!(%instance, run, %workflow, "the instance is parked: {divergence}");
+            }
+            other => {
+                let reason = meter::reason(other);
+                tracing::error!(%instance, run, %workflow, reason, "the instance is parked; its status says more");
+            }
         }
     }
 

@@ -66,6 +66,89 @@ const fn float(number: u64) -> f64 {
     number as f64
 }
 
+/// Tells the recorder what there is, for those who read it there.
+pub(super) fn describe() {
+    #[cfg(feature = "metrics")]
+    described();
+}
+
+#[cfg(feature = "metrics")]
+fn described() {
+    use metrics::Unit;
+
+    metrics::describe_counter!("workflow_instances_created_total", Unit::Count, "Instances created by this process.");
+    metrics::describe_counter!(
+        "workflow_instances_claimed_total",
+        Unit::Count,
+        "Instances that came to be driven here."
+    );
+    metrics::describe_counter!("workflow_instances_finished_total", Unit::Count, "Runs that ended here.");
+    metrics::describe_histogram!(
+        "workflow_run_duration_seconds",
+        Unit::Seconds,
+        "From the start of a run to its end, waits included."
+    );
+    metrics::describe_counter!(
+        "workflow_controls_total",
+        Unit::Count,
+        "Pauses, resumes, terminations and restarts asked for by this process."
+    );
+    metrics::describe_counter!("workflow_events_sent_total", Unit::Count, "Events sent by this process.");
+    metrics::describe_counter!("workflow_steps_total", Unit::Count, "Steps that ended for good here.");
+    metrics::describe_histogram!("workflow_attempt_duration_seconds", Unit::Seconds, "One run of a step body.");
+    metrics::describe_counter!("workflow_attempts_failed_total", Unit::Count, "Attempts of steps that failed here.");
+    metrics::describe_histogram!(
+        "workflow_timer_lateness_seconds",
+        Unit::Seconds,
+        "From when a timer was due to when its workflow was told."
+    );
+    metrics::describe_counter!("workflow_replays_total", Unit::Count, "Runs replayed from their journal here.");
+    metrics::describe_counter!(
+        "workflow_replayed_records_total",
+        Unit::Count,
+        "Records of the runs that were replayed here."
+    );
+    metrics::describe_counter!("workflow_parks_total", Unit::Count, "Runs parked here.");
+    metrics::describe_gauge!("workflow_instances", Unit::Count, "Instances in the store.");
+    metrics::describe_gauge!(
+        "workflow_instances_shelved",
+        Unit::Count,
+        "Instances that wait because no worker knows their workflow."
+    );
+    metrics::describe_gauge!("workflow_instances_driving", Unit::Count, "Instances that are being driven.");
+    metrics::describe_gauge!(
+        "workflow_instances_in_memory",
+        Unit::Count,
+        "Suspended instances that are kept in memory."
+    );
+    metrics::describe_gauge!("workflow_slots", Unit::Count, "How many instances can be driven at once.");
+    metrics::describe_gauge!("workflow_queue_ready", Unit::Count, "Instances that are ready and not claimed.");
+    metrics::describe_gauge!(
+        "workflow_queue_oldest_ready_seconds",
+        Unit::Seconds,
+        "How long the instance that is claimed next has been ready."
+    );
+    metrics::describe_counter!(
+        "workflow_sessions_lost_total",
+        Unit::Count,
+        "Sessions of this worker that were fenced."
+    );
+    metrics::describe_counter!("workflow_writes_refused_total", Unit::Count, "Writes of owners that changed nothing.");
+    metrics::describe_histogram!("workflow_batch_commands", Unit::Count, "Commands sent to the store at once.");
+    metrics::describe_histogram!("workflow_store_call_duration_seconds", Unit::Seconds, "Calls of the store.");
+    metrics::describe_counter!("workflow_store_errors_total", Unit::Count, "Calls of the store that gave an error.");
+    metrics::describe_counter!(
+        "workflow_store_resends_total",
+        Unit::Count,
+        "Batches sent again, as their outcome was not known."
+    );
+    metrics::describe_counter!(
+        "workflow_loop_restarts_total",
+        Unit::Count,
+        "Background loops that failed and were started again."
+    );
+}
+
 /// A command was answered, whatever sent it.
 pub(super) fn answered(command: &Command, reply: &Reply) {
     match (command, reply) {
@@ -186,8 +269,13 @@ pub(super) fn finished(workflow: &WorkflowName, complete: bool, began: Timestamp
 }
 
 /// A run was parked.
-pub(super) fn parked(workflow: &WorkflowName, reason: &PauseReason) {
-    let reason = match reason {
+pub(super) fn parked(workflow: &WorkflowName, why: &PauseReason) {
+    count("workflow_parks_total", 1, &[("workflow", workflow.as_str()), ("reason", reason(why))]);
+}
+
+/// Why a run was parked, in a word.
+pub(super) fn reason(why: &PauseReason) -> &'static str {
+    match why {
         PauseReason::Divergence(divergence) if divergence.traces.is_some() => "replay_differs",
         PauseReason::Divergence(_) => "divergence",
         PauseReason::Panic { .. } => "panic",
@@ -195,8 +283,7 @@ pub(super) fn parked(workflow: &WorkflowName, reason: &PauseReason) {
         // No worker parks for these: the store pauses.
         PauseReason::Operator => "operator",
         PauseReason::Quarantined { .. } => "quarantined",
-    };
-    count("workflow_parks_total", 1, &[("workflow", workflow.as_str()), ("reason", reason)]);
+    }
 }
 
 /// What a run did since it was last asked.

@@ -162,6 +162,7 @@ impl Core {
     /// Before anything runs: when the workflows cannot be served (two of one name and version, a missing resource, an
     /// invalid name), or the store does not answer.
     pub async fn start(mut config: Config) -> Result<Arc<Self>, StartError> {
+        meter::describe();
         config.store = metered::metered(config.store);
         let registry = match config.mode {
             // A client never executes, so it needs nothing that executing needs.
