@@ -268,7 +268,7 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         if let Some(worker) = &self.worker {
-            worker.stage.send_replace(Stage::Closed);
+            worker.end();
             worker.drives.tell_all(Tell::Stop);
         }
     }

@@ -128,11 +128,18 @@ impl Worker {
         })
     }
 
+    /// From now on it drives nothing.
+    pub(super) fn end(&self) {
+        if self.stage.send_replace(Stage::Closed) != Stage::Closed {
+            meter::slots(0, self.concurrency);
+        }
+    }
+
     /// Closes the session: what it still holds goes to others at once. False when the store did not answer in time.
     pub(super) async fn close(&self, limit: Duration) -> bool {
         let session = self.session.current();
         // Its keeper and its heart stop, and no new session is opened.
-        self.stage.send_replace(Stage::Closed);
+        self.end();
         let Some(session) = session else { return true };
         let mut closed = true;
         for partition in 0..self.commands.partitions() {
@@ -257,12 +264,6 @@ impl Worker {
         let session = self.session.current()?;
         let slot = self.slots.clone().try_acquire_owned().ok()?;
         Some((session, slot))
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        meter::slots(0, self.concurrency);
     }
 }
 
