@@ -13,6 +13,7 @@ mod controls;
 mod creates;
 mod events;
 mod owners;
+mod queues;
 mod random;
 mod retention;
 mod review;

@@ -42,8 +42,8 @@ async fn fails(#[resource] witness: &Witness) -> workflow::Result<()> {
 }
 
 #[workflow]
-async fn is_held(#[resource] witness: &Witness) -> workflow::Result<()> {
-    step!("hold", witness.held("hold", ())).await?;
+async fn is_held(gate: String, #[resource] witness: &Witness) -> workflow::Result<()> {
+    step!("hold", witness.held(&gate, ())).await?;
     Ok(())
 }
 
@@ -129,7 +129,7 @@ async fn test(stage: Stage) -> TestResult {
     assert_eq!(recorded.value("workflow_instances_finished_total", &[of[0], ("outcome", "errored")]), Some(1.0));
 
     // An owner that is out of date, and a session that is fenced.
-    let held = is_held::create(&engine).await?;
+    let held = is_held::create(&engine, "hold".to_owned()).await?;
     stage.witness.ran("hold", 1).await;
     recorded.shows("workflow_instances_driving", &[], 1.0).await;
     held.restart().await?;
@@ -144,7 +144,7 @@ async fn test(stage: Stage) -> TestResult {
     recorded.shows("workflow_instances_driving", &[], 0.0).await;
 
     // A late write of its own: the store lets another have the instance behind its back.
-    let fenced = is_held::create(&engine).await?;
+    let fenced = is_held::create(&engine, "hold".to_owned()).await?;
     fenced.result().await?;
     store.answer_stale();
     let stale = parcel::create(&engine, 1).await?;
@@ -157,12 +157,10 @@ async fn test(stage: Stage) -> TestResult {
     assert_eq!(recorded.value("workflow_parks_total", &[("workflow", "parks"), ("reason", "panic")]), Some(1.0));
     recorded.shows("workflow_instances", &[("place", "paused")], 1.0).await;
 
-    // One that nobody knows, and one that waits for its turn.
+    // One that nobody knows.
     let client = builder().mode(Mode::Client).start().await?;
     nobody_knows::create(&client).await?;
     recorded.shows("workflow_instances_shelved", &[("workflow", "nobody_knows")], 1.0).await;
-    recorded.shows("workflow_queue_ready", &[("queue", "default")], 0.0).await;
-    assert_eq!(recorded.value("workflow_queue_oldest_ready_seconds", &[("queue", "default")]), Some(0.0));
 
     // A store in trouble.
     store.fail_batches(1);
@@ -177,6 +175,22 @@ async fn test(stage: Stage) -> TestResult {
         assert!(!recorded.values("workflow_store_call_duration_seconds", &[("call", call)]).is_empty(), "{call}");
     }
 
+    // One that waits for its turn. Engines of one process share the gauges of queues, so the other one is stopped first.
+    stage.stop(engine).await;
+    let engine = served().concurrency(1).start().await?;
+    is_held::create(&engine, "turn".to_owned()).await?;
+    stage.witness.ran("turn", 1).await;
+    let waits = is_held::create(&engine, "turn".to_owned()).await?;
+    let queue = [("queue", "default")];
+    recorded.shows("workflow_queue_ready", &queue, 1.0).await;
+    wait::until("it has waited", async || {
+        recorded.value("workflow_queue_oldest_ready_seconds", &queue).filter(|oldest| *oldest > 0.0)
+    })
+    .await;
+    stage.witness.open("turn");
+    waits.result().await?;
+    recorded.shows("workflow_queue_ready", &queue, 0.0).await;
+    recorded.shows("workflow_queue_oldest_ready_seconds", &queue, 0.0).await;
     stage.stop(engine).await;
     drop(client);
     recorded.shows("workflow_instances_in_memory", &[], 0.0).await;
