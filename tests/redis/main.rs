@@ -18,5 +18,6 @@ mod redis {
     mod stage;
     mod stale;
     mod start;
+    mod waiters;
     mod words;
 }

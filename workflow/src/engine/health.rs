@@ -229,3 +229,86 @@ pub(super) async fn watch_queues(worker: Arc<Worker>) -> Result<(), StoreError> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looping(name: &str, running: bool, restarts: u64, last_error: Option<&str>) -> LoopHealth {
+        LoopHealth { name: name.to_owned(), running, restarts, last_error: last_error.map(str::to_owned) }
+    }
+
+    fn good() -> Health {
+        let worker = WorkerHealth {
+            session: Some("0a".to_owned()),
+            session_age: Some(Duration::from_millis(12_345)),
+            lost_sessions: 1,
+            workers: 3,
+            driving: 4,
+            concurrency: 64,
+            in_memory: 12,
+            data_losses: 0,
+            drive_panics: 0,
+            replay_differences: 0,
+            shelves: Vec::new(),
+        };
+        let store = StoreHealth { answering: true, resends: 0, last_error: None };
+        Health { mode: Mode::All, store, loops: vec![looping("claims 0", true, 0, None)], worker: Some(worker) }
+    }
+
+    fn bad() -> Health {
+        let mut health = good();
+        health.store =
+            StoreHealth { answering: false, resends: 2, last_error: Some("it cannot be reached".to_owned()) };
+        health.loops.push(looping("timers 0", false, 3, Some("it cannot be reached")));
+        health.loops.push(looping("outbox", true, 1, Some("panic: oh")));
+        if let Some(worker) = &mut health.worker {
+            (worker.session, worker.session_age, worker.data_losses) = (None, None, 2);
+            worker.shelves.push(Shelf { workflow: "order".to_owned(), version: 2, instances: 5 });
+            worker.shelves.push(Shelf { workflow: "refund".to_owned(), version: 1, instances: 1 });
+        }
+        health
+    }
+
+    #[test]
+    fn people_read_what_is_wrong_first() {
+        assert_eq!(
+            good().to_string(),
+            "good: an engine in mode All\n  store: batches sent again 0\n  worker: drives 4 of at most 64, 12 suspended in \
+             memory; session 0a for 12 s, 1 lost; workers that live: 3"
+        );
+        assert_eq!(
+            bad().to_string(),
+            "not good: an engine in mode All\n  problem: the store did not carry out the newest batch: it cannot be \
+             reached\n  problem: the loop `timers 0` stands still, started again 3 times, newest error: it cannot be \
+             reached\n  problem: it has no session, and drives nothing until it has one\n  problem: 5 instances wait for a \
+             worker that knows `order` version 2\n  problem: 1 instance waits for a worker that knows `refund` version \
+             1\n  store: batches sent again 2, newest error: it cannot be reached\n  worker: drives 4 of at most 64, 12 \
+             suspended in memory; no session, 1 lost; workers that live: 3; writes that the store had acknowledged and \
+             lost: 2\n  the loop `outbox` runs, started again 1 times, newest error: panic: oh"
+        );
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let of = |health: Health| serde_json::to_value(health).expect("it is written");
+        assert_eq!(of(good())["good"], true);
+        assert_eq!(of(good())["worker"]["session_age_ms"], 12_345);
+        let bad = of(bad());
+        assert_eq!((&bad["good"], &bad["mode"]), (&false.into(), &"all".into()));
+        assert_eq!(bad["problems"].as_array().map(Vec::len), Some(5));
+        assert_eq!(bad["store"]["last_error"], "it cannot be reached");
+        assert_eq!(bad["loops"][1]["running"], false);
+        assert_eq!(bad["worker"]["session_age_ms"], serde_json::Value::Null);
+        assert_eq!(bad["worker"]["shelves"][0]["instances"], 5);
+    }
+
+    #[test]
+    fn what_nobody_can_run_is_a_problem_and_no_fault_of_the_engine() {
+        let mut health = good();
+        let worker = health.worker.as_mut().expect("it is one");
+        worker.shelves.push(Shelf { workflow: "order".to_owned(), version: 2, instances: 5 });
+        assert!(health.is_good());
+        assert_eq!(health.problems().len(), 1);
+    }
+}
