@@ -34,7 +34,7 @@ const QUEUES_EVERY: Duration = Duration::from_secs(5);
 pub struct Health {
     /// What the engine does.
     pub mode: Mode,
-    /// How the store answers its writes.
+    /// How the store answers it.
     pub store: StoreHealth,
     /// Its background loops, each with its restarts and its newest error.
     pub loops: Vec<LoopHealth>,
@@ -89,11 +89,12 @@ fn in_millis<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::
 }
 
 impl Health {
-    /// Whether the engine does all it should: the store answers, every loop runs, and a worker has its session.
+    /// Whether the engine does all it should: the store answers and can be read, every loop runs, and a worker has its
+    /// session. As of what it last asked; `Engine::overview` asks the store now.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let has_session = self.worker.as_ref().is_none_or(|worker| worker.session_age.is_some());
-        self.store.answering && has_session && self.loops.iter().all(|looping| looping.running)
+        self.store.answering && self.store.readable && has_session && self.loops.iter().all(|looping| looping.running)
     }
 
     /// What is wrong now, each in a sentence: what makes it not good, and instances that nobody can run. What went wrong
@@ -104,6 +105,10 @@ impl Health {
         if !self.store.answering {
             let error = self.store.last_error.as_deref().unwrap_or("it did not say why");
             problems.push(format!("the store did not carry out the newest batch: {error}"));
+        }
+        if !self.store.readable {
+            let error = self.store.last_error.as_deref().unwrap_or("it did not say why");
+            problems.push(format!("the store did not answer the newest question: {error}"));
         }
         for stopped in self.loops.iter().filter(|looping| !looping.running) {
             problems.push(stopped.to_string());
@@ -252,14 +257,18 @@ mod tests {
             replay_differences: 0,
             shelves: Vec::new(),
         };
-        let store = StoreHealth { answering: true, resends: 0, last_error: None };
+        let store = StoreHealth { answering: true, readable: true, resends: 0, last_error: None };
         Health { mode: Mode::All, store, loops: vec![looping("claims 0", true, 0, None)], worker: Some(worker) }
     }
 
     fn bad() -> Health {
         let mut health = good();
-        health.store =
-            StoreHealth { answering: false, resends: 2, last_error: Some("it cannot be reached".to_owned()) };
+        health.store = StoreHealth {
+            answering: false,
+            readable: false,
+            resends: 2,
+            last_error: Some("it cannot be reached".to_owned()),
+        };
         health.loops.push(looping("timers 0", false, 3, Some("it cannot be reached")));
         health.loops.push(looping("outbox", true, 1, Some("panic: oh")));
         if let Some(worker) = &mut health.worker {
@@ -280,7 +289,7 @@ mod tests {
         assert_eq!(
             bad().to_string(),
             "not good: an engine in mode All\n  problem: the store did not carry out the newest batch: it cannot be \
-             reached\n  problem: the loop `timers 0` stands still, started again 3 times, newest error: it cannot be \
+             reached\n  problem: the store did not answer the newest question: it cannot be reached\n  problem: the loop `timers 0` stands still, started again 3 times, newest error: it cannot be \
              reached\n  problem: it has no session, and drives nothing until it has one\n  problem: 5 instances wait for a \
              worker that knows `order` version 2\n  problem: 1 instance waits for a worker that knows `refund` version \
              1\n  store: batches sent again 2, newest error: it cannot be reached\n  worker: drives 4 of at most 64, 12 \
@@ -296,7 +305,7 @@ mod tests {
         assert_eq!(of(good())["worker"]["session_age_ms"], 12_345);
         let bad = of(bad());
         assert_eq!((&bad["good"], &bad["mode"]), (&false.into(), &"all".into()));
-        assert_eq!(bad["problems"].as_array().map(Vec::len), Some(5));
+        assert_eq!(bad["problems"].as_array().map(Vec::len), Some(6));
         assert_eq!(bad["store"]["last_error"], "it cannot be reached");
         assert_eq!(bad["loops"][1]["running"], false);
         assert_eq!(bad["worker"]["session_age_ms"], serde_json::Value::Null);
