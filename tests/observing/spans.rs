@@ -235,3 +235,102 @@ fn what_is_dropped_is_dropped_within_its_span() {
         Ok(())
     });
 }
+
+#[workflow]
+async fn grouped(#[resource] witness: &Witness) -> workflow::Result<()> {
+    group!("visit", {
+        workflow::log!("there");
+        step!("ring", witness.ok("ring", ())).await?;
+        wait_for::<Go>("door").await;
+        step!("enter", witness.ok("enter", ())).await?;
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Replayed in the middle of the group, and at the end both without entering it and with.
+#[test]
+fn a_group_that_goes_on_elsewhere_has_a_span_there_and_none_in_a_replay() {
+    observed(Level::TRACE, async |stage, capture| {
+        let engine = stage.builder().only::<grouped>().start().await?;
+        let instance = grouped::create(&engine).id("g").await?;
+        wait::state(&instance, State::Waiting).await;
+        stage.stop(engine).await;
+        let engine = stage.builder().only::<grouped>().verify_replay(VerifyReplay::Always).start().await?;
+        let instance = grouped::get(&engine, "g").await?;
+        instance.send(Go { number: 1 }).await?;
+        instance.result().await?;
+        stage.stop(engine).await;
+        let tree = r#"instance id=g workflow="grouped" version=1 run=1
+  group name="visit" path="g:visit"
+    attempt number=1
+      - INFO message=there
+      step name="ring" path="g:visit/s:ring"
+        attempt number=1 outcome="ok"
+instance id=g workflow="grouped" version=1 run=1
+  group name="visit" path="g:visit"
+    attempt number=1 outcome="ok"
+      step name="enter" path="g:visit/s:enter"
+        attempt number=1 outcome="ok"
+"#;
+        assert_eq!(capture.tree(), tree);
+        assert_eq!(capture.open(), [""; 0]);
+        Ok(())
+    });
+}
+
+/// It stays in memory between the two.
+#[test]
+fn a_run_that_stays_in_memory_has_new_spans_when_it_goes_on() {
+    observed(Level::DEBUG, async |stage, capture| {
+        let engine = stage.builder().only::<grouped>().start().await?;
+        let instance = grouped::create(&engine).id("g").await?;
+        wait::state(&instance, State::Waiting).await;
+        wait::until("its spans are closed", async || capture.open().is_empty().then_some(())).await;
+        assert_eq!(engine.health().worker.map(|worker| worker.in_memory), Some(1));
+        instance.send(Go { number: 1 }).await?;
+        instance.result().await?;
+        stage.stop(engine).await;
+        let spans = |name: &str| capture.tree().lines().filter(|line| line.trim_start().starts_with(name)).count();
+        assert_eq!((spans("instance"), spans("group"), spans("step")), (2, 2, 2), "{}", capture.tree());
+        assert_eq!(capture.open(), [""; 0]);
+        Ok(())
+    });
+}
+
+#[workflow]
+async fn panics(text: String) -> workflow::Result<()> {
+    assert!(text.is_empty(), "{text}");
+    Ok(())
+}
+
+#[workflow]
+async fn body_panics(text: String) -> workflow::Result<()> {
+    step!("panic", {
+        assert!(text.is_empty(), "{text}");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[test]
+fn what_a_panic_said_is_in_the_status_and_in_no_log() {
+    observed(Level::TRACE, async |stage, capture| {
+        let engine = stage.builder().only::<(panics, body_panics)>().start().await?;
+        let parked = panics::create(&engine, secret("panic")).id("parked").await?;
+        let status = wait::state(&parked, State::Paused).await;
+        assert_eq!(status.paused.map(|paused| paused.reason), Some(PauseReason::Panic { message: secret("panic") }));
+        let failed = body_panics::create(&engine, secret("panic")).await?.result().await;
+        assert!(format!("{failed:?}").contains(SECRET), "{failed:?}");
+        stage.stop(engine).await;
+        let everything = capture.everything();
+        let told = "- ERROR message=the instance is parked; its status says more instance=parked run=1 workflow=panics \
+                    reason=\"panic\"";
+        assert!(everything.contains(told), "{everything}");
+        assert!(capture.tree().contains("attempt number=1 outcome=\"panicked\""), "{everything}");
+        assert!(!everything.contains(SECRET), "a value is in what was said:\n{everything}");
+        Ok(())
+    });
+}
