@@ -97,7 +97,8 @@ async fn a_status_shows_what_an_instance_waits_for(stage: Stage) -> TestResult {
     let instance = waits_then_ends::create(&engine).await?;
     let look = async || {
         let status = instance.status().await.expect("the store of a test answers");
-        status.waits.iter().any(|wait| wait.operation.contains("approval")).then_some(status)
+        let waits = status.waits.iter().any(|wait| wait.operation.contains("approval"));
+        (waits && status.state == State::Waiting).then_some(status)
     };
     let status = wait::until("it waits for approval", look).await;
     let open = &status.waits[0];
