@@ -409,6 +409,9 @@ impl Pair {
         })?;
         self.both(World::outbox)?;
         self.both(|world| world.wait(world.store().overview()).expect("works"))?;
+        for name in ["q", "r"] {
+            self.both(|world| world.wait(world.store().queue(queue(name))).expect("works"))?;
+        }
         self.both(|world| world.wait(world.store().list(every(2))).expect("works"))?;
         Ok(())
     }

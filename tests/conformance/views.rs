@@ -256,7 +256,9 @@ fn the_overview_counts_every_place_and_names_the_shelves(w: &mut World) {
     w.make("done");
     w.terminate("done");
     w.make("ready");
-    let shelves = vec![(workflow_name("order"), 2, 2), (workflow_name("order"), 3, 1)];
+    let shelves = [(2, 2), (3, 1)]
+        .map(|(version, instances)| Shelf { workflow: workflow_name("order"), version, instances })
+        .to_vec();
     let expected = Overview {
         ready: 1,
         asleep: 1,

@@ -20,5 +20,6 @@ mod redis {
     mod stage;
     mod stale;
     mod start;
+    mod waiters;
     mod words;
 }

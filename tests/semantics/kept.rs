@@ -99,11 +99,8 @@ async fn what_waits_for_another_worker_is_seen_everywhere(stage: Stage) -> TestR
     assert_eq!(overview.workflows[0].0.as_str(), "audited");
     wait::until("the worker says so", async || {
         let worker = engine.health().worker.expect("it executes");
-        worker
-            .shelves
-            .iter()
-            .any(|(name, version, count)| name.as_str() == "audited" && (*version, *count) == (1, 1))
-            .then_some(())
+        let is_it = |shelf: &Shelf| (shelf.workflow.as_str(), shelf.version, shelf.instances) == ("audited", 1, 1);
+        worker.shelves.iter().any(is_it).then_some(())
     })
     .await;
     Ok(())

@@ -7,6 +7,7 @@ mod creating;
 mod errors;
 mod events;
 mod groups;
+mod histories;
 mod joins;
 mod kept;
 mod limits;

@@ -5,6 +5,7 @@
 
 mod bans;
 mod layers;
+mod metrics;
 mod purity;
 mod size;
 mod source;

@@ -119,7 +119,9 @@ impl Engine {
         let outcome = tokio::time::timeout(self.0.patience, async {
             let mut pause = Pause::default();
             loop {
-                match ask().await {
+                let answer = ask().await;
+                self.core().commands().was_read(&answer);
+                match answer {
                     Err(error @ StoreError::Unavailable { .. }) => latest = Some(error),
                     other => return other,
                 }

@@ -36,4 +36,4 @@ pub use self::list::{DamagedInstance, List, Listed, Listing, PageToken};
 pub use self::open::open_store;
 pub use self::restart::RestartFrom;
 pub use self::result::ResultError;
-pub use self::status::{OpenWait, Paused, Status, WaitTarget};
+pub use self::status::{OpenWait, Paused, RunningOperation, Status, WaitTarget};

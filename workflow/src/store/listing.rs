@@ -3,12 +3,34 @@
 //! Owns the words of the questions and of the answers; every store answers in the same. Called by the stores and by the
 //! client's lists.
 
+use serde::{Serialize, Serializer};
+
 use crate::journal::head::State;
 use crate::words::id::{InstanceId, WorkflowName};
 use crate::words::time::Timestamp;
 
-/// What no worker knew so far: a workflow, its version, and how many instances wait for a worker that knows it.
-pub type Shelf = (WorkflowName, u32, u64);
+/// Instances that wait because no worker so far knew their workflow and version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shelf {
+    /// The workflow.
+    #[serde(serialize_with = "as_text")]
+    pub workflow: WorkflowName,
+    /// The version.
+    pub version: u32,
+    /// How many.
+    pub instances: u64,
+}
+
+impl Shelf {
+    /// The shelves of counts by workflow and version.
+    pub(super) fn all(counts: impl IntoIterator<Item = ((WorkflowName, u32), u64)>) -> Vec<Self> {
+        counts.into_iter().map(|((workflow, version), instances)| Self { workflow, version, instances }).collect()
+    }
+}
+
+fn as_text<S: Serializer>(name: &WorkflowName, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name.as_str())
+}
 
 /// How much there is of what.
 ///
@@ -48,7 +70,7 @@ impl Overview {
     /// Instances that no worker can run so far: those on shelves.
     #[must_use]
     pub fn shelved(&self) -> u64 {
-        self.shelves.iter().map(|(_, _, count)| count).sum()
+        self.shelves.iter().map(|shelf| shelf.instances).sum()
     }
 
     /// Instances that have ended and are still kept.

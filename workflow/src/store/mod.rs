@@ -21,7 +21,7 @@ pub use self::listing::{Cursor, DamagedRow, ListQuery, Overview, Page, Row, Shel
 use crate::journal::command::{Command, Reply};
 use crate::journal::head::Head;
 pub use crate::journal::table::Hint;
-use crate::words::id::{InstanceId, SessionId};
+use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -79,6 +79,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// How much there is of what, and what nobody can run.
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;
+
+    /// How much waits in the ready list of a queue, and for how long already. For metrics, every few seconds. A store that
+    /// does not tell shows an empty queue.
+    fn queue(&self, _queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        Box::pin(std::future::ready(Ok(QueueView::default())))
+    }
 
     /// What nobody can run: [`Overview::shelves`] alone, where that is less to count. Workers ask it every few seconds.
     fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
@@ -152,6 +158,16 @@ pub struct Pending {
     pub number: u64,
     /// What to do.
     pub outgoing: crate::journal::command::Outgoing,
+}
+
+/// How much waits for a worker in one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueView {
+    /// Instances in its ready list.
+    pub ready: u64,
+    /// Since when the first of them is ready, the one that is claimed next; `None` when there is none. Of a store in
+    /// several partitions, the earliest of the first ones.
+    pub first_since: Option<Timestamp>,
 }
 
 /// The store cannot do what was asked. All of these can pass; none says whether a write was done.

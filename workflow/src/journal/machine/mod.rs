@@ -34,7 +34,7 @@ use self::live::{Completion, Held};
 pub use self::lived::{Compared, Lived, Stand};
 use self::mailbox::Mailbox;
 pub use self::operation::ScopeId;
-pub use self::operation::{Ask, ChildSpec, OpId, OpName, OpPoll};
+pub use self::operation::{Ask, ChildSpec, OpId, OpName, OpPoll, Running};
 use self::operation::{Op, Scope};
 use self::replay::Replay;
 use self::stream::Answer;

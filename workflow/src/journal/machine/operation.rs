@@ -118,6 +118,17 @@ pub enum OpPoll {
     Ready(Outcome),
 }
 
+/// A step body that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// The step.
+    pub path: Path,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// When it began, by the estimate of the store's time.
+    pub since: Timestamp,
+}
+
 /// A scope: the workflow, a part, or one attempt of a group.
 #[derive(Debug)]
 pub(super) struct Scope {
@@ -181,6 +192,10 @@ pub(super) struct Op {
     pub(super) retry_at: Option<Timestamp>,
     /// When its running body is dropped.
     pub(super) limit_at: Option<Timestamp>,
+    /// When its running body began.
+    pub(super) since: Option<Timestamp>,
+    /// How late its timer was, by the estimate of the store's time; known once that has fired.
+    pub(super) late: Option<Duration>,
     /// How often a child was asked for at this path before.
     pub(super) turn: u32,
     /// The child it created or will create.
@@ -273,6 +288,8 @@ impl Machine {
             turn: 0,
             retry_at: None,
             limit_at: None,
+            since: None,
+            late: None,
             started: false,
             collapsed: false,
             outcome: None,
@@ -311,6 +328,20 @@ impl Machine {
     #[must_use]
     pub fn path(&self, id: OpId) -> &Path {
         &self.op(id).path
+    }
+
+    /// How late the timer of an operation was that it ended; `None` when none did, or long ago.
+    #[must_use]
+    pub fn lateness(&self, id: OpId) -> Option<Duration> {
+        self.op(id).late
+    }
+
+    /// The step bodies that run, in the order in which they were asked for.
+    #[must_use]
+    pub fn running(&self) -> Vec<Running> {
+        let runs = |op: &&Op| op.phase == Phase::Running && !op.is_group();
+        let running = |op: &Op| Some(Running { path: op.path.clone(), attempt: op.attempt(), since: op.since? });
+        self.open.iter().map(|id| self.op(*id)).filter(runs).filter_map(running).collect()
     }
 
     /// Where an operation stands, for its future. An outcome is given once.

@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::Data;
-use crate::journal::head::{Place, State};
-use crate::store::{Cursor, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot};
-use crate::words::id::{InstanceId, WorkflowName};
+use crate::journal::head::{Head, Place, State};
+use crate::journal::table::ready_since;
+use crate::store::{Cursor, ListQuery, Overview, Page, Pending, QueueView, Row, SessionView, Shelf, Snapshot};
+use crate::words::id::{InstanceId, QueueName, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -50,6 +51,17 @@ impl Data {
         pending.into_iter().take(limit).map(|(_, pending)| pending).collect()
     }
 
+    pub(super) fn queue(&self, queue: &QueueName) -> QueueView {
+        let score = |head: &Head| match head.place {
+            Place::Ready { score } if head.spec.queue == *queue => Some(score),
+            _ => None,
+        };
+        let heads = self.instances.iter().map(|(id, instance)| (id, &instance.head));
+        let ready: Vec<_> = heads.filter_map(|(id, head)| Some((score(head)?, id, head))).collect();
+        let first = ready.iter().min_by_key(|(score, id, _)| (*score, *id));
+        QueueView { ready: ready.len() as u64, first_since: first.and_then(|(.., head)| ready_since(head)) }
+    }
+
     pub(super) fn overview(&self) -> Overview {
         let mut overview = Overview::default();
         let mut shelves: BTreeMap<(WorkflowName, u32), u64> = BTreeMap::new();
@@ -69,7 +81,7 @@ impl Data {
                 (_, State::Terminated) => overview.terminated += 1,
             }
         }
-        overview.shelves = shelves.into_iter().map(|((name, version), count)| (name, version, count)).collect();
+        overview.shelves = Shelf::all(shelves);
         overview.workflows = workflows.into_iter().collect();
         overview
     }

@@ -25,9 +25,9 @@ use tokio::sync::broadcast;
 use crate::journal::command::{Command, Reply};
 use crate::journal::wire::Damaged;
 use crate::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
 };
-use crate::words::id::{InstanceId, Namespace, RequestId};
+use crate::words::id::{InstanceId, Namespace, QueueName, RequestId};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -232,6 +232,10 @@ impl Store for RedisStore {
 
     fn lists_by_id(&self) -> bool {
         self.keeps_ids
+    }
+
+    fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        Box::pin(async move { self.read_queue(&queue).await })
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

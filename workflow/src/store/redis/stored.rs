@@ -34,8 +34,7 @@ use super::pack::{Packer, Unpacker};
 pub(super) const FIELDS: [&str; 12] = ["h", "t", "b", "m", "i", "w", "p", "o", "q", "k", "a", "f"];
 
 /// The states, numbered from 1 as scripts number them.
-pub(super) const STATES: [State; 7] =
-    [State::Queued, State::Running, State::Waiting, State::Paused, State::Complete, State::Errored, State::Terminated];
+pub(super) const STATES: [State; 7] = State::ALL;
 
 /// The queue that is stored as an empty text: most instances are in the one that is the default.
 pub(super) const COMMON_QUEUE: &str = "default";

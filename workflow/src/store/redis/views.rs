@@ -13,8 +13,9 @@ use super::keys::{Keys, Of};
 use super::scripts::{Misread, Said, look, sweep};
 use super::stored::{self, Numbers};
 use crate::journal::command::Outgoing;
-use crate::store::{Overview, Pending, SessionView, Snapshot, StoreError};
-use crate::words::id::{InstanceId, SessionId, WorkflowName};
+use crate::journal::table::ready_since;
+use crate::store::{Overview, Pending, QueueView, SessionView, Shelf, Snapshot, StoreError};
+use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -188,9 +189,28 @@ impl RedisStore {
                 *workflows.entry(workflow).or_default() += count;
             }
         }
-        overview.shelves = shelves.into_iter().map(|((name, version), count)| (name, version, count)).collect();
+        overview.shelves = Shelf::all(shelves);
         overview.workflows = workflows.into_iter().collect();
         Ok(overview)
+    }
+
+    pub(super) async fn read_queue(&self, queue: &QueueName) -> Result<QueueView, StoreError> {
+        let mut view = QueueView::default();
+        // No name has a zero byte, and the entries of a queue begin with its name and one.
+        let bound = |kind: &[u8], end: u8| [kind, queue.as_str().as_bytes(), &[end]].concat();
+        for keys in &self.keys {
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("ZLEXCOUNT").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
+            pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
+            pipeline.arg("LIMIT").arg(0).arg(1);
+            let answers = self.answers(pipeline).await?;
+            view.ready += self.read(answers.natural(0))?;
+            let Ok(first) = self.read(answers.list(1))?.bytes(0).map(<[u8]>::to_vec) else { continue };
+            let id = self.read(ready_id(&first, queue))?;
+            let since = self.read_instance(&id).await?.and_then(|snapshot| ready_since(&snapshot.head));
+            view.first_since = view.first_since.into_iter().chain(since).min();
+        }
+        Ok(view)
     }
 
     pub(super) async fn read_now(&self) -> Result<Timestamp, StoreError> {
@@ -235,6 +255,14 @@ impl RedisStore {
 
 pub(super) fn misread(what: &'static str) -> impl Fn() -> Misread {
     move || Misread(format!("{what} in an index"))
+}
+
+/// The instance of an entry of the ready list: queue, score, id, workflow, version.
+fn ready_id(member: &[u8], queue: &QueueName) -> Result<InstanceId, Misread> {
+    let wrong = misread("what is ready");
+    let rest = member.get(queue.as_str().len() + 8..).ok_or_else(&wrong)?;
+    let id = rest.split(|byte| *byte == 0).next().and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
+    InstanceId::new(id).map_err(|_| wrong())
 }
 
 /// The source and number of an entry of the outbox.

@@ -50,10 +50,11 @@ use self::tables::Tables;
 use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
 use super::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Shelf, Snapshot, Store, StoreError,
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
+    StoreError,
 };
 use crate::journal::command::{Command, Reply};
-use crate::words::id::{InstanceId, Namespace};
+use crate::words::id::{InstanceId, Namespace, QueueName};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -258,6 +259,10 @@ impl Store for SqliteStore {
 
     fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
         Box::pin(self.ask(views::shelves))
+    }
+
+    fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        Box::pin(self.ask(move |tables| views::queue(tables, &queue)))
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

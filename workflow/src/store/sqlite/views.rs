@@ -12,8 +12,11 @@ use super::spot;
 use super::tables::{Tables, blob, bound, instance_id, natural, text};
 use crate::journal::command::Outgoing;
 use crate::journal::head::State;
-use crate::store::{Cursor, DamagedRow, ListQuery, Overview, Page, Pending, Row, SessionView, Shelf, Snapshot};
-use crate::words::id::{InstanceId, WorkflowName};
+use crate::journal::table::ready_since;
+use crate::store::{
+    Cursor, DamagedRow, ListQuery, Overview, Page, Pending, QueueView, Row, SessionView, Shelf, Snapshot,
+};
+use crate::words::id::{InstanceId, QueueName, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -67,7 +70,7 @@ pub(super) fn shelves(tables: &Tables<'_>) -> Result<Vec<Shelf>, Fault> {
     for shelf in tables.shelves()? {
         *shelves.entry((shelf.workflow, shelf.version)).or_default() += tables.count_at(&shelf.spot)?;
     }
-    Ok(shelves.into_iter().map(|((workflow, version), count)| (workflow, version, count)).collect())
+    Ok(Shelf::all(shelves))
 }
 
 /// The index of lists is read once, for every state; only what is queued is told apart by its place.
@@ -104,6 +107,16 @@ fn state_in(row: &rusqlite::Row<'_>, column: usize) -> Result<State, Fault> {
 
 /// A line of a list, and whether its instance was set aside.
 type Line = (Row, bool);
+
+pub(super) fn queue(tables: &Tables<'_>, queue: &QueueName) -> Result<QueueView, Fault> {
+    let spot = spot::ready(queue);
+    let first = match tables.at_spot(&spot, 1)?.pop() {
+        Some(id) => tables.load(&id)?,
+        None => None,
+    };
+    let first_since = first.and_then(|stored| ready_since(&stored.head));
+    Ok(QueueView { ready: tables.count_at(&spot)?, first_since })
+}
 
 /// A page: the index is by workflow, state and time, so each workflow and state asked for is a list of its own, and the
 /// page is the newest of them all.
