@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::{EngineBuilder, Retention};
+use super::description::Description;
 use super::error::EngineError;
 use super::handle::{Get, Untyped, get};
 use super::list::List;
@@ -68,6 +69,13 @@ impl Engine {
         self.0.core.health()
     }
 
+    /// What this engine is: its store, without secrets, what that survives, and what it serves. The store's facts are those
+    /// of when it was opened.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description::of(self.0.core.config())
+    }
+
     /// Stops: claims nothing more, lets the step bodies that run end for as long as `grace`, then hands everything it
     /// held back at once, for other workers to go on with. Bodies that have not ended by then are dropped and will run
     /// again. All clones of this engine stop; calling it again is harmless.
@@ -88,6 +96,11 @@ impl Engine {
 
     pub(super) fn retention(&self) -> Retention {
         self.0.retention
+    }
+
+    #[cfg(test)]
+    pub(super) fn patience(&self) -> Duration {
+        self.0.patience
     }
 
     /// This machine's time: for ids, and for refusing what is absurdly far away.

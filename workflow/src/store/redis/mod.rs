@@ -24,7 +24,7 @@ use tokio::sync::broadcast;
 use crate::journal::command::{Command, Reply};
 use crate::journal::wire::Damaged;
 use crate::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, Namespace, RequestId};
 use crate::words::payload::Payload;
@@ -171,6 +171,10 @@ async fn settle(link: &Link, target: &Target, layout: &Layout) -> Result<usize, 
 impl Store for RedisStore {
     fn describe(&self) -> String {
         self.target.shown().to_owned()
+    }
+
+    fn facts(&self) -> StoreFacts {
+        self.facts.told()
     }
 
     fn partitions(&self) -> usize {

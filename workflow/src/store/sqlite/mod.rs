@@ -49,7 +49,9 @@ use self::sql::Sql;
 use self::tables::Tables;
 use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
-use super::{BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError};
+use super::{
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError, StoreFacts,
+};
 use crate::journal::command::{Command, Reply};
 use crate::words::id::{InstanceId, Namespace};
 use crate::words::payload::Payload;
@@ -208,6 +210,22 @@ fn no_thread(error: &std::io::Error) -> Fault {
 impl Store for SqliteStore {
     fn describe(&self) -> String {
         self.shared.target.shown.clone()
+    }
+
+    fn facts(&self) -> StoreFacts {
+        let Target { location, synchronous, .. } = &self.shared.target;
+        let durability = match (location, synchronous) {
+            (Location::Memory, _) => "in memory: nothing survives the process",
+            (Location::File(_), Synchronous::Full) => {
+                "synchronous=full: an acknowledged write survives a crash and a power cut"
+            }
+            (Location::File(_), Synchronous::Normal) => {
+                "synchronous=normal: an acknowledged write survives a crash of the process; a power cut may lose the \
+                 newest ones"
+            }
+        };
+        let server = format!("SQLite {}", rusqlite::version());
+        StoreFacts { server, durability: durability.to_owned(), advice: None }
     }
 
     fn execute(&self, _partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
