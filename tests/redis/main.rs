@@ -18,5 +18,6 @@ mod redis {
     mod stage;
     mod stale;
     mod start;
+    mod tls;
     mod words;
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 use redis::{Connection, RedisResult, Value};
 use tempfile::TempDir;
 
+use crate::tls::Identity;
+
 /// How often a server that starts is asked whether it answers.
 const ASK_EVERY: Duration = Duration::from_millis(1);
 /// How often it is asked at most. Only a server that does not start is asked so often.
@@ -26,6 +28,7 @@ const PORTS_TRIED: u32 = 10;
 pub struct RedisServer {
     folder: TempDir,
     port: Option<u16>,
+    tls_port: Option<u16>,
     /// Names and values, as in a configuration file.
     settings: Vec<(String, String)>,
     child: Child,
@@ -60,11 +63,40 @@ impl RedisServer {
         tries.find_map(Result::ok).expect("redis-server starts: scripts/test installs it")
     }
 
+    /// Starts one that speaks TLS alone on a TCP port of loopback, as `identity`, whose authority's certificates it takes from
+    /// clients too: it asks for one when the settings say so (`("tls-auth-clients", "yes")`), else not.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_on_tls(identity: &Identity, settings: &[(&str, &str)]) -> Self {
+        let path = |path: &std::path::Path| path.display().to_string();
+        let (cert, key, ca) = (path(identity.cert()), path(identity.key()), path(identity.ca()));
+        let mut tries = (0..PORTS_TRIED).map(|_| {
+            let port = free_port();
+            let number = port.to_string();
+            let mut all = vec![
+                ("tls-port", number.as_str()),
+                ("tls-cert-file", cert.as_str()),
+                ("tls-key-file", key.as_str()),
+                ("tls-ca-cert-file", ca.as_str()),
+                ("tls-auth-clients", "no"),
+            ];
+            all.extend(settings);
+            Self::try_start(&all, None).map(|server| (server, port))
+        });
+        let started = tries.find_map(Result::ok);
+        let (mut server, port) =
+            started.expect("redis-server starts with TLS: it must be built with it, as Debian's is");
+        server.tls_port = Some(port);
+        server
+    }
+
     fn try_start(settings: &[(&str, &str)], port: Option<u16>) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let child = spawn(&folder, port, &settings);
-        let mut server = Self { folder, port, settings, child };
+        let mut server = Self { folder, port, tls_port: None, settings, child };
         server.wait_until_it_answers().map(|()| server)
     }
 
@@ -84,7 +116,7 @@ impl RedisServer {
     /// When it was started without one.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port.expect("this server was started on TCP")
+        self.port.or(self.tls_port).expect("this server was started on TCP")
     }
 
     /// The id of its process.

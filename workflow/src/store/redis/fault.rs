@@ -7,6 +7,7 @@
 
 use redis::{ErrorKind, RedisError};
 
+use super::tls;
 use crate::store::StoreError;
 
 /// What was being done.
@@ -30,6 +31,9 @@ pub(super) fn store_error(store: &str, doing: Doing, error: &RedisError) -> Stor
     if let Some((code, text)) = said(error) {
         return server_error(store, doing, &code, &text);
     }
+    if let Some(message) = tls::distrust(error) {
+        return refused(message);
+    }
     match error.kind() {
         ErrorKind::AuthenticationFailed => refused(LOGIN.to_owned()),
         ErrorKind::RESP3NotSupported => refused("the server is older than Redis 6.2: use a newer one".to_owned()),
@@ -38,7 +42,8 @@ pub(super) fn store_error(store: &str, doing: Doing, error: &RedisError) -> Stor
         }
         ErrorKind::InvalidClientConfig => refused(error.to_string()),
         _ if doing == Doing::Connecting && error.is_connection_dropped() => unavailable(format!(
-            "it closed the connection at once ({error}); if it has its greatest number of clients, raise maxclients"
+            "it closed the connection at once ({error}); if it has its greatest number of clients, raise maxclients; if \
+             it speaks TLS on this port, write rediss://"
         )),
         _ if error.is_timeout() => unavailable("no answer in time".to_owned()),
         _ => unavailable(error.to_string()),

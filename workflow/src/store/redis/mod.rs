@@ -12,7 +12,7 @@
 //! Without an append-only file everything is lost with the server.
 //!
 //! # Where what is
-//! `url` reads where the server is, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
+//! `url` reads where the server is, `tls` the certificates it names, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
 //! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
 //! first, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong. `execute` carries out commands, `views` reads.
 
@@ -45,6 +45,7 @@ mod script;
 mod scripts;
 mod stored;
 mod subscriber;
+mod tls;
 mod url;
 mod views;
 
