@@ -4,6 +4,7 @@
 /// The store is part of every test's name, as in all suites.
 #[path = "."]
 mod redis {
+    mod acl;
     mod damage;
     mod faults;
     mod heart;

@@ -20,6 +20,11 @@ const ASK_EVERY: Duration = Duration::from_millis(1);
 const ASKED_MAX: u32 = 30_000;
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// With this variable set to 1 the user of a server's url may do no more than the docs' line for `ACL SETUSER` grants, in
+/// any namespace.
+const ACL_VARIABLE: &str = "WORKFLOW_TEST_ACL";
+/// Who asks and prepares such servers on behalf of the tests.
+const HARNESS: &str = "harness";
 /// How many ports are tried: another process can take a port that was free.
 const PORTS_TRIED: u32 = 10;
 
@@ -187,7 +192,11 @@ impl RedisServer {
     /// # Errors
     /// When it does not take one.
     pub fn connect(&self) -> RedisResult<Connection> {
-        let connection = redis::Client::open(self.socket_url())?.get_connection()?;
+        let url = match self.is_restricted() {
+            true => format!("unix://{}?user={HARNESS}&pass={HARNESS}", self.socket().display()),
+            false => self.socket_url(),
+        };
+        let connection = redis::Client::open(url)?.get_connection()?;
         connection.set_read_timeout(Some(ANSWER_WITHIN))?;
         Ok(connection)
     }
@@ -203,6 +212,10 @@ impl RedisServer {
 
     fn password(&self) -> Option<&str> {
         self.settings.iter().find(|(name, _)| name == "requirepass").map(|(_, value)| value.as_str())
+    }
+
+    fn is_restricted(&self) -> bool {
+        is_restricted(&self.settings)
     }
 
     fn wait_until_it_answers(&mut self) -> Result<(), String> {
@@ -238,12 +251,40 @@ fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)]) -> 
     let mut command = Command::new("redis-server");
     command.arg("--dir").arg(folder.path()).arg("--unixsocket").arg(folder.path().join("socket"));
     command.arg("--port").arg(port.unwrap_or(0).to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
+    if is_restricted(settings) {
+        // The user of urls without a login.
+        let rights = acl_rights().replace("{shop}", "{*}").replace("{shop:*}", "{*:*}");
+        command.args(["--user", "default", "on", "nopass"]).args(rights.split(' '));
+        command.args(["--user", HARNESS, "on", &format!(">{HARNESS}"), "~*", "&*", "+@all"]);
+    }
     for (name, value) in settings {
         // More than one value is more than one word.
         command.arg(format!("--{name}")).args(value.split(' '));
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     child.expect("redis-server is installed: scripts/test does it")
+}
+
+/// Whether this server's user has the rights of the docs only. One with a password is as its test says.
+fn is_restricted(settings: &[(String, String)]) -> bool {
+    std::env::var(ACL_VARIABLE).is_ok_and(|value| value == "1")
+        && settings.iter().all(|(name, _)| name != "requirepass")
+}
+
+/// The line for `ACL SETUSER` as the docs have it, for the namespace `shop`.
+///
+/// # Panics
+/// When the docs have no such line.
+#[must_use]
+pub fn acl_line() -> &'static str {
+    let docs = include_str!("../../docs/CONFIGURATION.md");
+    docs.lines().find(|line| line.starts_with("ACL SETUSER ")).expect("the docs have the line")
+}
+
+/// Its rights, without the user and the password.
+fn acl_rights() -> String {
+    let rights: Vec<&str> = acl_line().split(' ').filter(|word| word.starts_with(['~', '&', '-', '+'])).collect();
+    rights.join(" ")
 }
 
 /// A port that nobody listened on a moment ago.

@@ -19,7 +19,7 @@ use crate::store::{StoreError, StoreFacts};
 
 /// The oldest version that has what the scripts need.
 const OLDEST: (u32, u32) = (6, 2);
-/// The first version that knows flags of scripts.
+/// The first version that knows flags of scripts, and tells scripts what their user may do.
 const FLAGS_SINCE: (u32, u32) = (7, 0);
 /// How long a server may load its data while the store opens.
 const LOADS_WITHIN: Duration = Duration::from_secs(30);
@@ -38,6 +38,11 @@ pub(super) struct ServerFacts {
 }
 
 impl ServerFacts {
+    /// Whether scripts can ask it what their user may do.
+    pub(super) fn can_tell_rights(&self) -> bool {
+        self.knows_flags()
+    }
+
     /// The same for people.
     pub(super) fn told(&self) -> StoreFacts {
         let advice = (self.durability == Durability::Nothing).then(|| "set appendonly yes".to_owned());

@@ -68,6 +68,8 @@ pub(super) fn is_script_missing(error: &redis::ServerError) -> bool {
 
 /// What is said of a server that has just started.
 pub(super) const LOADING: &str = "it is loading its data";
+/// How servers tell a script that its user may not do something.
+const OF_A_SCRIPT: &str = "The user executing the script";
 const LOGIN: &str = "it does not accept the user and password of the url: correct them";
 
 fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError {
@@ -91,7 +93,11 @@ fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError
         ),
         "NOAUTH" => refused("it asks for a password: write it into the url"),
         "WRONGPASS" => refused(LOGIN),
-        "NOPERM" => refused(&format!("the user of the url may not do what is needed ({text}): grant it")),
+        "NOPERM" => refused(&format!(
+            "the user of the url may not do what is needed ({text}): grant it; the line for ACL SETUSER in \
+             docs/CONFIGURATION.md does"
+        )),
+        "ERR" if text.contains(OF_A_SCRIPT) => server_error(&store, doing, "NOPERM", text),
         "DENIED" => refused("it is in protected mode: give it a password, or let it listen on loopback only"),
         "MOVED" | "ASK" | "CROSSSLOT" => {
             refused("it is part of a cluster, which is not supported: use a single primary")
@@ -181,6 +187,17 @@ mod tests {
             ("NOAUTH Authentication required.".to_owned(), "password"),
             ("WRONGPASS invalid username-password pair".to_owned(), "password"),
             ("NOPERM this user has no permissions to run the 'info' command".to_owned(), "'info' command"),
+            (
+                format!("ERR The user executing the script can't run this command or subcommand {PLACE}"),
+                "ACL SETUSER in docs/CONFIGURATION.md",
+            ),
+            (
+                "ERR Error running script (call to f_0a): @user_script:3: The user executing the script can't access at \
+                 least one of the keys mentioned in the command arguments"
+                    .to_owned(),
+                "at least one of the keys",
+            ),
+            (format!("NOPERM The user executing the script can't publish to the channel {PLACE}"), "publish"),
             ("MOVED 1 h:1".to_owned(), "single primary"),
             ("ERR unknown command 'EVALSHA', with args beginning with: 's3cret' ".to_owned(), "6.2"),
         ] {

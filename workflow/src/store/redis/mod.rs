@@ -14,7 +14,7 @@
 //! # Where what is
 //! `url` reads where the server is, `tls` the certificates it names, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
 //! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
-//! first, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong. `execute` carries out commands, `views` reads.
+//! first, `rights` what its user may do, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong. `execute` carries out commands, `views` reads.
 
 use std::sync::Arc;
 
@@ -41,6 +41,7 @@ mod layout;
 mod link;
 mod pack;
 mod pauses;
+mod rights;
 mod script;
 mod scripts;
 mod stored;
@@ -106,6 +107,9 @@ impl RedisStore {
         let target = Target::parse(url)?;
         let link = Link::open(target.clone()).await?;
         let facts = check::check(&link, &target).await?;
+        if facts.can_tell_rights() {
+            rights::check(&link, namespace, target.shown()).await?;
+        }
         let layout = Layout::of(namespace, target.shown());
         let partitions = settle(&link, &target, &layout).await?;
         link.expect(Expected::new(&target, &facts, layout, partitions));
