@@ -9,4 +9,5 @@ mod freezes;
 mod kills;
 mod leftovers;
 mod outages;
+mod readers;
 mod wires;

@@ -1,5 +1,6 @@
 //! What a workflow means, on every store: see `tests/README.md`.
 
+mod bad_input;
 mod bugs;
 mod children;
 mod control;
@@ -9,6 +10,7 @@ mod events;
 mod groups;
 mod joins;
 mod lints;
+mod namespaces;
 mod priorities;
 mod races;
 mod replay;

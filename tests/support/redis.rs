@@ -160,6 +160,12 @@ impl RedisServer {
         self.child = spawn(&self.folder, self.port, &self.settings);
     }
 
+    /// What a test says first on a socket of its own, to be allowed what no store needs; nothing, most of the time.
+    #[must_use]
+    pub fn harness_login(&self) -> String {
+        if self.is_restricted() { format!("AUTH {HARNESS} {HARNESS}\r\n") } else { String::new() }
+    }
+
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.
     pub fn pause(&self) {
         self.signal("STOP");

@@ -166,7 +166,8 @@ impl EngineBuilder {
     /// What this engine does: creates and runs (`All`, the default), only creates and asks (`Client`), or is a
     /// process of its own for running (`Worker`).
     ///
-    /// A `Client` needs no resources and no workflow code of the right version: it never executes.
+    /// On a store that is opened to read from only (`sqlite:path?mode=ro`) it must be `Client`, which then asks only: what
+    /// would write is refused at once. A `Client` needs no resources and no workflow code of the right version: it never executes.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = Some(mode);
         self
@@ -285,6 +286,11 @@ impl EngineBuilder {
             Choice::Open(store) => store,
             Choice::Url(url) => open::open(&url.0, &namespace).await?,
         };
+        if mode != Mode::Client && !store.writable() {
+            let message =
+                "the store is opened to read from only (mode=ro): `.mode(Mode::Client)` is the one that can be";
+            return Err(EngineError::option("mode", message));
+        }
         let config = Config {
             store,
             mode,

@@ -115,6 +115,10 @@ impl Engine {
 
     /// Waits for a write's answer. Giving up does not take the write back.
     pub(super) async fn within<T>(&self, write: impl Future<Output = Result<T, StoreError>>) -> Result<T, EngineError> {
+        if !self.store().writable() {
+            let message = "it was opened to read from only (mode=ro)".to_owned();
+            return Err(StoreError::Refused { store: self.store().describe(), message }.into());
+        }
         match tokio::time::timeout(self.0.patience, write).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(self.no_answer()),

@@ -102,6 +102,9 @@ fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError
         "MOVED" | "ASK" | "CROSSSLOT" => {
             refused("it is part of a cluster, which is not supported: use a single primary")
         }
+        "ERR" if text.contains("DB index") => {
+            refused("it has no database of the url's number: name another, or raise its setting databases")
+        }
         "ERR" if text.starts_with("unknown command") => {
             // What follows repeats the arguments.
             refused(&format!("{}: use Redis 6.2 or newer", text.split(", with args").next().unwrap_or_default()))

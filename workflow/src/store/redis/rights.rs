@@ -58,7 +58,8 @@ enum About {
 /// Asks what the user may not do.
 ///
 /// # Errors
-/// [`StoreError::Refused`] with every right that is missing; what the link says.
+/// [`StoreError::Refused`] with every right that is missing, unless hints alone are concerned: then the log warns; what the
+/// link says.
 pub(super) async fn check(link: &Link, namespace: &Namespace, shown: &str) -> Result<(), StoreError> {
     let script = Arc::new(Script::new("rights", include_str!("scripts/rights.lua").to_owned()));
     let questions = questions(namespace);
@@ -70,16 +71,29 @@ pub(super) async fn check(link: &Link, namespace: &Namespace, shown: &str) -> Re
     let answer = link.run(&script, Vec::new(), arguments).await?;
     let denied: Vec<usize> = redis::from_redis_value(answer)
         .map_err(|_| StoreError::Damaged { store: shown.to_owned(), message: "rights cannot be read".to_owned() })?;
-    let missing = missing(namespace, &questions, &denied);
-    if missing.is_empty() {
-        return Ok(());
+    let (hints, needed): (Vec<_>, Vec<_>) =
+        missing(namespace, &questions, &denied).into_iter().partition(|right| is_for_hints(right));
+    let told = |missing: &[String]| format!("missing: {}; {GRANT}", missing.join(" "));
+    if !needed.is_empty() {
+        let all = [needed, hints].concat();
+        let message = format!("the user of the url may not do all that is needed; {}", told(&all));
+        return Err(StoreError::Refused { store: shown.to_owned(), message });
     }
-    let message = format!(
-        "the user of the url may not do all that is needed; missing: {}; the line for ACL SETUSER in \
-         docs/CONFIGURATION.md grants it",
-        missing.join(" ")
-    );
-    Err(StoreError::Refused { store: shown.to_owned(), message })
+    if !hints.is_empty() {
+        tracing::warn!(
+            store = shown,
+            "processes cannot tell each other what happens, and find it late; {}",
+            told(&hints)
+        );
+    }
+    Ok(())
+}
+
+const GRANT: &str = "the line for ACL SETUSER in docs/CONFIGURATION.md grants it";
+
+/// Whether it is a right without which everything works, but later.
+fn is_for_hints(right: &str) -> bool {
+    right.starts_with('&') || ["+publish", "+subscribe"].contains(&right)
 }
 
 /// Every question: of keys, those of a layout, of an index and of an instance stand for all.

@@ -81,7 +81,11 @@ impl Target {
         url.set_query(plain.as_deref());
         let Options { partitions, files } = read_options(url.query_pairs(), own)?;
         // Nothing of what is wrong is repeated: a password with an unescaped character can look like any part of a url.
-        let info = url.clone().into_connection_info().map_err(|_| refuse("the host, port or database is none"))?;
+        let wrong = match url.scheme() {
+            "unix" | "redis+unix" => "the path of the socket is not absolute, or the database is none",
+            _ => "the host, port or database is none",
+        };
+        let info = url.clone().into_connection_info().map_err(|_| refuse(wrong))?;
         check_login(info.redis_settings())?;
         let _ = url.set_username("");
         let _ = url.set_password(None);

@@ -91,7 +91,8 @@ impl SqliteStore {
     /// Opens `sqlite:path` or `sqlite::memory:`, and makes the file and the namespace's tables if need be.
     ///
     /// Commits wait for the disk (`?synchronous=full`, the default) or only for the operating system
-    /// (`?synchronous=normal`); what is in memory is gone with the store. Any number of processes may open one file.
+    /// (`?synchronous=normal`); what is in memory is gone with the store. With `?mode=ro` nothing is made or written: the file
+    /// and the namespace must be there, and every command is refused. Any number of processes may open one file.
     /// Due times and leases are judged by `clock`; processes that share a file must read the same one.
     ///
     /// # Errors
@@ -175,6 +176,10 @@ impl SqliteStore {
 /// Opens the writer's connection and makes what is missing.
 fn prepare(target: &Target, namespace: &Namespace) -> Result<(rusqlite::Connection, Arc<Sql>), Fault> {
     let connection = connection::open(target, Role::Founder)?;
+    if target.read_only {
+        let sql = Arc::new(Sql::of_namespace(schema::existing(&connection, namespace)?));
+        return Ok((connection, sql));
+    }
     let sql = Arc::new(Sql::of_namespace(schema::ensure(&connection, namespace)?));
     connection::patiently(|| Tables::new(&connection, &sql).take_back())?;
     Ok((connection, sql))
@@ -197,6 +202,10 @@ fn snapshot<T>(
             found => return found,
         }
     }
+}
+
+fn read_only() -> Fault {
+    Fault::Refused("it was opened to read from only (mode=ro)".to_owned())
 }
 
 fn closed() -> Fault {
@@ -228,7 +237,14 @@ impl Store for SqliteStore {
         StoreFacts { server, durability: durability.to_owned(), advice: None }
     }
 
+    fn writable(&self) -> bool {
+        !self.shared.target.read_only
+    }
+
     fn execute(&self, _partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
+        if self.shared.target.read_only {
+            return Box::pin(std::future::ready(Err(self.error(&read_only()))));
+        }
         // Queued when it is polled first; from then on dropping it cancels nothing.
         Box::pin(async move {
             let (reply, replied) = oneshot::channel();
@@ -245,6 +261,9 @@ impl Store for SqliteStore {
     }
 
     fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
+        if self.shared.target.read_only {
+            return Err(self.error(&read_only()));
+        }
         if self.shared.target.location == Location::Memory {
             return Ok(Box::new(MemoryHeart { shared: self.shared.clone(), jobs: self.jobs.clone() }));
         }
