@@ -16,6 +16,7 @@ mod redis {
     mod partitions;
     mod races;
     mod repeats;
+    mod secrets;
     mod stage;
     mod stale;
     mod start;

@@ -27,7 +27,7 @@ fn a_server_that_would_evict_instances_is_refused() {
 }
 
 /// What is written to the log while `work` runs on this thread.
-fn logged(work: impl FnOnce()) -> String {
+pub(super) fn logged(work: impl FnOnce()) -> String {
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
     impl std::io::Write for Lines {
@@ -40,7 +40,11 @@ fn logged(work: impl FnOnce()) -> String {
     }
     let lines = Lines::default();
     let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
     let guard = subscriber.set_default();
     work();
     drop(guard);
