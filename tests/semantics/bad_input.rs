@@ -246,6 +246,24 @@ fn options_out_of_bounds_are_refused_before_the_store_is_opened() {
     }
 }
 
+#[workflow]
+async fn needs(#[resource] witness: &Witness) -> workflow::Result<()> {
+    Ok(step!("never", witness.ok("never", ())).await?)
+}
+
+#[test]
+fn what_cannot_be_served_makes_no_file() {
+    support::run(StoreKind::SqliteMemory, |stage: Stage| async move {
+        let file = stage.folder().join("new.db");
+        let builder = || Engine::builder().store(format!("sqlite:{}", file.display())).only::<needs>();
+        refused(builder().start().await, "start", "takes a `#[resource]` of type `support::witness::Witness`");
+        assert!(!file.exists());
+        builder().mode(Mode::Client).start().await?;
+        assert!(file.exists());
+        Ok(())
+    });
+}
+
 #[test]
 fn only_a_client_can_be_on_a_store_that_is_opened_to_read_from() {
     support::run(StoreKind::SqliteFile, |stage: Stage| async move {

@@ -36,6 +36,8 @@ pub struct RedisServer {
     tls_port: Option<u16>,
     /// Names and values, as in a configuration file.
     settings: Vec<(String, String)>,
+    /// The user of its url may do what the docs grant, and no more.
+    restricted: bool,
     child: Child,
 }
 
@@ -56,6 +58,15 @@ impl RedisServer {
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
         Self::try_start(settings, None).expect("redis-server starts: scripts/test installs it")
+    }
+
+    /// The same as [`Self::start`], for a user who may do no more than the docs' line for `ACL SETUSER` grants.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_restricted() -> Self {
+        Self::try_start_as(&[], None, true).expect("redis-server starts: scripts/test installs it")
     }
 
     /// The same, reached by a TCP port of loopback.
@@ -98,10 +109,16 @@ impl RedisServer {
     }
 
     fn try_start(settings: &[(&str, &str)], port: Option<u16>) -> Result<Self, String> {
+        // One with a password is as its test says.
+        let wanted = std::env::var(ACL_VARIABLE).is_ok_and(|value| value == "1");
+        Self::try_start_as(settings, port, wanted && settings.iter().all(|(name, _)| *name != "requirepass"))
+    }
+
+    fn try_start_as(settings: &[(&str, &str)], port: Option<u16>, restricted: bool) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let child = spawn(&folder, port, &settings);
-        let mut server = Self { folder, port, tls_port: None, settings, child };
+        let child = spawn(&folder, port, &settings, restricted);
+        let mut server = Self { folder, port, tls_port: None, settings, restricted, child };
         server.wait_until_it_answers().map(|()| server)
     }
 
@@ -157,13 +174,13 @@ impl RedisServer {
         self.kill();
         // A socket that a killed server left behind would be taken for that of the new one.
         drop(std::fs::remove_file(self.socket()));
-        self.child = spawn(&self.folder, self.port, &self.settings);
+        self.child = spawn(&self.folder, self.port, &self.settings, self.restricted);
     }
 
     /// What a test says first on a socket of its own, to be allowed what no store needs; nothing, most of the time.
     #[must_use]
     pub fn harness_login(&self) -> String {
-        if self.is_restricted() { format!("AUTH {HARNESS} {HARNESS}\r\n") } else { String::new() }
+        if self.restricted { format!("AUTH {HARNESS} {HARNESS}\r\n") } else { String::new() }
     }
 
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.
@@ -198,7 +215,7 @@ impl RedisServer {
     /// # Errors
     /// When it does not take one.
     pub fn connect(&self) -> RedisResult<Connection> {
-        let url = match self.is_restricted() {
+        let url = match self.restricted {
             true => format!("unix://{}?user={HARNESS}&pass={HARNESS}", self.socket().display()),
             false => self.socket_url(),
         };
@@ -218,10 +235,6 @@ impl RedisServer {
 
     fn password(&self) -> Option<&str> {
         self.settings.iter().find(|(name, _)| name == "requirepass").map(|(_, value)| value.as_str())
-    }
-
-    fn is_restricted(&self) -> bool {
-        is_restricted(&self.settings)
     }
 
     fn wait_until_it_answers(&mut self) -> Result<(), String> {
@@ -253,11 +266,11 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)]) -> Child {
+fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)], restricted: bool) -> Child {
     let mut command = Command::new("redis-server");
     command.arg("--dir").arg(folder.path()).arg("--unixsocket").arg(folder.path().join("socket"));
     command.arg("--port").arg(port.unwrap_or(0).to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
-    if is_restricted(settings) {
+    if restricted {
         // The user of urls without a login.
         let rights = acl_rights().replace("{shop}", "{*}").replace("{shop:*}", "{*:*}");
         command.args(["--user", "default", "on", "nopass"]).args(rights.split(' '));
@@ -269,12 +282,6 @@ fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)]) -> 
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     child.expect("redis-server is installed: scripts/test does it")
-}
-
-/// Whether this server's user has the rights of the docs only. One with a password is as its test says.
-fn is_restricted(settings: &[(String, String)]) -> bool {
-    std::env::var(ACL_VARIABLE).is_ok_and(|value| value == "1")
-        && settings.iter().all(|(name, _)| name != "requirepass")
 }
 
 /// The line for `ACL SETUSER` as the docs have it, for the namespace `shop`.

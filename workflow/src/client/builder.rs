@@ -10,7 +10,7 @@ use super::environment::{self, Environment, Url};
 use super::error::EngineError;
 use super::open;
 use crate::definition::{Definition, Registration, Resources};
-use crate::engine::{Config, Core, Mode, VerifyReplay};
+use crate::engine::{self, Config, Core, Mode, VerifyReplay};
 use crate::store::Store;
 use crate::words::id::{Namespace, QueueName};
 
@@ -282,6 +282,10 @@ impl EngineBuilder {
             (_, None) => Registration::all().collect(),
         };
         let queues = queues_served(self.queues.or(environment.queues), &workflows)?;
+        if mode != Mode::Client {
+            // Before the store: what cannot be served shall not make a file or lay out a server.
+            engine::check(&workflows, &self.resources)?;
+        }
         let store = match choose(self.store, environment.store, mode)?.0 {
             Choice::Open(store) => store,
             Choice::Url(url) => open::open(&url.0, &namespace).await?,
@@ -446,6 +450,16 @@ mod tests {
             EngineBuilder::new().mode(Mode::Client).namespace("here").concurrency(9).queues(["near"]).lease(second);
         let told = started(told, environment()).await;
         assert_eq!(told, (Mode::Client, "here".to_owned(), 9, owned(&["near"]), second));
+    }
+
+    #[tokio::test]
+    async fn a_url_of_the_environment_is_not_shown_when_it_is_refused() {
+        for url in ["redis://u:s3cret@127.0.0.1:1/3", "redis://u:s3cret@h:port", "sqlite:a?key=s3cret", "s3cret"] {
+            let environment = Environment { store: Some(Url(url.to_owned())), ..Environment::default() };
+            let builder = EngineBuilder { only: Some(Vec::new()), ..EngineBuilder::new() };
+            let error = builder.start_in(environment).await.expect_err(url);
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+        }
     }
 
     #[cfg(feature = "sqlite")]
