@@ -90,7 +90,7 @@ fn malformed(text: &str) -> String {
 /// The runtime's own reader of durations: this crate cannot depend on the runtime, so a test holds the two together.
 #[cfg(test)]
 #[path = "../../workflow/src/words/duration.rs"]
-#[expect(dead_code, unreachable_pub, reason = "a test needs its reader only")]
+#[expect(unreachable_pub, reason = "a test needs its reader only")]
 mod runtime;
 
 #[cfg(test)]
