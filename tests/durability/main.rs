@@ -4,6 +4,7 @@
 
 mod acknowledged;
 mod deliveries;
+mod environment;
 mod fleet;
 mod freezes;
 mod kills;
