@@ -48,7 +48,8 @@ pub(crate) fn redis() -> World {
     World::new(|clock, kept| {
         let server = match kept {
             Some(Kept::Server(server)) => server,
-            _ => RedisServer::start(),
+            // As the docs say a user should be.
+            _ => RedisServer::start_restricted(),
         };
         let namespace = Namespace::new("conformance").expect("valid");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -2,7 +2,7 @@
 
 use workflow::journal::command::{Action, Command, Ending, Then};
 use workflow::journal::head::State;
-use workflow::store::{ListQuery, Overview, Page};
+use workflow::store::{ListQuery, Overview, Page, Shelf};
 use workflow::words::failure::{FailureData, FailureKind};
 
 use crate::world::{World, finish, id, suspend, wait_for, workflow_name, write};

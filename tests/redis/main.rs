@@ -4,6 +4,7 @@
 /// The store is part of every test's name, as in all suites.
 #[path = "."]
 mod redis {
+    mod acl;
     mod damage;
     mod faults;
     mod heart;
@@ -17,9 +18,11 @@ mod redis {
     mod partitions;
     mod races;
     mod repeats;
+    mod secrets;
     mod stage;
     mod stale;
     mod start;
+    mod tls;
     mod waiters;
     mod words;
 }

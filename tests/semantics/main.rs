@@ -1,5 +1,6 @@
 //! What a workflow means, on every store: see `tests/README.md`.
 
+mod bad_input;
 mod bugs;
 mod children;
 mod control;
@@ -12,6 +13,7 @@ mod joins;
 mod kept;
 mod limits;
 mod lints;
+mod namespaces;
 mod operations;
 mod priorities;
 mod races;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::{EngineBuilder, Retention};
+use super::description::Description;
 use super::error::EngineError;
 use super::handle::{Get, Untyped, get};
 use super::list::List;
@@ -70,6 +71,13 @@ impl Engine {
         self.0.core.health()
     }
 
+    /// What this engine is: its store, without secrets, what that survives, and what it serves. The store's facts are those
+    /// of when it was opened.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description::of(self.0.core.config())
+    }
+
     /// Stops: claims nothing more, lets the step bodies that run end for as long as `grace`, then hands everything it
     /// held back at once, for other workers to go on with. Bodies that have not ended by then are dropped and will run
     /// again. All clones of this engine stop; calling it again is harmless.
@@ -92,6 +100,11 @@ impl Engine {
         self.0.retention
     }
 
+    #[cfg(test)]
+    pub(super) fn patience(&self) -> Duration {
+        self.0.patience
+    }
+
     /// This machine's time: for ids, and for refusing what is absurdly far away.
     pub(super) fn rough_now(&self) -> Timestamp {
         self.0.clock.now()
@@ -104,6 +117,10 @@ impl Engine {
 
     /// Waits for a write's answer. Giving up does not take the write back.
     pub(super) async fn within<T>(&self, write: impl Future<Output = Result<T, StoreError>>) -> Result<T, EngineError> {
+        if !self.store().writable() {
+            let message = "it was opened to read from only (mode=ro)".to_owned();
+            return Err(StoreError::Refused { store: self.store().describe(), message }.into());
+        }
         match tokio::time::timeout(self.0.patience, write).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(self.no_answer()),

@@ -26,6 +26,16 @@ pub enum EngineError {
         /// What is wrong with the value, and which are allowed.
         message: String,
     },
+    /// An environment variable that sets an option has a value that cannot be used.
+    #[error("the environment variable {variable}{}: {message}", holds(value.as_deref()))]
+    Variable {
+        /// The variable.
+        variable: &'static str,
+        /// What it holds, cut to 100 characters; `None` where that could be a secret.
+        value: Option<String>,
+        /// What is wrong with it, and what is allowed.
+        message: String,
+    },
     /// The engine was told of no store.
     #[error(
         "no store: an engine in mode {mode} shares its store with others, so it must be named; call \
@@ -180,6 +190,10 @@ pub enum EngineError {
     Store(#[from] StoreError),
 }
 
+fn holds(value: Option<&str>) -> String {
+    value.map(|value| format!(" holds {value:?}")).unwrap_or_default()
+}
+
 impl From<StartError> for EngineError {
     fn from(error: StartError) -> Self {
         match error {
@@ -195,6 +209,7 @@ impl EngineError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Option { .. } => "option",
+            Self::Variable { .. } => "variable",
             Self::NoStore { .. } => "no_store",
             Self::UnknownStore { .. } => "unknown_store",
             Self::Start(_) => "start",

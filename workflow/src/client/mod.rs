@@ -5,10 +5,13 @@
 //! [`crate::engine`]'s): every call here is a command or a question to the store. Called by users and by generated code.
 
 mod batch;
+mod bounds;
 mod builder;
 mod change;
 mod create;
+mod description;
 mod engine;
+mod environment;
 mod error;
 mod event;
 mod failure;
@@ -26,6 +29,7 @@ pub use self::batch::{CreateBatch, create_batch};
 pub use self::builder::{Definitions, EngineBuilder, StoreChoice};
 pub use self::change::Changes;
 pub use self::create::{Create, New, create, new_instance};
+pub use self::description::Description;
 pub use self::engine::Engine;
 pub use self::error::EngineError;
 pub use self::event::SendEvent;

@@ -134,6 +134,14 @@ pub struct Config {
     pub verify_replay: VerifyReplay,
 }
 
+/// Sees whether workflows can be served with these resources, before a store is opened for them.
+///
+/// # Errors
+/// As [`Core::start`], which asks again.
+pub(crate) fn check(workflows: &[&'static Registration], resources: &Resources) -> Result<(), StartError> {
+    start::check(workflows, resources).map(drop)
+}
+
 /// A running engine. Dropping it stops everything at once, as a crash does; [`Core::shutdown`] stops it in good order.
 pub struct Core {
     config: Config,

@@ -35,6 +35,16 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// What this store is, for messages: its url without secrets.
     fn describe(&self) -> String;
 
+    /// What keeps the data, and what a write survives there: as it was when the store was opened.
+    fn facts(&self) -> StoreFacts {
+        StoreFacts { server: "unknown".to_owned(), durability: "unknown".to_owned(), advice: None }
+    }
+
+    /// Whether it takes commands. One that was opened to read from only refuses them all.
+    fn writable(&self) -> bool {
+        true
+    }
+
     /// How many partitions it has: commands of one batch go to one partition.
     fn partitions(&self) -> usize {
         1
@@ -105,6 +115,17 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The store's time.
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>>;
+}
+
+/// What keeps the data of a store, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFacts {
+    /// The server or library, with its version.
+    pub server: String,
+    /// What an acknowledged write survives, in words.
+    pub durability: String,
+    /// What somebody should change, if anything.
+    pub advice: Option<String>,
 }
 
 /// Keeps one session alive. Blocking: it lives on a thread of its own, so that no busy executor can starve it.

@@ -58,3 +58,5 @@ const _: () = assert!(PAYLOAD_BYTES_MAX as u64 * 2 < JOURNAL_BYTES_MAX);
 const _: () = assert!(PATH_BYTES_MAX <= u16::MAX as usize);
 // A join of the largest width must fit the journal, with one begin and one end record a branch.
 const _: () = assert!(BRANCHES_MAX as u32 * 2 < RECORDS_MAX);
+// What is written as a duration is one that can be waited for.
+const _: () = assert!(super::duration::LONGEST_MS == DURATION_MS_MAX as u64);

@@ -12,10 +12,10 @@
 //! Without an append-only file everything is lost with the server.
 //!
 //! # Where what is
-//! `url` reads where the server is, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
+//! `url` reads where the server is, `tls` the certificates it names, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
 //! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
-//! first, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong. `execute` carries out commands,
-//! `views` reads, `listing` makes pages.
+//! first, `rights` what its user may do, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong.
+//! `execute` carries out commands, `views` reads, `listing` makes pages.
 
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ use crate::journal::command::{Command, Reply};
 use crate::journal::wire::Damaged;
 use crate::store::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
+    StoreFacts,
 };
 use crate::words::id::{InstanceId, Namespace, QueueName, RequestId};
 use crate::words::payload::Payload;
@@ -43,10 +44,12 @@ mod link;
 mod listing;
 mod pack;
 mod pauses;
+mod rights;
 mod script;
 mod scripts;
 mod stored;
 mod subscriber;
+mod tls;
 mod url;
 mod views;
 
@@ -109,6 +112,9 @@ impl RedisStore {
         let target = Target::parse(url)?;
         let link = Link::open(target.clone()).await?;
         let facts = check::check(&link, &target).await?;
+        if facts.can_tell_rights() {
+            rights::check(&link, namespace, target.shown()).await?;
+        }
         let layout = Layout::of(namespace, target.shown());
         let shape = settle(&link, &target, &layout).await?;
         link.expect(Expected::new(&target, &facts, layout, shape));
@@ -182,6 +188,10 @@ async fn settle(link: &Link, target: &Target, layout: &Layout) -> Result<Shape, 
 impl Store for RedisStore {
     fn describe(&self) -> String {
         self.target.shown().to_owned()
+    }
+
+    fn facts(&self) -> StoreFacts {
+        self.facts.told()
     }
 
     fn partitions(&self) -> usize {

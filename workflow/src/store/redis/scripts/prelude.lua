@@ -100,9 +100,12 @@ end
 
 -- ---- damage
 
--- What went wrong, as a text; and whether it is that the server refuses to write, whoever asks.
+-- What went wrong, as a text; and whether it is that the server refuses to write, whichever command asks.
 local function told(problem)
   local text = tostring(type(problem) == 'table' and problem.err or problem)
+  -- So a command that the user may not send is refused; `rights.lua` sees to it that this is not halfway.
+  local from = text:find('The user executing the script', 1, true)
+  if from then return 'NOPERM ' .. text:sub(from), true end
   for _, code in ipairs({ 'OOM', 'MISCONF', 'NOREPLICAS', 'READONLY' }) do
     if text:find(code .. ' ', 1, true) then return text, true end
   end

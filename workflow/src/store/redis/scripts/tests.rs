@@ -18,7 +18,7 @@ use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, W
 use crate::words::payload::Payload;
 
 /// Each file, its twins, and whether it answers with words of its own.
-const FILES: [(&str, &str, &[&str]); 18] = [
+const FILES: [(&str, &str, &[&str]); 19] = [
     ("prelude", include_str!("prelude.lua"), &[include_str!("mod.rs"), include_str!("claim.rs")]),
     ("main", include_str!("main.lua"), &[include_str!("mod.rs")]),
     ("create", include_str!("create.lua"), &[include_str!("create.rs")]),
@@ -38,6 +38,7 @@ const FILES: [(&str, &str, &[&str]); 18] = [
     ("overview", include_str!("overview.lua"), &[include_str!("look.rs")]),
     ("look", include_str!("look.lua"), &[include_str!("look.rs"), include_str!("claim.rs")]),
     ("beat", include_str!("beat.lua"), &[include_str!("../heart.rs")]),
+    ("rights", include_str!("rights.lua"), &[include_str!("../rights.rs")]),
 ];
 
 #[test]
