@@ -7,7 +7,6 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use workflow::Subject;
 use workflow::prelude::*;
 
 /// Somebody looked at the document.
@@ -36,7 +35,7 @@ async fn put_online(document: &str, by: &str) -> io::Result<String> {
 async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
     let report = publish::create(&engine, "report".to_owned()).id("report").await?;
-    until_it_waits(&report).await;
+    report.until(|status| !status.waits.is_empty()).await?;
     let waits = report.status().await?.waits;
     println!("report waits for: {}", waits[0].operation);
 
@@ -48,7 +47,7 @@ async fn main() -> workflow::Result<()> {
     println!("resumed: {}", report.result().await?);
 
     let draft = publish::create(&engine, "draft".to_owned()).id("draft").await?;
-    until_it_waits(&draft).await;
+    draft.until(|status| !status.waits.is_empty()).await?;
     println!("terminated: it is {}", draft.terminate("it was a bad idea").await?);
     if let Err(error) = draft.result().await {
         println!("{error}");
@@ -69,10 +68,4 @@ async fn main() -> workflow::Result<()> {
     ids.sort_unstable();
     println!("complete: {}", ids.join(", "));
     Ok(())
-}
-
-/// Follows the changes of an instance, which are pushed, until it waits for something.
-async fn until_it_waits<W: Subject>(instance: &Handle<W>) {
-    let mut changes = instance.on_change();
-    while changes.next().await.is_some_and(|status| status.waits.is_empty()) {}
 }

@@ -68,13 +68,13 @@ async fn main() -> workflow::Result<()> {
 
     let engine = Engine::builder().store(&store).only::<first::ship>().start().await?;
     let oldest = first::ship::create(&engine).id("oldest").await?;
-    waits(&oldest).await;
+    oldest.until(|status| !status.waits.is_empty()).await?;
     engine.shutdown(grace).await;
 
     // Deployed: the first instance goes on with this code.
     let engine = Engine::builder().store(&store).only::<second::ship>().start().await?;
     let newer = second::ship::create(&engine).id("newer").await?;
-    waits(&newer).await;
+    newer.until(|status| !status.waits.is_empty()).await?;
     engine.shutdown(grace).await;
 
     // Deployed: the code of version 1 stays until its last instance has ended.
@@ -88,10 +88,4 @@ async fn main() -> workflow::Result<()> {
     }
     engine.shutdown(grace).await;
     Ok(())
-}
-
-/// Until it waits.
-async fn waits<W: workflow::Subject>(instance: &Handle<W>) {
-    let mut changes = instance.on_change();
-    while changes.next().await.is_some_and(|status| status.waits.is_empty()) {}
 }

@@ -5,7 +5,7 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use workflow::EngineError;
+use workflow::{EngineError, ErrorKind};
 
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -34,22 +34,15 @@ impl ApiError {
             Self::Action(_) | Self::Route => return StatusCode::NOT_FOUND,
             Self::Body(_) | Self::Query(_) => return StatusCode::BAD_REQUEST,
         };
-        match error {
+        match error.kind() {
             // An instance of another workflow is none of the orders.
-            EngineError::NotFound { .. } | EngineError::NoSuchRun { .. } | EngineError::WrongWorkflow { .. } => {
-                StatusCode::NOT_FOUND
-            }
-            EngineError::AlreadyExists { .. } | EngineError::Refused { .. } | EngineError::Finished { .. } => {
-                StatusCode::CONFLICT
-            }
-            EngineError::InvalidId(_)
-            | EngineError::Option { .. }
-            | EngineError::TooLong { .. }
-            | EngineError::Input { .. }
-            | EngineError::Payload { .. } => StatusCode::BAD_REQUEST,
-            EngineError::MailboxFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+            _ if matches!(error, EngineError::WrongWorkflow { .. }) => StatusCode::NOT_FOUND,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+            ErrorKind::Full => StatusCode::TOO_MANY_REQUESTS,
             // Worth trying again, with the same id.
-            EngineError::NoAnswer { .. } | EngineError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -110,9 +110,9 @@ pub use authoring::timeout::timeout;
 pub use authoring::wait::{wait_for, wait_for_type};
 pub use client::{
     Attempt, Changes, Create, CreateBatch, DamagedInstance, Definitions, Description, Engine, EngineBuilder,
-    EngineError, Get, Handle, History, Instance, List, Listed, Listing, New, OpenWait, Operation, OperationEnd,
-    PageToken, Pause, Paused, Recorded, RecordedError, RestartFrom, ResultError, RunningOperation, SendEvent, SetAside,
-    Status, StoreChoice, Subject, Untyped, WaitTarget, open_store,
+    EngineError, ErrorKind, Get, Handle, History, Instance, List, Listed, Listing, New, OpenWait, Operation,
+    OperationEnd, PageToken, Pause, Paused, Recorded, RecordedError, RestartFrom, ResultError, RunningOperation,
+    SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget, open_store,
 };
 pub use definition::Definition;
 pub use engine::{Health, LoopHealth, Mode, ShutdownReport, StartError, StoreHealth, VerifyReplay, WorkerHealth};

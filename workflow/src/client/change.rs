@@ -74,6 +74,10 @@ impl<W: Subject> Changes<W> {
         self.error.as_ref()
     }
 
+    pub(super) fn into_error(self) -> Option<EngineError> {
+        self.error
+    }
+
     async fn find(&mut self) -> Result<Option<Status<W::Output>>, EngineError> {
         // Watched from before the look, so that no change falls between the two.
         let mut watch = self.engine.core().changes().watch(&self.id);

@@ -194,6 +194,24 @@ fn holds(value: Option<&str>) -> String {
     value.map(|value| format!(" holds {value:?}")).unwrap_or_default()
 }
 
+/// What the caller of a call that failed can make of it: see [`EngineError::kind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The call, or how the engine was started, is wrong: it fails again until it is mended. HTTP 400.
+    Invalid,
+    /// There is no such instance, run or operation. HTTP 404.
+    NotFound,
+    /// It does not go with what is there: an id that is taken, a state, another workflow. HTTP 409.
+    Conflict,
+    /// The instance takes no more events until it has read some. HTTP 429.
+    Full,
+    /// The store cannot be reached or refuses, for now. Whether a write was done is not known. HTTP 503.
+    Unavailable,
+    /// What is stored cannot be read by this version of the program. HTTP 500.
+    Damaged,
+}
+
 impl From<StartError> for EngineError {
     fn from(error: StartError) -> Self {
         match error {
@@ -230,6 +248,23 @@ impl EngineError {
             Self::NoIdIndex { .. } => "no_id_index",
             Self::NoAnswer { .. } => "no_answer",
             Self::Store(_) => "store",
+        }
+    }
+
+    /// What the caller can make of it, in few words: what an API answers, what an operator looks at.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound { .. } | Self::NoSuchRun { .. } | Self::NoSuchStep { .. } => ErrorKind::NotFound,
+            Self::AlreadyExists { .. } | Self::Refused { .. } | Self::Finished { .. } | Self::WrongWorkflow { .. } => {
+                ErrorKind::Conflict
+            }
+            Self::MailboxFull { .. } => ErrorKind::Full,
+            Self::NoAnswer { .. } | Self::Store(StoreError::Unavailable { .. } | StoreError::Refused { .. }) => {
+                ErrorKind::Unavailable
+            }
+            Self::Unreadable { .. } | Self::Store(_) => ErrorKind::Damaged,
+            _ => ErrorKind::Invalid,
         }
     }
 

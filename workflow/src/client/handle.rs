@@ -130,6 +130,13 @@ impl<W: Subject> Handle<W> {
         self.id.as_str()
     }
 
+    /// Whether the call that gave this handle created the instance; false for one that was found: by `get`, or by a create
+    /// that was told to [`attach`](super::Create::attach).
+    #[must_use]
+    pub const fn was_created(&self) -> bool {
+        self.born.is_some()
+    }
+
     /// The same instance with its output and error as JSON.
     #[must_use]
     pub fn untyped(&self) -> Instance {
@@ -192,6 +199,25 @@ impl<W: Subject> Handle<W> {
     #[must_use]
     pub fn on_change(&self) -> Changes<W> {
         Changes::new(self.engine.clone(), self.id.clone())
+    }
+
+    /// Waits, as long as it takes, until `wanted` is true of the instance's status or the instance has ended, and gives that
+    /// status: `instance.until(|status| status.state == State::Waiting)`. Of changes that follow each other closely some
+    /// may not be seen, as with [`Handle::on_change`].
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] when there is no such instance (any more), or what reading the store gives.
+    pub async fn until(
+        &self,
+        mut wanted: impl FnMut(&Status<W::Output>) -> bool,
+    ) -> Result<Status<W::Output>, EngineError> {
+        let mut changes = self.on_change();
+        while let Some(status) = changes.next().await {
+            if status.state.is_final() || wanted(&status) {
+                return Ok(status);
+            }
+        }
+        Err(changes.into_error().unwrap_or_else(|| EngineError::NotFound { id: self.id.to_string() }))
     }
 
     /// Pauses the instance: nothing of it begins until [`Handle::resume`]. Its timers stand still, except

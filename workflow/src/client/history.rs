@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::engine::Engine;
 use super::error::EngineError;
 use super::failure::RecordedError;
+use super::when;
 use crate::journal::message::ChildEnd;
 use crate::journal::path::{Kind, Path};
 use crate::journal::record::{Entry, Outcome, Record};
@@ -59,13 +60,17 @@ pub struct Operation {
     pub parent: Option<usize>,
     /// The time of its first record: for an operation that succeeded at its first attempt that is its end; for a scope,
     /// the first record of what it holds.
+    #[serde(serialize_with = "when::at")]
     pub first_at: SystemTime,
     /// When it ended.
+    #[serde(serialize_with = "when::maybe_at")]
     pub ended_at: Option<SystemTime>,
     /// When its timer is due, or its next attempt, while it is open. A pause that is over has moved it.
+    #[serde(serialize_with = "when::maybe_at")]
     pub due: Option<SystemTime>,
     /// The end of a sleep, or the deadline of a wait or of a group's attempt, however it ended; `None` where none was set.
     /// A pause that was over before it ended has moved it.
+    #[serde(serialize_with = "when::maybe_at")]
     pub deadline: Option<SystemTime>,
     /// The attempts that failed, but the last one when that ended it.
     pub failed_attempts: Vec<Attempt>,
@@ -84,10 +89,12 @@ pub struct Attempt {
     /// Which, from 1.
     pub number: u32,
     /// When it failed.
+    #[serde(serialize_with = "when::at")]
     pub at: SystemTime,
     /// How.
     pub error: RecordedError,
     /// When the next one was due; `None` when it ran again because its group did.
+    #[serde(serialize_with = "when::maybe_at")]
     pub retry_at: Option<SystemTime>,
 }
 
@@ -168,6 +175,7 @@ pub struct SetAside {
     /// The event's position in the mailbox: the how many-th message of the run.
     pub message: u64,
     /// When it was set aside.
+    #[serde(serialize_with = "when::at")]
     pub at: SystemTime,
     /// Why it could not be read.
     pub reason: String,
@@ -192,8 +200,10 @@ impl SetAside {
 #[non_exhaustive]
 pub struct Pause {
     /// When the run learned that it was over.
+    #[serde(serialize_with = "when::at")]
     pub at: SystemTime,
     /// How long it lasted: how much later the timers that shift became due.
+    #[serde(rename = "lasted_ms", serialize_with = "when::millis")]
     pub lasted: Duration,
 }
 

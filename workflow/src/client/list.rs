@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::engine::Engine;
 use super::error::EngineError;
+use super::when;
 use crate::definition::Definition;
 use crate::journal::head::State;
 use crate::store::{BoxFuture, Cursor, ListQuery, Row};
@@ -175,8 +176,10 @@ pub struct Listed {
     /// It waits for a worker that knows its workflow in its version: no worker so far did.
     pub shelved: bool,
     /// When it was created.
+    #[serde(serialize_with = "when::at")]
     pub created_at: SystemTime,
     /// When it last changed.
+    #[serde(serialize_with = "when::at")]
     pub updated_at: SystemTime,
 }
 

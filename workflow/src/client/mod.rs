@@ -24,6 +24,7 @@ mod result;
 mod status;
 #[cfg(test)]
 mod tests;
+mod when;
 
 pub use self::batch::{CreateBatch, create_batch};
 pub use self::builder::{Definitions, EngineBuilder, StoreChoice};
@@ -31,7 +32,7 @@ pub use self::change::Changes;
 pub use self::create::{Create, New, create, new_instance};
 pub use self::description::Description;
 pub use self::engine::Engine;
-pub use self::error::EngineError;
+pub use self::error::{EngineError, ErrorKind};
 pub use self::event::SendEvent;
 pub use self::failure::RecordedError;
 pub use self::handle::{Get, Handle, Instance, Subject, Untyped, get};

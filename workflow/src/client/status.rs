@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::error::EngineError;
 use super::failure::RecordedError;
 use super::history::{SetAside, decode};
+use super::when;
 use crate::definition::WorkflowOutput;
 use crate::journal::command::{PauseReason, Wait};
 use crate::journal::head::{End, Head, Place, State, Suspect};
@@ -73,16 +74,22 @@ pub struct Status<T> {
     /// the history shows them.
     pub set_aside: Vec<SetAside>,
     /// When it was created.
+    #[serde(serialize_with = "when::at")]
     pub created_at: SystemTime,
     /// It is not started before this time.
+    #[serde(serialize_with = "when::maybe_at")]
     pub start_at: Option<SystemTime>,
     /// When this run began; of one that was restarted from an operation, when the run began that it goes on with.
+    #[serde(serialize_with = "when::at")]
     pub started_at: SystemTime,
     /// When anything of it last changed.
+    #[serde(serialize_with = "when::at")]
     pub updated_at: SystemTime,
     /// When it ended.
+    #[serde(serialize_with = "when::maybe_at")]
     pub ended_at: Option<SystemTime>,
     /// When it is deleted, and its id is free again.
+    #[serde(serialize_with = "when::maybe_at")]
     pub expires_at: Option<SystemTime>,
     /// The session of the worker that has it now. A hint: by the time it is read it may be another.
     pub worker: Option<String>,
@@ -108,6 +115,7 @@ pub struct OpenWait {
     pub target: WaitTarget,
     /// When its time is up: the end of a sleep, a deadline, the next attempt. While the instance is paused, as it was
     /// before.
+    #[serde(serialize_with = "when::maybe_at")]
     pub due: Option<SystemTime>,
     /// Whether a pause moves `due`.
     pub shifts: bool,
@@ -124,6 +132,7 @@ pub struct RunningOperation {
     /// Which attempt, from 1.
     pub attempt: u32,
     /// When it began, by the worker's estimate of the store's time.
+    #[serde(serialize_with = "when::at")]
     pub since: SystemTime,
 }
 
@@ -176,6 +185,7 @@ pub struct Paused {
     /// Why.
     pub reason: PauseReason,
     /// Since when.
+    #[serde(serialize_with = "when::at")]
     pub since: SystemTime,
 }
 
