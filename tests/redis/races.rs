@@ -91,6 +91,8 @@ fn new_claim(session: SessionId) -> Claim {
         limit: 10,
         queues: vec![QueueName::new("default").expect("valid")].into(),
         known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
+        quotas: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

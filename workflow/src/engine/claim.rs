@@ -45,9 +45,11 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
         limit,
         queues: worker.queues.clone(),
         known: worker.known.clone(),
+        quotas: Vec::new(),
+        limits: Vec::new(),
     };
     match worker.commands.claim(partition, claim).await? {
-        ClaimReply::Given { now: _, instances, notices, next_due } => {
+        ClaimReply::Given { now: _, instances, notices, next_due, .. } => {
             if !instances.is_empty() || !notices.is_empty() {
                 session.claim_gave(partition);
             }

@@ -70,6 +70,7 @@ impl Desk {
                 }
             }),
             Hint::Timer(due) => self.for_worker(|worker| worker.bells.timer(*due)),
+            Hint::Limit(_) => self.for_worker(|worker| worker.bells.work()),
             Hint::Outbox => self.for_worker(|worker| worker.bells.outbox.notify_one()),
             Hint::Anything => self.anything(),
         }

@@ -5,16 +5,17 @@
 
 use crate::words::id::{InstanceId, Namespace};
 
-/// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them.
-const OF_PARTITION: [&str; 16] = [
+/// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them. Only scripts look
+/// into the last, a HASH by the keys of names: what limits hold across workers.
+const OF_PARTITION: [&str; 17] = [
     "ready", "timers", "paused", "done", "held", "inbox", "notes", "lost", "shelf", "all", "out", "old", "sessions",
-    "beats", "dead", "claims",
+    "beats", "dead", "claims", "limits",
 ];
 
 /// A key that a partition has one of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
-    /// ZSET by member: what waits for a worker: queue, score, id, workflow, version.
+    /// ZSET by member: what waits for a worker: queue, begun or not, workflow, score, id, version.
     Ready,
     /// ZSET by due time: what sleeps.
     Timers,
@@ -30,7 +31,7 @@ pub(super) enum Of {
     Notes,
     /// ZSET by member: what sessions held when it was terminated or restarted: session, id.
     Lost,
-    /// ZSET by member: what no worker knew: workflow, version, queue, id.
+    /// ZSET by member: what no worker knew: workflow, version, queue, begun or not, id.
     Shelf,
     /// ZSET by member: every instance: workflow, creation, id.
     All,
@@ -122,6 +123,7 @@ mod tests {
         assert_eq!(keys.of(Of::Ready), b"wf:{shop:3}:ready");
         assert_eq!(keys.of(Of::Sessions), b"wf:{shop:3}:sessions");
         assert_eq!(keys.of(Of::Claims), b"wf:{shop:3}:claims");
+        assert_eq!(keys.all().last().expect("many"), b"wf:{shop:3}:limits");
         assert_eq!(keys.instance(&InstanceId::new("a-1").expect("valid")), b"wf:{shop:3}:i:a-1");
     }
 }

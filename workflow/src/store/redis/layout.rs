@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::words::id::Namespace;
 
 /// The version of the layout of keys and fields.
-const SCHEMA: &str = "1";
+const SCHEMA: &str = "2";
 
 /// The layout of one namespace on one server.
 #[derive(Debug)]

@@ -16,18 +16,19 @@ use crate::store::redis::stored::{COMMON_QUEUE, STATES, pack_reason};
 use crate::words::limits;
 
 /// The files that carry out commands, in the order in which they are joined.
-pub(super) const COMMANDS: [&str; 7] = [
+pub(super) const COMMANDS: [&str; 8] = [
     include_str!("create.lua"),
     include_str!("send.lua"),
     include_str!("control.lua"),
     include_str!("own.lua"),
     include_str!("claim.lua"),
+    include_str!("limit.lua"),
     include_str!("session.lua"),
     include_str!("sweep.lua"),
 ];
 
 /// What scripts call the keys of a partition, in the order of `keys.rs`.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "READY_KEY",
     "TIMERS",
     "PAUSED_KEY",
@@ -44,6 +45,7 @@ const KEYS: [&str; 16] = [
     "BEATS",
     "DEAD",
     "CLAIMS",
+    "LIMITS",
 ];
 
 /// The text of `transitions`.
@@ -81,6 +83,7 @@ fn literals() -> HashMap<&'static str, String> {
         ("CHILD_KEPT_MIN_MS", limits::CHILD_KEPT_MIN_MS),
         ("PRIORITY_STEP_MS", table::PRIORITY_STEP_MS),
         ("BEGUN_LEAD_MS", table::BEGUN_LEAD_MS),
+        ("RATE_PARTS", table::limit::RATE_PARTS),
         ("CONTROLS_REMEMBERED", i64::try_from(limits::CONTROLS_REMEMBERED).expect("a bound is small")),
         // Places, as the first byte of a head.
         ("READY", 1),
