@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod groups;
 mod joins;
+mod limits;
 mod lints;
 mod priorities;
 mod races;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::error::EngineError;
+use super::limits::{self, Limits};
 use super::open;
 use crate::definition::{Definition, Registration, Resources};
 use crate::engine::{Config, Core, Mode, VerifyReplay};
@@ -122,6 +123,8 @@ pub struct EngineBuilder {
     namespace: String,
     concurrency: usize,
     queues: Option<Vec<String>>,
+    weights: Vec<(String, u32)>,
+    limits: Limits,
     resources: Resources,
     only: Option<Vec<&'static Registration>>,
     lease: Duration,
@@ -157,6 +160,8 @@ impl EngineBuilder {
             namespace: "default".to_owned(),
             concurrency: 256,
             queues: None,
+            weights: Vec::new(),
+            limits: Limits::default(),
             resources: Resources::default(),
             only: None,
             lease: Duration::from_secs(10),
@@ -202,6 +207,47 @@ impl EngineBuilder {
     /// The queues this engine takes work from. If not set: `default`, and every queue that the workflows it serves name.
     pub fn queues<Q: Into<String>>(mut self, queues: impl IntoIterator<Item = Q>) -> Self {
         self.queues = Some(queues.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How much of this engine each of its queues gets, while all of them have work: 1 to 100, 1 for a queue that is not
+    /// named. With `[("mail", 3), ("default", 1)]` three of four instances that it takes are of `mail`; what one queue has
+    /// no work for goes to the others. If not set, or all are equal, what is ready is taken by its time and priority,
+    /// whatever its queue.
+    ///
+    /// Every engine has its own weights. Only queues that it serves can be named: see [`EngineBuilder::queues`].
+    pub fn queue_weights<Q: Into<String>>(mut self, weights: impl IntoIterator<Item = (Q, u32)>) -> Self {
+        self.weights = weights.into_iter().map(|(queue, weight)| (queue.into(), weight)).collect();
+        self
+    }
+
+    /// At most this many instances of a workflow are driven at once, by all workers together: 1 to 1,000,000.
+    ///
+    /// One that waits for a timer, an event or a child is not being driven, and is given a turn again when it is woken.
+    /// What is over the limit waits in its queue, in its order, and is in nobody's way.
+    ///
+    /// Each engine obeys the limits it was started with, so give all the same; it counts with all others that have one for
+    /// the workflow, through the store. A limit is never exceeded; after a crash the instances of the lost worker count
+    /// until they are taken over. More in `docs/QUEUES.md`.
+    pub fn workflow_concurrency<W: Definition>(self, instances: u32) -> Self {
+        self.workflow_concurrency_named(W::registration().name, instances)
+    }
+
+    /// As [`EngineBuilder::workflow_concurrency`], by the workflow's name.
+    pub fn workflow_concurrency_named(mut self, workflow: impl Into<String>, instances: u32) -> Self {
+        self.limits.workflow(workflow.into(), instances);
+        self
+    }
+
+    /// At most this many runs of a queue are started in any span of `per`, by all workers together: 1 to 1,000,000, in 100
+    /// ms to 31 days.
+    ///
+    /// A start is the first time that a worker takes a run: an instance that was woken goes on at once, whatever the rate.
+    /// What is over the rate waits in its queue, in its order.
+    ///
+    /// As for [`EngineBuilder::workflow_concurrency`], give all engines that serve the queue the same.
+    pub fn rate_limit(mut self, queue: impl Into<String>, starts: u32, per: Duration) -> Self {
+        self.limits.rate(queue.into(), starts, per);
         self
     }
 
@@ -279,6 +325,8 @@ impl EngineBuilder {
             (_, None) => Registration::all().collect(),
         };
         let queues = queues_served(self.queues, &workflows)?;
+        let weights = limits::weights(&self.weights, &queues)?;
+        let limits = self.limits.check()?;
         let store = match choose(self.store, store_of_environment()?, self.mode)?.0 {
             Choice::Open(store) => store,
             Choice::Url(url) => open::open(&url.0, &namespace).await?,
@@ -289,6 +337,8 @@ impl EngineBuilder {
             namespace,
             concurrency: self.concurrency,
             queues,
+            weights,
+            limits,
             lease: self.lease,
             resources: self.resources,
             workflows,

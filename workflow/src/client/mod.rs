@@ -14,6 +14,7 @@ mod event;
 mod failure;
 mod handle;
 mod history;
+mod limits;
 mod list;
 mod open;
 mod result;

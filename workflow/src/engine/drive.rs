@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::drives::{Entered, Tell};
 use super::holding::{Holding, Over, Written, nothing};
+use super::limits::DriveSlot;
 use super::session::Session;
 use super::sticky::Point;
 use super::supervise::panic_message;
@@ -57,7 +58,7 @@ pub(super) async fn run(
     session: Arc<Session>,
     claimed: Claimed,
     entered: Entered,
-    slot: OwnedSemaphorePermit,
+    slot: DriveSlot,
 ) {
     let id = claimed.id.clone();
     let mut drive = Drive::new(worker.clone(), session, &claimed, &entered, slot);
@@ -112,13 +113,7 @@ struct Trial {
 }
 
 impl Drive {
-    fn new(
-        worker: Arc<Worker>,
-        session: Arc<Session>,
-        claimed: &Claimed,
-        entered: &Entered,
-        slot: OwnedSemaphorePermit,
-    ) -> Self {
+    fn new(worker: Arc<Worker>, session: Arc<Session>, claimed: &Claimed, entered: &Entered, slot: DriveSlot) -> Self {
         let check_at = Instant::now() + worker.lease / 3;
         Self {
             holding: Holding::new(worker.clone(), session, claimed, entered.signal().clone(), slot),

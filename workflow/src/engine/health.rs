@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Mode;
 use super::backoff::Backoff;
 use super::commands::StoreHealth;
+use super::limits::LimitHealth;
 use super::supervise::{LoopHealth, lock};
 use super::worker::Worker;
 use crate::store::StoreError;
@@ -54,6 +55,8 @@ pub struct WorkerHealth {
     /// Workflows and versions that wait because no worker so far knew them, and how many instances of each, as of some
     /// seconds ago.
     pub shelves: Vec<(WorkflowName, u32, u64)>,
+    /// What it has of each limit that it obeys.
+    pub limits: Vec<LimitHealth>,
 }
 
 impl Health {
@@ -76,6 +79,7 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
         drive_panics: worker.counts.drive_panics.get(),
         replay_differences: worker.counts.replay_differences.get(),
         shelves: lock(&worker.shelves).clone(),
+        limits: worker.limits.health(),
     }
 }
 

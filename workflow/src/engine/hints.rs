@@ -70,7 +70,7 @@ impl Desk {
                 }
             }),
             Hint::Timer(due) => self.for_worker(|worker| worker.bells.timer(*due)),
-            Hint::Limit(_) => self.for_worker(|worker| worker.bells.work()),
+            Hint::Limit(name) => self.for_worker(|worker| worker.limits.may_be_free(name)),
             Hint::Outbox => self.for_worker(|worker| worker.bells.outbox.notify_one()),
             Hint::Anything => self.anything(),
         }

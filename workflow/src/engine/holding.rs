@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::backoff::Backoff;
 use super::drives::{Signal, Tell};
+use super::limits::DriveSlot;
 use super::session::Session;
 use super::sticky::Point;
 use super::worker::Worker;
@@ -85,7 +84,7 @@ pub(super) struct Holding {
     pub(super) told_at: Timestamp,
     has_parent: bool,
     /// The place among what this worker runs at once, until the run has ended.
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Option<DriveSlot>,
 }
 
 impl Holding {
@@ -94,7 +93,7 @@ impl Holding {
         session: Arc<Session>,
         claimed: &Claimed,
         signal: Arc<Signal>,
-        slot: OwnedSemaphorePermit,
+        slot: DriveSlot,
     ) -> Self {
         Self {
             worker,

@@ -15,6 +15,8 @@ use super::commands::Commands;
 use super::drive;
 use super::drives::{Drives, Tell};
 use super::estimate::StoreTime;
+use super::limits::{DriveSlot, Limits};
+use super::quotas::Quotas;
 use super::session::{Session, Slot};
 use super::start::Registry;
 use super::sticky::Sticky;
@@ -77,6 +79,8 @@ pub(crate) struct Worker {
     pub(super) resources: Resources,
     pub(super) verify_replay: VerifyReplay,
     pub(super) session: Slot,
+    pub(super) quotas: Quotas,
+    pub(super) limits: Arc<Limits>,
     pub(super) slots: Arc<Semaphore>,
     /// How many of them a claim leaves for creates, as long as more are free.
     pub(super) kept_slots: usize,
@@ -105,6 +109,8 @@ impl Worker {
             resources: config.resources.clone(),
             verify_replay: config.verify_replay,
             session: Slot::new(),
+            quotas: Quotas::new(&config.weights),
+            limits: Limits::new(&config.limits, commands.partitions()),
             slots: Arc::new(Semaphore::new(config.concurrency)),
             kept_slots: if config.mode == Mode::All { config.concurrency / 4 } else { 0 },
             drives: Arc::new(Drives::new()),
@@ -135,12 +141,13 @@ impl Worker {
 
     /// Starts every loop of the worker.
     pub(super) fn start(self: &Arc<Self>, supervisor: &Supervisor) {
-        use super::{claim, health, outbox, session, sweep};
+        use super::{claim, health, limits, outbox, session, sweep};
         self.keep(supervisor, "session", |worker| Box::pin(session::keep(worker)));
         self.keep(supervisor, "recovery", |worker| Box::pin(sweep::recover(worker)));
         self.keep(supervisor, "inboxes", |worker| Box::pin(sweep::unstick(worker)));
         self.keep(supervisor, "retention", |worker| Box::pin(sweep::expire(worker)));
         self.keep(supervisor, "outbox", |worker| Box::pin(outbox::deliver(worker)));
+        self.keep(supervisor, "limits", |worker| Box::pin(limits::give_back(worker)));
         self.keep(supervisor, "shelves", |worker| Box::pin(health::watch_shelves(worker)));
         for partition in 0..self.commands.partitions() {
             let claims = move |worker| -> Looping { Box::pin(claim::claim(worker, partition)) };
@@ -178,7 +185,7 @@ impl Worker {
     }
 
     /// Drives an instance that was given to this session, in a task of its own.
-    pub(super) fn drive(self: &Arc<Self>, session: Arc<Session>, claimed: Claimed, slot: OwnedSemaphorePermit) {
+    pub(super) fn drive(self: &Arc<Self>, session: Arc<Session>, claimed: Claimed, slot: DriveSlot) {
         let Some(entered) = self.drives.enter(session.id(), &claimed) else {
             tracing::debug!(instance = %claimed.id, "claimed again while it is driven");
             return;
@@ -225,7 +232,8 @@ impl Worker {
     ) -> Result<CreateReply, StoreError> {
         match reply {
             Ok(CreateReply::Created { claimed: Some(claimed) }) => {
-                self.drive(session, *claimed, slot);
+                // What is limited here is not offered.
+                self.drive(session, *claimed, DriveSlot::new(slot, None));
                 Ok(CreateReply::Created { claimed: None })
             }
             other => other,
@@ -237,7 +245,8 @@ impl Worker {
         let spec = &create.spec;
         let served = self.queues.contains(&spec.queue);
         let known = self.registry.contains_key(&(spec.workflow.clone(), spec.version));
-        if !served || !known || spec.start_at.is_some() || self.is_stopping() {
+        let limited = self.limits.concern(&spec.workflow, &spec.queue);
+        if !served || !known || limited || spec.start_at.is_some() || self.is_stopping() {
             return None;
         }
         let session = self.session.current()?;

@@ -171,6 +171,8 @@ impl Stage {
             namespace: Namespace::new("test").expect("valid"),
             concurrency: 16,
             queues: vec![QueueName::new("default").expect("valid")],
+            weights: Vec::new(),
+            limits: Vec::new(),
             lease,
             resources,
             workflows,

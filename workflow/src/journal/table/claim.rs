@@ -56,10 +56,14 @@ impl Allowance {
         }
         let of_workflow = LimitName::Workflow(workflow.clone());
         let of_queue = (!begun).then(|| LimitName::Queue(queue.clone()));
-        let out = [Some(of_workflow), of_queue].into_iter().flatten().find(|name| self.tokens.get(name) == Some(&0));
-        let Some(out) = out else { return true };
+        // All that are out: what needs tokens of two limits needs them at once.
+        let out = [Some(of_workflow), of_queue].into_iter().flatten().filter(|name| self.tokens.get(name) == Some(&0));
+        let out: Vec<LimitName> = out.collect();
+        if out.is_empty() {
+            return true;
+        }
         self.refused.insert(list);
-        self.short.insert(out);
+        self.short.extend(out);
         false
     }
 

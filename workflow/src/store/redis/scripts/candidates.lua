@@ -41,6 +41,7 @@ for i = known_from, #ARGV, 2 do known[ARGV[i] .. '\0' .. ARGV[i + 1]] = true end
 -- ---- limits: what is ready or on a shelf lies in lists of one queue, begun ('0') or not ('1'), and one workflow
 
 local refused, told = {}, {}
+-- Whether a limit has no token left; then it is told to be short.
 local function is_short(name)
   if tokens[name] ~= 0 then return false end
   if not told[name] then
@@ -54,11 +55,10 @@ local function admits(queue, begun, workflow)
   if limit_count == 0 then return true end
   local list = queue .. '\0' .. begun .. workflow
   if refused[list] then return false end
-  if is_short('w' .. workflow) or (begun == '1' and is_short('q' .. queue)) then
-    refused[list] = true
-    return false
-  end
-  return true
+  -- All that are out: what needs tokens of two limits needs them at once.
+  local of_workflow, of_queue = is_short('w' .. workflow), begun == '1' and is_short('q' .. queue)
+  refused[list] = of_workflow or of_queue
+  return not refused[list]
 end
 local function spend(queue, begun, workflow)
   if limit_count == 0 then return end
