@@ -254,9 +254,9 @@ impl Limits {
         hand.short.iter().for_each(|partition| self.freed[*partition].notify_one());
     }
 
-    /// There may be tokens of a limit in the store.
-    pub(super) fn may_be_free(&self, name: &LimitName) {
-        for limit in self.limits.iter().filter(|limit| limit.rule.name == *name) {
+    /// There may be tokens of a limit in the store (`None`: of any).
+    pub(super) fn may_be_free(&self, name: Option<&LimitName>) {
+        for limit in self.limits.iter().filter(|limit| name.is_none_or(|name| limit.rule.name == *name)) {
             let mut hand = lock(&limit.hand);
             hand.ask_at = None;
             self.ring(&hand);

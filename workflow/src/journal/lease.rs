@@ -59,8 +59,8 @@ pub struct Lease {
     pub session: SessionId,
     /// Of which limit.
     pub name: LimitName,
-    /// Which request of its session for this limit it is, from 1. A repeat is answered as the first time; a late copy of
-    /// an older one changes nothing.
+    /// Which request of its session for this limit it is, from 1. A repeat is answered as the first time, or, if that was in
+    /// vain, asks again; a late copy of an older one changes nothing.
     pub number: u64,
     /// How many tokens there are, as this worker was told.
     pub limit: u32,

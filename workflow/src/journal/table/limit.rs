@@ -79,8 +79,13 @@ pub fn lease(
     let others = sum(next.shares.iter().map(|share| share.tokens));
     let counted = others.saturating_add(sum(next.spent.iter().map(|(_, count)| *count)));
     let tokens = request.want.min(request.limit.saturating_sub(counted)).max(request.held);
-    next.shares.push(Share { session: request.session, number: request.number, tokens });
     let had = before.map_or(0, |share| share.tokens);
+    next.shares.push(Share { session: request.session, number: request.number, tokens });
+    if tokens == had && request.want >= had && request.spent == 0 && gone == 0 {
+        // In vain. It is not remembered, so that asking again and again writes nothing: a late copy of it can only be
+        // given what its session is owed, and takes nothing from it.
+        return refuse(granted(&next, request, tokens));
+    }
     let given_back = had.saturating_sub(request.spent) > tokens || gone > 0;
     let left = request.limit > counted.saturating_add(tokens);
     Leased {

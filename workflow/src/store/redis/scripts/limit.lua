@@ -6,7 +6,7 @@
 -- RETURNS  GRANTED tokens, when the next token is free ('' not known) | LATE | FENCED
 -- INVARIANT shares of sessions that are known, and what was spent and still counts, are together no more than the limit,
 --          but for what is held
--- REPEAT   the same number is answered as the first time; an older one changes nothing
+-- REPEAT   the same number is answered as the first time; an older one changes nothing; one in vain asks again
 
 -- As stored: shares 3, each session 16, number 6, tokens 4; spent 3, each from when on it is counted 6 (signed), count 4.
 local function read_limit(packed)
@@ -87,6 +87,8 @@ commands.G = function(packed)
   spent = per > 0 and spend(spent, used + gone, per) or {}
   for i = 1, #spent do counted = counted + spent[i].tokens end
   local tokens = math.max(math.min(want, math.max(limit - counted, 0)), held)
+  -- In vain: it is not remembered, so that asking again and again writes nothing.
+  if tokens == had and want >= had and used == 0 and gone == 0 then return granted(spent, tokens, want, per) end
   shares[#shares + 1] = { session = session, number = number, tokens = tokens }
   write_limit(name, shares, spent)
   local given_back = math.max(had - used, 0) > tokens or gone > 0
