@@ -19,6 +19,7 @@ use crate::words::time::Timestamp;
 
 mod endings;
 mod guards;
+mod limits;
 mod matrix;
 mod pauses;
 mod sessions;
