@@ -460,3 +460,86 @@ pub struct LimitHealth {
     /// How many instances it drives with them.
     pub in_use: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    const MINE: SessionId = SessionId(1);
+    const PARTITION: usize = 0;
+
+    fn name() -> LimitName {
+        LimitName::Workflow(order())
+    }
+
+    fn order() -> WorkflowName {
+        WorkflowName::new("order").expect("valid")
+    }
+
+    /// A worker of one partition that has these tokens of the limit.
+    fn with(session: SessionId, tokens: u32) -> Arc<Limits> {
+        let limits = Limits::new(&[LimitRule { name: name(), tokens: 9, per: None }], 1);
+        lock(&limits.limits[0].hand).of(session).share = tokens;
+        limits
+    }
+
+    fn told(limits: &Limits, short: bool) -> bool {
+        let short = if short { vec![name()] } else { Vec::new() };
+        limits.answered(MINE, PARTITION, &Told { short: &short, started: &[], limit: 1, gave: false })
+    }
+
+    fn is_rung(bell: &Notify) -> bool {
+        pin!(bell.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn idle_tokens_are_given_back_at_once_unless_a_claim_is_short_of_them() {
+        let limits = with(MINE, 1);
+        let token = limits.token(MINE, PARTITION, &order()).expect("it is limited");
+        assert!(told(&limits, true), "for the first time");
+        assert!(!told(&limits, true));
+        assert!(!is_rung(&limits.give_back) && !is_rung(&limits.freed[PARTITION]));
+        drop(token);
+        assert!(!is_rung(&limits.give_back) && is_rung(&limits.freed[PARTITION]), "the claim can use it");
+        told(&limits, false);
+        assert!(is_rung(&limits.give_back));
+        drop(limits.token(MINE, PARTITION, &order()));
+        assert!(is_rung(&limits.give_back) && !is_rung(&limits.freed[PARTITION]));
+    }
+
+    #[test]
+    fn what_was_short_is_asked_for_in_the_next_claim_too() {
+        let limits = with(MINE, 0);
+        told(&limits, true);
+        told(&limits, false);
+        assert!(!told(&limits, true), "it was asked for still");
+        told(&limits, false);
+        told(&limits, false);
+        assert!(told(&limits, true));
+    }
+
+    #[test]
+    fn a_token_of_a_lost_session_frees_none_of_the_next() {
+        let limits = with(MINE, 1);
+        let lost = limits.token(MINE, PARTITION, &order());
+        let next = SessionId(2);
+        lock(&limits.limits[0].hand).of(next).share = 1;
+        let kept = limits.token(next, PARTITION, &order());
+        drop(lost);
+        assert_eq!(limits.health()[0].in_use, 1);
+        drop(kept);
+        assert_eq!(limits.health()[0].in_use, 0);
+    }
+
+    #[test]
+    fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
+        let limits = with(MINE, 0);
+        let (other, queue) = (WorkflowName::new("other").expect("valid"), QueueName::new("order").expect("valid"));
+        assert!(limits.concern(&order(), &queue));
+        assert!(!limits.concern(&other, &queue), "a queue of the name of a workflow is another matter");
+    }
+}
