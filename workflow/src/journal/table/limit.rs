@@ -81,9 +81,9 @@ pub fn lease(
     let tokens = request.want.min(request.limit.saturating_sub(counted)).max(request.held);
     let had = before.map_or(0, |share| share.tokens);
     next.shares.push(Share { session: request.session, number: request.number, tokens });
-    if tokens == had && request.want >= had && request.spent == 0 && gone == 0 {
-        // In vain. It is not remembered, so that asking again and again writes nothing: a late copy of it can only be
-        // given what its session is owed, and takes nothing from it.
+    if tokens == had && tokens == request.held && request.spent == 0 && gone == 0 {
+        // In vain. It is not remembered, so that asking again and again writes nothing: a late copy of it may be given
+        // something, until its session asks again, but takes nothing from what the session has.
         return refuse(granted(&next, request, tokens));
     }
     let given_back = had.saturating_sub(request.spent) > tokens || gone > 0;

@@ -134,14 +134,15 @@ proptest! {
 fn who_asks_all_the_time_gets_nearly_all_of_a_rate() {
     let per = Duration::from_secs(1);
     let mut play = Play::new(LimitName::Queue(QueueName::new("q").expect("valid")), Some(per));
-    let (mut started, ends) = (0, play.now.shifted(100_000));
+    let (mut starts, ends) = (Vec::new(), play.now.shifted(100_000));
     play.begin(&Turn { session: 1, pause: 0, used: 0, want: 0, lost: false, copy: None });
     while play.now < ends {
         let tokens = play.ask(1, 0, 0, 4);
         play.ask(1, tokens, 0, 0);
-        started += tokens;
+        starts.extend((0..tokens).map(|_| play.now));
         play.now = play.now.shifted(1);
     }
     // Four a second for a hundred seconds.
-    assert!((396..=400).contains(&started), "{started}");
+    assert!((396..=400).contains(&starts.len()), "{}", starts.len());
+    assert!(starts.iter().zip(starts.iter().skip(4)).all(|(first, last)| *last >= first.after(per)));
 }

@@ -88,7 +88,7 @@ commands.G = function(packed)
   for i = 1, #spent do counted = counted + spent[i].tokens end
   local tokens = math.max(math.min(want, math.max(limit - counted, 0)), held)
   -- In vain: it is not remembered, so that asking again and again writes nothing.
-  if tokens == had and want >= had and used == 0 and gone == 0 then return granted(spent, tokens, want, per) end
+  if tokens == had and tokens == held and used == 0 and gone == 0 then return granted(spent, tokens, want, per) end
   shares[#shares + 1] = { session = session, number = number, tokens = tokens }
   write_limit(name, shares, spent)
   local given_back = math.max(had - used, 0) > tokens or gone > 0
