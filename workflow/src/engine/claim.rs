@@ -25,15 +25,15 @@ const POLL_EVERY: Duration = Duration::from_secs(2);
 
 /// Claims until the worker stops.
 pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), StoreError> {
+    let mut again = false;
     loop {
         let session = tokio::select! {
             session = worker.session.get() => session,
             () = worker.until_stopping() => return Ok(()),
         };
-        let more = match claim_once(&worker, partition, &session).await? {
-            Next::Again => continue,
-            Next::Wait { more } => more,
-        };
+        let next = claim_once(&worker, partition, &session, again).await?;
+        again = matches!(next, Next::Again);
+        let Next::Wait { more } = next else { continue };
         tokio::select! {
             () = wait(&worker, partition, more) => {}
             () = worker.until_stopping() => return Ok(()),
@@ -43,16 +43,26 @@ pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), S
 
 /// What to do after a claim.
 enum Next {
-    /// Claim again, with tokens: it was short of some that were not asked for, and has slots left.
+    /// Ask for tokens, and claim again if there are some: it was short of them, and has slots left.
     Again,
     /// Wait. `more`: there may be more than there were slots for.
     Wait { more: bool },
 }
 
-async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Session>) -> Result<Next, StoreError> {
+async fn claim_once(
+    worker: &Arc<Worker>,
+    partition: usize,
+    session: &Arc<Session>,
+    again: bool,
+) -> Result<Next, StoreError> {
     let mut slots = free_slots(worker);
     let limit = slots.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
     let tokens = u32::try_from(limit).expect("a claim is small");
+    let limits = worker.limits.reserve(worker, session, partition, tokens).await?;
+    if again && !worker.limits.has_some(partition) {
+        worker.limits.unreserve(partition);
+        return Ok(Next::Wait { more: false });
+    }
     let claim = Claim {
         number: session.claim_number(partition),
         session: session.id(),
@@ -60,7 +70,7 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
         queues: worker.queues.clone(),
         known: worker.known.clone(),
         quotas: worker.quotas.of(limit),
-        limits: worker.limits.reserve(worker, session, partition, tokens).await?,
+        limits,
     };
     match worker.commands.claim(partition, claim).await? {
         ClaimReply::Given { now: _, instances, notices, next_due, short, started } => {
@@ -78,7 +88,7 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
             let token = |claimed: &Claimed| worker.limits.token(session.id(), partition, &claimed.spec.workflow);
             let tokens: Vec<_> = instances.iter().map(token).collect();
             let told = Told { short: &short, started: &started, limit, gave: given > 0 };
-            let newly_short = worker.limits.answered(session.id(), partition, &told);
+            let worth_asking = worker.limits.answered(session.id(), partition, &told);
             for (claimed, token) in instances.into_iter().zip(tokens) {
                 // A store that gives more than was asked for makes the rest wait for slots here.
                 let slot = match slots.as_mut().and_then(|slots| slots.split(1)) {
@@ -87,7 +97,7 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
                 };
                 worker.drive(session.clone(), claimed, DriveSlot::new(slot, token));
             }
-            Ok(if newly_short && given < limit { Next::Again } else { Next::Wait { more: given == limit } })
+            Ok(if worth_asking && given < limit { Next::Again } else { Next::Wait { more: given == limit } })
         }
         ClaimReply::Fenced => {
             session.revoke();

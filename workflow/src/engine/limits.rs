@@ -116,18 +116,23 @@ impl Hand {
         self
     }
 
-    /// A claim of a partition that asked for instances was short of tokens, or not. True when it is so for the first time.
-    fn told(&mut self, partition: usize, short: bool) -> bool {
+    /// A claim of a partition that asked for instances was short of tokens, or not.
+    fn told(&mut self, partition: usize, short: bool) {
         if short {
             self.short.insert(partition);
-            return self.wanted.insert(partition, ROUNDS_WANTED).is_none();
+            self.wanted.insert(partition, ROUNDS_WANTED);
+            return;
         }
         self.short.remove(&partition);
         match self.wanted.get_mut(&partition) {
             Some(rounds) if *rounds > 1 => *rounds -= 1,
             _ => drop(self.wanted.remove(&partition)),
         }
-        false
+    }
+
+    /// Whether asking for more may help.
+    fn is_due(&self) -> bool {
+        self.ask_at.is_none_or(|at| at <= Instant::now())
     }
 
     /// In use or reserved.
@@ -178,9 +183,10 @@ impl Limits {
             if let Some(reserved) = hand.reserved.get_mut(&partition) {
                 reserved.doubtful = true;
             }
-            let due = hand.ask_at.is_none_or(|at| at <= Instant::now());
-            let more = slots.saturating_sub(hand.idle());
-            if hand.wanted.contains_key(&partition) && due && more > 0 {
+            // There are no more than it has in use already: the next one comes free here.
+            let room = limit.rule.tokens.saturating_sub(hand.bound());
+            let more = slots.min(room).saturating_sub(hand.idle());
+            if hand.wanted.contains_key(&partition) && hand.is_due() && more > 0 {
                 wanted.push((at, more));
             }
         }
@@ -214,10 +220,29 @@ impl Limits {
         Some(Token { limits: self.clone(), at, session })
     }
 
+    /// Whether something that claims of this partition were short of has tokens now: then a claim is worth making.
+    pub(super) fn has_some(&self, partition: usize) -> bool {
+        self.limits.iter().any(|limit| {
+            let hand = lock(&limit.hand);
+            hand.short.contains(&partition) && hand.reserved.get(&partition).is_some_and(|some| some.tokens > 0)
+        })
+    }
+
+    /// The claim that tokens were reserved for is not made.
+    pub(super) fn unreserve(&self, partition: usize) {
+        for limit in &self.limits {
+            let mut hand = lock(&limit.hand);
+            hand.reserved.remove(&partition);
+            if hand.idle() > 0 {
+                self.offer_idle(limit, &hand);
+            }
+        }
+    }
+
     /// A claim of a partition was answered; each instance it gave has its token. What it reserved and did not use is idle.
-    /// True when it was short of something that the claim before was not short of: then it is worth asking at once.
+    /// True when it was short of something that is worth asking for at once.
     pub(super) fn answered(&self, session: SessionId, partition: usize, told: &Told<'_>) -> bool {
-        let mut newly_short = false;
+        let mut worth_asking = false;
         for limit in &self.limits {
             let mut hand = lock(&limit.hand);
             let hand = hand.of(session);
@@ -230,13 +255,15 @@ impl Limits {
             }
             // One that asked for no instances, or was given again what it had, has not looked.
             if told.limit > 0 && !reserved.doubtful {
-                newly_short |= hand.told(partition, told.short.contains(&limit.rule.name));
+                let short = told.short.contains(&limit.rule.name);
+                hand.told(partition, short);
+                worth_asking |= short && hand.is_due();
             }
             if hand.idle() > 0 || hand.spent > 0 {
                 self.offer_idle(limit, hand);
             }
         }
-        newly_short
+        worth_asking
     }
 
     /// Idle tokens are for claims that are short of them, else for other workers.
@@ -295,7 +322,7 @@ impl Limits {
                 let held = hand.share.saturating_sub(hand.spent);
                 (held, held.saturating_add(*more).min(rule.tokens.max(held)))
             };
-            asked.push(self.send(worker, session, *at, request).await);
+            asked.push(self.send(worker, session, *at, true, request).await);
         }
         for one in asked {
             one.settle(worker, session).await?;
@@ -322,7 +349,7 @@ impl Limits {
                 hand.share -= hand.idle();
                 (hand.bound(), hand.bound())
             };
-            asked.push(self.send(worker, session, at, request).await);
+            asked.push(self.send(worker, session, at, false, request).await);
         }
         for one in asked {
             one.settle(worker, session).await?;
@@ -330,12 +357,14 @@ impl Limits {
         Ok(())
     }
 
-    /// Sends a request when the one before it is answered. `request` says what is held and what is wanted.
+    /// Sends a request when the one before it is answered. `request` says what is held and what is wanted, `asks` whether
+    /// that may be more than there is.
     async fn send(
         &self,
         worker: &Worker,
         session: &Session,
         at: usize,
+        asks: bool,
         request: impl FnOnce(&mut Hand, &LimitRule) -> (u32, u32),
     ) -> Asked<'_> {
         let limit = &self.limits[at];
@@ -359,7 +388,7 @@ impl Limits {
         };
         let (spent, want) = (lease.spent, lease.want);
         let answer = worker.commands.begin(Command::Lease(lease)).await;
-        Asked { limit, _turn: turn, spent, want, answer }
+        Asked { limit, _turn: turn, asks, spent, want, answer }
     }
 }
 
@@ -367,6 +396,7 @@ impl Limits {
 struct Asked<'a> {
     limit: &'a Limit,
     _turn: MutexGuard<'a, ()>,
+    asks: bool,
     spent: u32,
     want: u32,
     answer: oneshot::Receiver<Result<Reply, StoreError>>,
@@ -383,7 +413,10 @@ impl Asked<'_> {
                 hand.share = tokens;
                 hand.spent -= self.spent.min(hand.spent);
                 hand.unsure = false;
-                hand.ask_at = (tokens < self.want).then(|| ask_at(worker, free_at));
+                // What gives back says nothing of what there is.
+                if self.asks {
+                    hand.ask_at = (tokens < self.want).then(|| ask_at(worker, free_at));
+                }
             }
             // Of a later request of this session, which only another process of its name can have sent.
             LeaseReply::Late => {}
@@ -492,6 +525,10 @@ mod tests {
         limits.answered(MINE, PARTITION, &Told { short: &short, started: &[], limit: 1, gave: false })
     }
 
+    fn is_wanted(limits: &Limits) -> bool {
+        lock(&limits.limits[0].hand).wanted.contains_key(&PARTITION)
+    }
+
     fn is_rung(bell: &Notify) -> bool {
         pin!(bell.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
@@ -500,8 +537,7 @@ mod tests {
     fn idle_tokens_are_given_back_at_once_unless_a_claim_is_short_of_them() {
         let limits = with(MINE, 1);
         let token = limits.token(MINE, PARTITION, &order()).expect("it is limited");
-        assert!(told(&limits, true), "for the first time");
-        assert!(!told(&limits, true));
+        told(&limits, true);
         assert!(!is_rung(&limits.give_back) && !is_rung(&limits.freed[PARTITION]));
         drop(token);
         assert!(!is_rung(&limits.give_back) && is_rung(&limits.freed[PARTITION]), "the claim can use it");
@@ -516,10 +552,20 @@ mod tests {
         let limits = with(MINE, 0);
         told(&limits, true);
         told(&limits, false);
-        assert!(!told(&limits, true), "it was asked for still");
+        assert!(is_wanted(&limits), "it may need another limit first");
         told(&limits, false);
-        told(&limits, false);
-        assert!(told(&limits, true));
+        assert!(!is_wanted(&limits));
+    }
+
+    #[test]
+    fn what_was_refused_just_now_is_not_asked_for_again_until_it_may_be_free() {
+        let limits = with(MINE, 0);
+        assert!(told(&limits, true), "it was not asked for");
+        lock(&limits.limits[0].hand).ask_at = Some(Instant::now() + ASK_EVERY);
+        assert!(!told(&limits, true));
+        assert!(limits.ask_at(PARTITION).is_some());
+        limits.may_be_free(Some(&name()));
+        assert!(is_rung(&limits.freed[PARTITION]) && told(&limits, true));
     }
 
     #[test]
