@@ -131,12 +131,20 @@ async fn what_is_woken_is_not_held_up_by_the_rate(stage: Stage) -> TestResult {
     let day = Duration::from_secs(24 * 60 * 60);
     let engine = stage.builder().only::<limited_and_waits>().rate_limit("default", 1, day).start().await?;
     stage.witness.open("work");
-    let first = limited_and_waits::create(&engine).await?;
-    let second = limited_and_waits::create(&engine).await?;
-    wait::state(&first, State::Waiting).await;
+    let one = limited_and_waits::create(&engine).await?;
+    let other = limited_and_waits::create(&engine).await?;
+    let is_waiting = async |instance: &Handle<limited_and_waits>| {
+        instance.status().await.is_ok_and(|status| status.state == State::Waiting)
+    };
+    let one_is_first = wait::until("one of them waits", async || match is_waiting(&one).await {
+        true => Some(true),
+        false => is_waiting(&other).await.then_some(false),
+    })
+    .await;
+    let (first, second) = if one_is_first { (one, other) } else { (other, one) };
     first.send(Go { number: 1 }).await?;
     first.result().await?;
-    // The second has no start for a day; its priority and its time changed nothing for the first.
+    // There is no start left for the second for a day.
     assert_eq!(second.status().await?.state, State::Queued);
     Ok(())
 }
