@@ -64,18 +64,17 @@ async fn tokens_go_to_the_worker_that_can_use_them() {
     let two = limited(&stage, LONG_LEASE, &[at_once(1)]).await;
     assert_eq!((health(&one).tokens, health(&one).in_use), (1, 1));
     // The first stops; what it drives goes on until it ends.
-    let shutdown = tokio::spawn({
-        let core = one.core.clone();
-        async move { core.shutdown(Duration::from_secs(60)).await }
-    });
-    two.create("one", "b").await;
-    stage.no_body().await;
-    first.end(1);
-    let second = stage.body().await;
-    assert_eq!(second.instance, "b");
-    second.end(2);
-    assert_eq!(stage.output("b").await, 2);
-    assert!(shutdown.await.expect("it does not panic").handed_over);
+    let going_on = async {
+        two.create("one", "b").await;
+        stage.no_body().await;
+        first.end(1);
+        let second = stage.body().await;
+        assert_eq!(second.instance, "b");
+        second.end(2);
+        assert_eq!(stage.output("b").await, 2);
+    };
+    let (report, ()) = tokio::join!(one.core.shutdown(Duration::from_secs(60)), going_on);
+    assert!(report.handed_over);
     assert_eq!(two.way.most_held.load(Ordering::SeqCst), 1);
 }
 
