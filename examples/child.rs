@@ -1,9 +1,11 @@
-//! A workflow awaits others: each child is an instance of its own, with its own journal, on whatever worker has room.
+//! A workflow awaits others: each child is an instance of its own, with its own journal, on whatever worker has room. It
+//! fails on its own too: the parent sees why.
+//!
+//! Run it with `cargo run --example child`. It prints who is paid what, and the sum.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
+use std::io;
 
-use workflow::Engine;
 use workflow::prelude::*;
 
 /// Pays everybody, and says how much that was.
@@ -11,7 +13,10 @@ use workflow::prelude::*;
 async fn payday(staff: Vec<String>) -> workflow::Result<u64> {
     let mut total = 0;
     for name in staff {
-        total += pay_salary(name).await?;
+        match pay_salary(name.clone()).await {
+            Ok(amount) => total += amount,
+            Err(error) => step!("tell", key = name, tell(&name, &error.to_string())).await?,
+        }
     }
     Ok(total)
 }
@@ -24,19 +29,24 @@ async fn pay_salary(name: String) -> workflow::Result<u64> {
     Ok(amount)
 }
 
-async fn look_up(name: &str) -> Result<u64, std::io::Error> {
-    Ok(1_000 + 10 * name.len() as u64)
+async fn look_up(name: &str) -> io::Result<u64> {
+    if name == "Charles" { Err(io::Error::other("he does not work here")) } else { Ok(1_000 + 10 * name.len() as u64) }
 }
 
-async fn transfer(name: &str, amount: u64) -> Result<(), std::io::Error> {
+async fn transfer(name: &str, amount: u64) -> io::Result<()> {
     println!("{amount} to {name}");
     Ok(())
 }
 
+async fn tell(name: &str, error: &str) -> io::Result<()> {
+    println!("nothing to {name}: {error}");
+    Ok(())
+}
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite::memory:").start().await?;
-    let staff = ["Ada", "Grace", "Barbara"].map(str::to_owned).to_vec();
+    let staff = ["Ada", "Charles", "Grace", "Barbara"].map(str::to_owned).to_vec();
     let instance = payday::create(&engine, staff).await?;
     println!("{} in all", instance.result().await?);
     Ok(())

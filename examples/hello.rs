@@ -1,11 +1,11 @@
 //! The least there is: a workflow of two steps and a sleep, and its result.
 //!
-//! Stop it in the middle and start it again: the greeting is not made twice.
+//! Run it with `cargo run --example hello`. It prints a greeting and, two seconds later, the reply. Stop it in the middle
+//! and start it again: the greeting is not made twice. Run it again when it is over: only the reply is printed.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
+use std::io;
 
-use workflow::Engine;
 use workflow::prelude::*;
 
 /// Greets somebody, slowly.
@@ -17,18 +17,18 @@ async fn hello(name: String) -> workflow::Result<String> {
     Ok(reply)
 }
 
-async fn greet(name: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
+async fn greet(name: &str) -> io::Result<String> {
     println!("greeting {name}");
     Ok(format!("Hello, {name}!"))
 }
 
-async fn reply(greeting: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
+async fn reply(greeting: &str) -> io::Result<String> {
     println!("said: {greeting}");
     Ok("Hello yourself.".to_owned())
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> workflow::Result<()> {
     let engine = Engine::builder().store("sqlite:hello.db").start().await?;
     // The id makes it the same greeting each time: a second program attaches to the first one's.
     let instance = hello::create(&engine, "world".to_owned()).id("hello-1").attach().await?;

@@ -1,53 +1,79 @@
-//! A journey is booked in three places. When one of them says no, what was booked before is taken back, also if the
-//! process dies in the middle of that.
+//! A journey is booked in three places. When one of them says no, what was booked before is taken back, newest first. That
+//! happens also if the process dies in the middle of it: what was booked and what was taken back is in the store.
+//!
+//! Run it with `cargo run --example saga`. It prints two journeys, one booked and one taken back; run it again, and it
+//! prints only what they came to. With `-- --crash` the process dies while it takes back; run it once more without, and
+//! it goes on there (one to two seconds later, when the dead process has lost its lease).
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
+use std::time::Duration;
 
-use workflow::Engine;
 use workflow::prelude::*;
 
 /// Books flight, hotel and car, or nothing.
 #[workflow]
-async fn journey(to: String) -> workflow::Result<String> {
-    let flight = step!("book flight", book("flight", &to)).await?;
-    let hotel = match step!("book hotel", retries = 2, delay = 200ms, book("hotel", &to)).await {
-        Ok(hotel) => hotel,
-        Err(no) => {
-            step!("cancel flight", retries = 10, delay = 200ms, cancel(&flight)).await?;
-            return Ok(format!("no journey: {no}"));
-        }
-    };
-    match step!("book car", retries = 2, delay = 200ms, book("car", &to)).await {
-        Ok(car) => Ok(format!("booked: {flight}, {hotel}, {car}")),
-        Err(no) => {
-            step!("cancel hotel of journey", retries = 10, delay = 200ms, cancel(&hotel)).await?;
-            step!("cancel flight of journey", retries = 10, delay = 200ms, cancel(&flight)).await?;
-            Ok(format!("no journey: {no}"))
+async fn journey(to: String, #[resource] agency: &Agency) -> workflow::Result<String> {
+    let mut booked = Vec::new();
+    for what in ["flight", "hotel", "car"] {
+        match step!("book", key = what, retries = 1, delay = 50ms, agency.book(what, &to)).await {
+            Ok(booking) => booked.push(booking),
+            Err(no) => {
+                take_back(booked, agency).await?;
+                return Ok(format!("nothing booked: {}", no.message()));
+            }
         }
     }
+    Ok(format!("booked {}", booked.join(", ")))
 }
 
-async fn book(what: &str, to: &str) -> Result<String, String> {
-    println!("booking a {what} to {to}");
-    if what == "car" && to == "Venice" {
-        Err("there are no cars in Venice".to_owned())
-    } else {
-        Ok(format!("{what} to {to}"))
+/// Takes back what was booked, newest first. It must come to an end, so it is tried for long.
+#[part]
+async fn take_back(booked: Vec<String>, agency: &Agency) -> workflow::Result<()> {
+    for booking in booked.iter().rev() {
+        step!("cancel", key = booking, retries = 100, delay = 1s, backoff = exponential, max_delay = 1h, |cx| agency
+            .cancel(cx, booking))
+        .await?;
     }
-}
-
-async fn cancel(booking: &str) -> Result<(), String> {
-    println!("cancelling the {booking}");
     Ok(())
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let engine = Engine::builder().store("sqlite::memory:").start().await?;
-    for to in ["Lisbon", "Venice"] {
-        let instance = journey::create(&engine, to.to_owned()).await?;
-        println!("{to}: {}\n", instance.result().await?);
+/// Where journeys are booked.
+struct Agency {
+    /// Die instead of cancelling a flight.
+    crash: bool,
+}
+
+impl Agency {
+    async fn book(&self, what: &str, to: &str) -> Result<String, String> {
+        println!("  booking a {what} to {to}");
+        if (what, to) == ("car", "Venice") {
+            Err("there are no cars in Venice".to_owned())
+        } else {
+            Ok(format!("{what} to {to}"))
+        }
     }
+
+    async fn cancel(&self, cx: StepContext, booking: &str) -> Result<(), String> {
+        // A body runs again when its process died before the result was kept: the agency tells that by this key.
+        let _key = cx.idempotency_key();
+        if self.crash && booking.starts_with("flight") {
+            println!("  (the process dies)");
+            std::process::abort();
+        }
+        println!("  cancelling the {booking}");
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> workflow::Result<()> {
+    let agency = Agency { crash: std::env::args().any(|argument| argument == "--crash") };
+    let store = "sqlite:saga.db";
+    let engine = Engine::builder().store(store).resource(agency).lease(Duration::from_secs(1)).start().await?;
+    for to in ["Lisbon", "Venice"] {
+        let instance = journey::create(&engine, to.to_owned()).id(format!("journey-{to}")).attach().await?;
+        println!("{to}: {}", instance.result().await?);
+    }
+    engine.shutdown(Duration::from_secs(1)).await;
     Ok(())
 }

@@ -7,6 +7,7 @@
 mod cli;
 mod figures;
 mod naive;
+mod progress;
 mod server;
 mod workload;
 
@@ -17,6 +18,7 @@ use workflow::{Engine, Mode};
 
 use crate::cli::{Arguments, Scenario, Start};
 use crate::figures::{Figures, cpu_time, percentile, resident_mb};
+use crate::progress::Progress;
 use crate::server::Place;
 
 /// What ends a run: shown, never handled.
@@ -40,6 +42,7 @@ fn main() -> Result<(), AnyError> {
 async fn measure(arguments: &Arguments, place: &Place) -> Result<Figures, AnyError> {
     let engines = Engines::start(arguments, place).await?;
     let (workflows, in_flight) = (usize::try_from(arguments.workflows)?, arguments.in_flight);
+    let progress = Progress::of(workflows);
     let before = place.look()?;
     let (began, cpu) = (Instant::now(), cpu_time()?);
     let mut latencies = match (arguments.scenario, engines.creating()) {
@@ -49,6 +52,7 @@ async fn measure(arguments: &Arguments, place: &Place) -> Result<Figures, AnyErr
     };
     let (wall, cpu) = (began.elapsed(), cpu_time()?.saturating_sub(cpu));
     let after = place.look()?;
+    drop(progress);
     if latencies.len() != workflows {
         return Err(format!("{} results of {workflows} workflows", latencies.len()).into());
     }

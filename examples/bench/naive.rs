@@ -15,8 +15,8 @@ use redis::{AsyncCommands as _, Client};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use crate::AnyError;
 use crate::workload::{BATCH, check};
+use crate::{AnyError, progress};
 
 const QUEUE: &str = "naive:queue";
 const ACTIVE: &str = "naive:active";
@@ -49,6 +49,7 @@ pub(crate) async fn wf3(url: &str, workflows: usize, in_flight: usize) -> Result
             finished.await?;
             let output: String = connection.hget(&id, "output").await?;
             drop(place);
+            progress::one_ended();
             check(&output.as_str(), &"[1,2,3]", &id)?;
             Ok::<_, AnyError>(began.elapsed())
         });

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use workflow::prelude::*;
 
-use crate::AnyError;
+use crate::{AnyError, progress};
 
 /// How many are created in one call.
 pub(crate) const BATCH: usize = 100;
@@ -51,6 +51,7 @@ pub(crate) async fn wf3(engine: &Engine, workflows: usize, in_flight: usize) -> 
             waiting.spawn(async move {
                 let output = instance.result().await?;
                 drop(place);
+                progress::one_ended();
                 check(&output, &[1, 2, 3], instance.id())?;
                 Ok::<_, AnyError>(began.elapsed())
             });
@@ -72,6 +73,7 @@ pub(crate) async fn alone(engine: &Engine, workflows: usize) -> Result<Vec<Durat
         let began = Instant::now();
         let instance = one_step::create(engine).await?;
         check(&instance.result().await?, &1, instance.id())?;
+        progress::one_ended();
         latencies.push(began.elapsed());
     }
     Ok(latencies)

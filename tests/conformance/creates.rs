@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use workflow::journal::command::{Action, Command, Control, Create, CreateReply, InstanceSpec, Reply};
+use workflow::journal::command::{
+    Action, Claimed, Command, Control, Create, CreateReply, InstanceSpec, Reply, SendReply,
+};
 use workflow::journal::head::State;
 
-use crate::world::{Held, World, id, names, payload, queue, record, spec, workflow_name};
+use crate::world::{Held, World, event, id, names, payload, queue, record, spec, workflow_name};
 
 on_every_store!(
     an_instance_is_as_it_was_asked_for,
@@ -17,6 +19,9 @@ on_every_store!(
     a_local_start_asked_for_by_a_lost_session_is_ready_for_others,
     a_repeated_local_start_hands_over_again_until_something_was_written,
     a_large_input_reads_back,
+    a_message_is_there_from_the_beginning_and_only_where_it_was_created,
+    an_instance_that_is_handed_over_has_its_message,
+    a_message_does_not_wake_what_starts_later,
 );
 
 fn local(w: &World, name: &str, session: workflow::words::id::SessionId) -> Create {
@@ -131,4 +136,44 @@ fn a_large_input_reads_back(w: &mut World) {
     let create = Create { spec: Arc::new(big.clone()), ..w.new_instance("i") };
     w.create(&create);
     assert_eq!(*w.head("i").spec, big);
+}
+
+fn with_message(w: &World, name: &str, event_id: &str) -> Create {
+    Create { message: Some(event(name, "x", event_id).message), ..w.new_instance(name) }
+}
+
+fn a_message_is_there_from_the_beginning_and_only_where_it_was_created(w: &mut World) {
+    let session = w.open(1);
+    let create = with_message(w, "i", "first");
+    assert_eq!(w.create(&create), CreateReply::Created { claimed: None });
+    assert_eq!(w.create(&create), CreateReply::Created { claimed: None });
+    assert!(matches!(w.create(&with_message(w, "i", "second")), CreateReply::Exists { .. }));
+    // Its id is known as that of any other.
+    assert_eq!(w.send("i", "x", "first"), SendReply::Accepted);
+    w.send("i", "x", "third");
+    let held = w.claim_one(session);
+    assert_eq!(held.event_ids(), ["first", "third"]);
+    assert_eq!(held.messages[0].at, w.now());
+    assert_eq!((w.head("i").arrivals, w.head("i").unread), (2, 2));
+}
+
+fn an_instance_that_is_handed_over_has_its_message(w: &mut World) {
+    let session = w.open(1);
+    let create = Create { local: Some(session), ..with_message(w, "i", "first") };
+    let first = claimed(w.create(&create)).expect("handed over");
+    assert_eq!(first.arrivals, 1);
+    let again = claimed(w.create(&create)).expect("handed over again");
+    assert_eq!(first, again);
+    let held = Held::new(Claimed { arrivals: 0, ..first }, session);
+    assert_eq!(held.event_ids(), ["first"]);
+}
+
+fn a_message_does_not_wake_what_starts_later(w: &mut World) {
+    let session = w.open(1);
+    let later = InstanceSpec { start_at: Some(w.in_ms(100)), ..spec() };
+    w.create(&Create { spec: Arc::new(later), ..with_message(w, "i", "first") });
+    assert!(w.claim(session).is_empty());
+    w.advance(100);
+    w.count(Command::WakeDue { limit: 1 });
+    assert_eq!(w.claim_one(session).event_ids(), ["first"]);
 }

@@ -12,6 +12,7 @@ mod claims;
 mod controls;
 mod creates;
 mod events;
+mod forks;
 mod limits;
 mod owners;
 mod random;

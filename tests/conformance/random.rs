@@ -14,6 +14,7 @@ use workflow::journal::command::{
 };
 use workflow::journal::lease::{Lease, LimitName};
 use workflow::journal::message::{Channel, NewMessage};
+use workflow::journal::path::{Kind, Path};
 use workflow::journal::table::outbox::command;
 use workflow::store::ListQuery;
 use workflow::words::failure::{FailureData, FailureKind};
@@ -39,6 +40,7 @@ enum Step {
         priority: u8,
         start: Option<i64>,
         keep: u64,
+        event: Option<u8>,
     },
     Send {
         name: usize,
@@ -128,7 +130,7 @@ struct OwnStep {
 
 fn own_step() -> impl Strategy<Value = OwnStep> {
     let child = prop::option::weighted(0.15, any::<bool>());
-    (0..3_u8, 0..3_usize, any::<bool>(), child, 0..12_u8, 0..400_i64, any::<bool>(), 0..12_u8).prop_map(
+    (0..3_u8, 0..3_usize, any::<bool>(), child, 0..14_u8, 0..400_i64, any::<bool>(), 0..12_u8).prop_map(
         |(records, consume, blind, child, then, due, paused, wrong)| OwnStep {
             records,
             consume,
@@ -148,19 +150,20 @@ fn step() -> impl Strategy<Value = Step> {
     let run = prop::option::weighted(0.2, 1..3_u32);
     let local = prop::option::weighted(0.4, session.clone());
     let start = prop::option::weighted(0.2, -100..500_i64);
+    let event = prop::option::weighted(0.2, 0..4_u8);
     let quotas = prop::option::weighted(0.3, (0..3_usize, 0..3_usize));
     let tokens = || prop::option::weighted(0.4, 0..3_u32);
     let limits = (tokens(), tokens());
     prop_oneof![
-        8 => (name.clone(), local, 1..3_u32, any::<(bool, bool)>(), 0..3_u8, start, 0..3_u64).prop_map(
-            |(name, local, version, (queue, refund), priority, start, keep)| Step::Create {
-                name, local, version, refund, queue, priority, start, keep
+        8 => (name.clone(), local, 1..3_u32, any::<(bool, bool)>(), 0..3_u8, start, 0..3_u64, event).prop_map(
+            |(name, local, version, (queue, refund), priority, start, keep, event)| Step::Create {
+                name, local, version, refund, queue, priority, start, keep, event
             }
         ),
         10 => (name.clone(), any::<bool>(), 0..4_u8, run.clone()).prop_map(
             |(name, channel, event, run)| Step::Send { name, channel, event, run }
         ),
-        7 => (name, 0..5_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
+        8 => (name, 0..7_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
         3 => session.clone().prop_map(|session| Step::Open { session }),
         1 => session.clone().prop_map(|session| Step::Close { session }),
         2 => session.clone().prop_map(|session| Step::Beat { session }),
@@ -184,6 +187,12 @@ fn step() -> impl Strategy<Value = Step> {
         8 => prop_oneof![0..200_u64, Just(10_000_u64), Just(700_000_u64)].prop_map(|millis| Step::Advance { millis }),
         6 => (1..6_usize).prop_map(|back| Step::Repeat { back }),
     ]
+}
+
+fn message(channel: bool, event: u8) -> NewMessage {
+    let channel = Channel::event(if channel { "x" } else { "y" }, "");
+    let event_id = format!("e{event}");
+    NewMessage { channel, payload: payload(&event_id), event_id: event_id.into() }
 }
 
 /// What one owner was told last.
@@ -289,7 +298,7 @@ impl Pair {
 
     fn command(&self, step: &Step) -> Option<Command> {
         Some(match step {
-            Step::Create { name, local, version, refund, queue: other, priority, start, keep } => {
+            Step::Create { name, local, version, refund, queue: other, priority, start, keep, event } => {
                 let spec = InstanceSpec {
                     workflow: workflow_name(if *refund { "refund" } else { "order" }),
                     version: *version,
@@ -305,13 +314,11 @@ impl Pair {
                     id: id(NAMES[*name]),
                     spec: Arc::new(spec),
                     local: local.map(SessionId),
+                    message: event.map(|event| message(true, event)),
                 })
             }
             Step::Send { name, channel, event, run } => {
-                let channel = Channel::event(if *channel { "x" } else { "y" }, "");
-                let event_id = format!("e{event}");
-                let message = NewMessage { channel, payload: payload(&event_id), event_id: event_id.into() };
-                Command::Send(Send { id: id(NAMES[*name]), run: *run, message })
+                Command::Send(Send { id: id(NAMES[*name]), run: *run, message: message(*channel, *event) })
             }
             Step::Control { name, action, run } => Command::Control(Control {
                 request: self.request(),
@@ -321,7 +328,8 @@ impl Pair {
                     0 | 1 => Action::Pause,
                     2 => Action::Resume,
                     3 => Action::Terminate { reason: "no".to_owned() },
-                    _ => Action::Restart,
+                    4 => Action::Restart,
+                    other => Action::RestartFrom { path: Path::root().join(Kind::Step, &other.to_string(), None, 0) },
                 },
             }),
             Step::Open { session } => Command::OpenSession { session: SessionId(*session), lease: LEASE },
@@ -415,7 +423,8 @@ impl Pair {
             8 => Then::Park(PauseReason::Panic { message: "p".to_owned() }),
             9 => Then::Release,
             10 => Then::Clear,
-            _ => Then::Mark,
+            11 => Then::Mark,
+            _ => Then::Forked,
         }
     }
 

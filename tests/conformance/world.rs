@@ -123,7 +123,7 @@ impl World {
 
     /// A create of a plain instance, to be changed before it is sent.
     pub(crate) fn new_instance(&self, name: &str) -> Create {
-        Create { request: self.request(), id: id(name), spec: Arc::new(spec()), local: None }
+        Create { request: self.request(), id: id(name), spec: Arc::new(spec()), local: None, message: None }
     }
 
     /// Makes a plain instance.

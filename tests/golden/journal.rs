@@ -125,7 +125,8 @@ impl Golden {
         let clock = Arc::new(ManualClock::starting_at(complete.created_at));
         let store: Arc<dyn Store> = Arc::new(ModelStore::new(clock.clone()));
         let (session, id) = (SessionId(1), InstanceId::new(ID)?);
-        let create = Create { request: RequestId(1), id: id.clone(), spec: self.decoded_spec(), local: Some(session) };
+        let (request, spec) = (RequestId(1), self.decoded_spec());
+        let create = Create { request, id: id.clone(), spec, local: Some(session), message: None };
         let opened = vec![Command::OpenSession { session, lease: Duration::from_secs(60) }, Command::Create(create)];
         let replies = store.execute(0, opened).await?;
         let [_, Reply::Create(CreateReply::Created { claimed: Some(claimed) })] = &replies[..] else {

@@ -116,7 +116,8 @@ impl Protocol {
             state.workers.push(Worker::new(session));
             self.apply(&mut state, &Command::OpenSession { session, lease: LEASE });
         }
-        let create = Create { request: RequestId(0), id: instance(), spec: self.program.spec(None), local: None };
+        let create =
+            Create { request: RequestId(0), id: instance(), spec: self.program.spec(None), local: None, message: None };
         self.apply(&mut state, &Command::Create(create));
         state
     }

@@ -49,6 +49,7 @@ pub(super) fn create(id: &str) -> Create {
         id: InstanceId::new(id).expect("valid"),
         spec: Arc::new(spec),
         local: None,
+        message: None,
     }
 }
 

@@ -12,6 +12,11 @@ on_every_store!(
     an_untyped_sender_reaches_a_wait_by_the_name_of_the_type,
     a_finished_instance_takes_no_events,
     an_event_that_comes_while_a_body_runs_is_seen_by_a_wait_beside_it,
+    an_event_creates_its_instance_where_there_is_none,
+    of_many_events_that_may_create_one_does_and_all_are_delivered,
+    an_event_that_may_create_is_refused_like_any_other,
+    an_event_that_creates_what_starts_later_waits_with_it,
+    an_event_needs_no_handle,
 );
 
 #[workflow]
@@ -191,5 +196,85 @@ async fn an_event_that_comes_while_a_body_runs_is_seen_by_a_wait_beside_it(stage
     stage.witness.ran("slow", 1).await;
     instance.send(Go { number: 8 }).await?;
     assert_eq!(instance.result().await?, 8);
+    Ok(())
+}
+
+#[workflow]
+async fn cart(goal: u64, #[resource] witness: &Witness) -> workflow::Result<Vec<u64>> {
+    step!("open", witness.ok("open", ())).await?;
+    let mut numbers = Vec::new();
+    while (numbers.len() as u64) < goal {
+        numbers.push(wait_for::<Go>("item").timeout(1h).await?.number);
+    }
+    Ok(numbers)
+}
+
+async fn an_event_creates_its_instance_where_there_is_none(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<cart>().start().await?;
+    for number in [1, 2, 2, 3] {
+        let event = cart::get(&engine, "cart-1").send(Go { number }).id(format!("item {number}"));
+        event.create_if_absent(cart::new(3).priority(7)).await?;
+    }
+    let instance = cart::get(&engine, "cart-1").await?;
+    assert_eq!(instance.result().await?, [1, 2, 3]);
+    assert_eq!((instance.status().await?.priority, stage.witness.count("open")), (7, 1));
+    Ok(())
+}
+
+async fn of_many_events_that_may_create_one_does_and_all_are_delivered(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<cart>().start().await?;
+    let other = stage.builder().mode(Mode::Client).start().await?;
+    let mut sending = Vec::new();
+    for number in 0..20 {
+        let engine = if number % 2 == 0 { engine.clone() } else { other.clone() };
+        sending.push(tokio::spawn(async move {
+            cart::get(&engine, "cart").send(Go { number }).create_if_absent(cart::new(20)).await
+        }));
+    }
+    for sent in sending {
+        sent.await??;
+    }
+    let mut numbers = cart::get(&other, "cart").await?.result().await?;
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..20).collect::<Vec<_>>());
+    assert_eq!(stage.witness.count("open"), 1);
+    Ok(())
+}
+
+async fn an_event_that_may_create_is_refused_like_any_other(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<(cart, gathers)>().start().await?;
+    let other = gathers::create(&engine).id("other").await?;
+    let send = |id: &str| cart::get(&engine, id).send(Go { number: 1 });
+    let code = |outcome: Result<(), EngineError>| outcome.expect_err("refused").code();
+    assert_eq!(code(send("other").create_if_absent(cart::new(1)).await), "wrong_workflow");
+    assert_eq!(code(send("other").await), "wrong_workflow");
+    assert_eq!(other.status().await?.unread_events, 0);
+    assert_eq!(code(send("a").create_if_absent(cart::new(1).id("b")).await), "option");
+    assert_eq!(code(send("no good").create_if_absent(cart::new(1)).await), "invalid_id");
+    assert_eq!(code(send("a").create_if_absent(cart::new(1).queue("no good")).await), "invalid_id");
+    assert_eq!(code(send("a").await), "not_found");
+    send("a").create_if_absent(cart::new(1)).await?;
+    cart::get(&engine, "a").await?.result().await?;
+    assert_eq!(code(send("a").create_if_absent(cart::new(1)).await), "finished");
+    Ok(())
+}
+
+async fn an_event_that_creates_what_starts_later_waits_with_it(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<cart>().start().await?;
+    let later = std::time::SystemTime::now() + Duration::from_secs(3600);
+    cart::get(&engine, "later").send(Go { number: 5 }).create_if_absent(cart::new(1).start_at(later)).await?;
+    let instance = cart::get(&engine, "later").await?;
+    let status = instance.status().await?;
+    assert_eq!((status.state, status.unread_events), (State::Queued, 1));
+    instance.terminate("enough").await?;
+    Ok(())
+}
+
+async fn an_event_needs_no_handle(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<cart>().start().await?;
+    let instance = cart::create(&engine, 2).id("x").await?;
+    cart::get(&engine, "x").send(Go { number: 1 }).await?;
+    engine.instance("x").send_type(Go::TYPE, serde_json::json!({ "number": 2 })).await?;
+    assert_eq!(instance.result().await?, [1, 2]);
     Ok(())
 }

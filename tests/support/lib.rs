@@ -5,6 +5,7 @@
 
 pub mod chance;
 pub mod effects;
+pub mod examples;
 pub mod load;
 pub mod overhear;
 pub mod prelude;

@@ -111,7 +111,8 @@ pub use authoring::wait::{wait_for, wait_for_type};
 pub use client::{
     Attempt, Changes, Create, CreateBatch, Definitions, Engine, EngineBuilder, EngineError, Get, Handle, History,
     Instance, List, Listed, Listing, New, OpenWait, Operation, OperationEnd, PageToken, Pause, Paused, Recorded,
-    RecordedError, ResultError, SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget, open_store,
+    RecordedError, RestartFrom, ResultError, SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget,
+    open_store,
 };
 pub use definition::Definition;
 pub use engine::{

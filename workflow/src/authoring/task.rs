@@ -15,7 +15,7 @@ use super::log;
 use super::run::{Run, StandIn, StoreClock};
 use super::signals::RootWake;
 use crate::definition::{Ended, InputError, Inputs, Registration, Resources, RunFuture, Start};
-use crate::journal::command::{Granted, Then, Write};
+use crate::journal::command::{Granted, PauseReason, Then, Write};
 use crate::journal::divergence::Divergence;
 use crate::journal::machine::{Lived, Machine, Next, RunInfo, RunStart, Stand, Trace};
 use crate::journal::record::Record;
@@ -145,6 +145,12 @@ impl RunTask {
             }
         }
         self.run.machine(|machine| machine.stand())
+    }
+
+    /// What a run keeps of this one that is restarted from an operation; this one must have been made to find that out.
+    pub(crate) fn fork(&mut self, now: Timestamp) -> Result<Vec<Record>, PauseReason> {
+        self.replay();
+        self.run.machine(|machine| machine.kept(now))
     }
 
     /// What the code has asked for so far, and what it has open.
@@ -303,6 +309,7 @@ mod tests {
             namespace: Namespace::new("test").expect("valid"),
             id: InstanceId::new("i").expect("valid"),
             run: 1,
+            streams: 1,
             spec: Arc::new(spec),
             created_at: clock.now(),
             started_at: clock.now(),

@@ -68,7 +68,7 @@ impl<W: Definition> CreateBatch<W> {
         }
         for round in rounds.0 {
             let (indexes, creates): (Vec<_>, Vec<_>) =
-                round.into_iter().map(|(index, item)| (index, item.carry_out(engine.clone(), attach))).unzip();
+                round.into_iter().map(|(index, item)| (index, item.carry_out(engine.clone(), None, attach))).unzip();
             for (index, outcome) in indexes.into_iter().zip(all(creates).await) {
                 outcomes[index] = Some(outcome.map(Made::handle));
             }

@@ -13,6 +13,7 @@ use super::handle::Handle;
 use crate::definition::{Definition, EncodedInputs};
 use crate::engine::Watch;
 use crate::journal::command::{self, CreateReply, InstanceSpec};
+use crate::journal::message::NewMessage;
 use crate::store::BoxFuture;
 use crate::words::id::{InstanceId, QueueName, RequestId, WorkflowName, random_u128};
 use crate::words::limits::{DURATION_MS_MAX, PAYLOAD_WARN_BYTES};
@@ -122,7 +123,7 @@ impl<W: Definition> Create<W> {
 
     async fn carry_out(self) -> Result<Handle<W>, EngineError> {
         let prepared = self.item.prepare(&self.engine)?;
-        prepared.carry_out(self.engine, self.attach).await.map(Made::handle)
+        prepared.carry_out(self.engine, None, self.attach).await.map(Made::handle)
     }
 }
 
@@ -136,6 +137,22 @@ impl<W: Definition> IntoFuture for Create<W> {
 }
 
 impl<W: Definition> New<W> {
+    /// As [`Self::prepare`], for an instance whose id is known.
+    pub(super) fn prepare_as(mut self, engine: &Engine, id: &InstanceId) -> Result<Prepared, EngineError> {
+        match &self.options.id {
+            Some(own) if own != id.as_str() => Err(EngineError::option(
+                "create_if_absent",
+                format_args!(
+                    "the instance to create has the id `{own}`, and the event is for `{id}`; leave its id out"
+                ),
+            )),
+            _ => {
+                self.options.id = Some(id.to_string());
+                self.prepare(engine)
+            }
+        }
+    }
+
     /// Checks everything that can be checked without the store.
     pub(super) fn prepare(self, engine: &Engine) -> Result<Prepared, EngineError> {
         let kind = Kind { name: W::NAME, version: W::VERSION, queue: W::QUEUE };
@@ -151,6 +168,7 @@ struct Kind {
 }
 
 /// A create that passed its checks.
+#[derive(Clone)]
 pub(super) struct Prepared {
     id: InstanceId,
     spec: Arc<InstanceSpec>,
@@ -166,6 +184,11 @@ pub(super) struct Made {
 }
 
 impl Made {
+    /// Whether this create made it.
+    pub(super) const fn is_new(&self) -> bool {
+        self.watch.is_some()
+    }
+
     pub(super) fn handle<W: Definition>(self) -> Handle<W> {
         let Self { engine, id, watch } = self;
         match watch {
@@ -204,17 +227,23 @@ impl Prepared {
     }
 
     /// Boxed, so that its code is made here and not where it is awaited.
-    pub(super) fn carry_out(self, engine: Engine, attach: bool) -> BoxFuture<'static, Result<Made, EngineError>> {
-        Box::pin(self.create(engine, attach))
+    pub(super) fn carry_out(
+        self,
+        engine: Engine,
+        message: Option<NewMessage>,
+        attach: bool,
+    ) -> BoxFuture<'static, Result<Made, EngineError>> {
+        Box::pin(self.create(engine, message, attach))
     }
 
-    async fn create(self, engine: Engine, attach: bool) -> Result<Made, EngineError> {
+    async fn create(self, engine: Engine, message: Option<NewMessage>, attach: bool) -> Result<Made, EngineError> {
         let request = command::Create {
             request: RequestId::generate(),
             id: self.id.clone(),
             spec: self.spec,
             // The engine offers one of its slots when it has one free.
             local: None,
+            message,
         };
         // From before the create, so that no change of what it makes falls between the two.
         let watch = engine.core().changes().watch(&self.id);

@@ -115,6 +115,18 @@ pub enum EngineError {
         /// The run.
         run: u32,
     },
+    /// The run has recorded nothing of the operation it is to be restarted from.
+    #[error("run {run} of the instance {id} has recorded nothing of {operation}; it has recorded {recorded}")]
+    NoSuchStep {
+        /// The instance.
+        id: String,
+        /// The run.
+        run: u32,
+        /// The operation, in words.
+        operation: String,
+        /// The names of operations it has recorded, some of them where there are many.
+        recorded: String,
+    },
     /// What was asked for makes no sense in the instance's state.
     #[error("the instance {id} is {state}: it cannot be {action}")]
     Refused {
@@ -186,6 +198,7 @@ impl EngineError {
             Self::WrongWorkflow { .. } => "wrong_workflow",
             Self::NotFound { .. } => "not_found",
             Self::NoSuchRun { .. } => "no_such_run",
+            Self::NoSuchStep { .. } => "no_such_step",
             Self::Refused { .. } => "refused",
             Self::Finished { .. } => "finished",
             Self::MailboxFull { .. } => "mailbox_full",

@@ -13,6 +13,7 @@ use super::engine::Engine;
 use super::error::EngineError;
 use super::event::SendEvent;
 use super::history::{self, History};
+use super::restart::RestartFrom;
 use super::result::{self, ResultError};
 use super::status::{self, Status};
 use crate::authoring::event::Event;
@@ -93,6 +94,23 @@ impl<W: Subject> IntoFuture for Get<W> {
             handle.snapshot().await?;
             Ok(handle)
         })
+    }
+}
+
+impl<W: Subject> Get<W> {
+    /// Sends an event to the instance, as [`Handle::send`]; with
+    /// [`create_if_absent`](SendEvent::create_if_absent) also where there is none yet.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is given away: what was sent is not the sender's any more"
+    )]
+    pub fn send<E: Event>(self, event: E) -> SendEvent<W> {
+        SendEvent::new(self.engine, self.id, E::TYPE, event.to_payload()).unseen()
+    }
+
+    /// Sends an event of a type that is known by its name only, as [`Handle::send_type`].
+    pub fn send_type(self, event_type: &str, payload: impl Serialize) -> SendEvent<W> {
+        SendEvent::new(self.engine, self.id, event_type, Payload::encode(&payload)).unseen()
     }
 }
 
@@ -223,30 +241,50 @@ impl<W: Subject> Handle<W> {
         self.control(Action::Restart, "restarted").await
     }
 
+    /// Begins a new run that keeps everything the newest run had begun before it came to an operation, and forgets that
+    /// operation and all that began after it: the name of a step, group, sleep, wait or child, or its path in the
+    /// [`History`]. Whatever the state. See [`RestartFrom`].
+    pub fn restart_from(&self, operation: impl Into<String>) -> RestartFrom<W> {
+        RestartFrom::new(self.clone(), operation.into())
+    }
+
     /// Sends an event to the instance, for `wait_for::<E>`. Awaiting what this gives carries it out; `.key(…)` names the
     /// key of the waits it is for, `.id(…)` makes it safe to send twice.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an event is given away: what was sent is not the sender's any more"
     )]
-    pub fn send<E: Event>(&self, event: E) -> SendEvent {
-        SendEvent::new(self.engine.clone(), self.id.clone(), E::TYPE, event.to_payload())
+    pub fn send<E: Event>(&self, event: E) -> SendEvent<W> {
+        SendEvent::new(self.engine.clone(), self.id.to_string(), E::TYPE, event.to_payload())
     }
 
     /// Sends an event of a type that is known by its name only, for `wait_for_type` or for `wait_for` of an event with
     /// that name.
-    pub fn send_type(&self, event_type: &str, payload: impl Serialize) -> SendEvent {
-        SendEvent::new(self.engine.clone(), self.id.clone(), event_type, Payload::encode(&payload))
+    pub fn send_type(&self, event_type: &str, payload: impl Serialize) -> SendEvent<W> {
+        SendEvent::new(self.engine.clone(), self.id.to_string(), event_type, Payload::encode(&payload))
     }
 
-    async fn snapshot(&self) -> Result<Snapshot, EngineError> {
+    /// That there is such an instance, and of this workflow.
+    pub(super) async fn seen(&self) -> Result<(), EngineError> {
+        self.snapshot().await.map(drop)
+    }
+
+    pub(super) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) const fn instance_id(&self) -> &InstanceId {
+        &self.id
+    }
+
+    pub(super) async fn snapshot(&self) -> Result<Snapshot, EngineError> {
         let snapshot = self.engine.read(|| self.engine.store().inspect(self.id.clone())).await?;
         let snapshot = snapshot.ok_or_else(|| EngineError::NotFound { id: self.id.to_string() })?;
         check_workflow::<W>(&snapshot)?;
         Ok(snapshot)
     }
 
-    async fn control(&self, action: Action, word: &'static str) -> Result<State, EngineError> {
+    pub(super) async fn control(&self, action: Action, word: &'static str) -> Result<State, EngineError> {
         let control = Control { request: RequestId::generate(), id: self.id.clone(), run: None, action };
         match self.engine.send(Command::Control(control)).await? {
             Reply::Control(ControlReply::Done(state)) => Ok(state),

@@ -196,10 +196,14 @@ pub struct Pause {
 
 /// Reads the history of a run.
 pub(super) async fn read(engine: &Engine, id: &InstanceId, run: u32) -> Result<History, EngineError> {
+    Ok(of_records(id, run, &records(engine, id, run).await?))
+}
+
+/// The records of a run.
+pub(super) async fn records(engine: &Engine, id: &InstanceId, run: u32) -> Result<Vec<Record>, EngineError> {
     let encoded = engine.read(|| engine.store().journal(id.clone(), run, 0)).await?;
     let encoded = encoded.ok_or_else(|| EngineError::NoSuchRun { id: id.to_string(), run })?;
-    let records = encoded.iter().map(|record| decode(id, record)).collect::<Result<Vec<_>, _>>()?;
-    Ok(of_records(id, run, &records))
+    encoded.iter().map(|record| decode(id, record)).collect()
 }
 
 /// Reads a record.

@@ -17,6 +17,7 @@ mod history;
 mod limits;
 mod list;
 mod open;
+mod restart;
 mod result;
 mod status;
 #[cfg(test)]
@@ -34,5 +35,6 @@ pub use self::handle::{Get, Handle, Instance, Subject, Untyped, get};
 pub use self::history::{Attempt, History, Operation, OperationEnd, Pause, Recorded, SetAside};
 pub use self::list::{List, Listed, Listing, PageToken};
 pub use self::open::open_store;
+pub use self::restart::RestartFrom;
 pub use self::result::ResultError;
 pub use self::status::{OpenWait, Paused, Status, WaitTarget};

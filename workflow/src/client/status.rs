@@ -45,6 +45,8 @@ pub struct Status<T> {
     pub pausing: bool,
     /// The run, from 1; each restart begins the next.
     pub run: u32,
+    /// The operation that this run was restarted from, in words: `step "reserve" [tea]`.
+    pub restarted_from: Option<String>,
     /// Its output, once it is complete.
     pub output: Option<T>,
     /// Why the recorded output cannot be read as a `T`: the workflow's output type has changed since.
@@ -65,7 +67,7 @@ pub struct Status<T> {
     pub created_at: SystemTime,
     /// It is not started before this time.
     pub start_at: Option<SystemTime>,
-    /// When this run began.
+    /// When this run began; of one that was restarted from an operation, when the run began that it goes on with.
     pub started_at: SystemTime,
     /// When anything of it last changed.
     pub updated_at: SystemTime,
@@ -170,6 +172,7 @@ fn of_head<T>(id: &InstanceId, head: &Head) -> Status<T> {
         state: head.state(),
         pausing: head.pause,
         run: head.run,
+        restarted_from: head.fork.as_ref().map(|fork| fork.path.to_string()),
         output: None,
         unreadable: None,
         error: None,
@@ -259,6 +262,7 @@ impl<T> fmt::Debug for Status<T> {
             .field("state", &self.state)
             .field("pausing", &self.pausing)
             .field("run", &self.run)
+            .field("restarted_from", &self.restarted_from)
             .field("output", &self.output.as_ref().map(|_| "<output>"))
             .field("unreadable", &self.unreadable)
             .field("error", &self.error)

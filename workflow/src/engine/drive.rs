@@ -33,10 +33,14 @@ use super::supervise::panic_message;
 use super::verify::verify;
 use super::worker::Worker;
 use crate::authoring::task::{Action, RunTask};
+use crate::authoring::verify::Code;
+use crate::definition::Registration;
 use crate::journal::command::{Claimed, Ending, Granted, InstanceSpec, PauseReason, Then, Write};
+use crate::journal::head::Fork;
 use crate::journal::machine::{LIMIT_EXCEEDED, RunInfo, RunStart};
 use crate::journal::record::Record;
 use crate::words::failure::{FailureData, FailureKind};
+use crate::words::id::InstanceId;
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -208,8 +212,7 @@ impl Drive {
         };
         let Written::Ok(granted) = self.write(None, nothing(Then::Mark)).await? else { return Err(Over::Lost) };
         self.trial = Some(Trial { _turn: turn, until: Instant::now() + self.worker.lease });
-        claimed.granted.messages.extend(granted.messages);
-        claimed.granted = Granted { messages: std::mem::take(&mut claimed.granted.messages), ..granted };
+        claimed.learn(granted);
         Ok(())
     }
 
@@ -227,7 +230,7 @@ impl Drive {
     }
 
     /// The run, from memory if it stands where it was left there, else from its journal.
-    async fn task(&mut self, claimed: Claimed) -> Result<RunTask, Over> {
+    async fn task(&mut self, mut claimed: Claimed) -> Result<RunTask, Over> {
         match self.worker.sticky.take(&claimed) {
             Some(Ok((task, bytes))) => {
                 self.holding.bytes = bytes;
@@ -243,19 +246,20 @@ impl Drive {
             let message = format!("this worker does not know `{}` version {}", key.0, key.1);
             return Err(self.park(PauseReason::Unreadable { message }).await);
         };
-        let Loaded { records, bytes } = match self.load(&claimed).await? {
-            Ok(loaded) => loaded,
-            Err(message) => return Err(self.park(PauseReason::Unreadable { message }).await),
-        };
-        self.holding.bytes = bytes;
         let info = RunInfo {
             namespace: self.worker.namespace.clone(),
-            id: claimed.id,
+            id: claimed.id.clone(),
             run: claimed.run,
-            spec: claimed.spec,
+            streams: claimed.fork.as_ref().map_or(claimed.run, |fork| fork.streams),
+            spec: claimed.spec.clone(),
             created_at: claimed.created_at,
             started_at: claimed.started_at,
         };
+        let Loaded { records, bytes } = match claimed.fork.clone().filter(|fork| fork.open) {
+            Some(fork) => self.take_over(&mut claimed, fork, registration, &info).await?,
+            None => self.load(&claimed.id, claimed.run, claimed.records).await?,
+        };
+        self.holding.bytes = bytes;
         let start = RunStart {
             compared: self.worker.verify_replay.of(&info),
             info,
@@ -270,24 +274,65 @@ impl Drive {
         })
     }
 
-    /// The run's records; `Err` when they cannot be read, in words.
-    async fn load(&mut self, claimed: &Claimed) -> Result<Result<Loaded, String>, Over> {
-        if claimed.records == 0 {
-            return Ok(Ok(Loaded::default()));
+    /// The records of a run; one whose records cannot be read is parked.
+    async fn load(&mut self, id: &InstanceId, run: u32, records: u32) -> Result<Loaded, Over> {
+        if records == 0 {
+            return Ok(Loaded::default());
         }
+        let encoded = self.journal(id, run).await?.ok_or(Over::Lost)?;
+        let counted = match u32::try_from(encoded.len()) {
+            Ok(count) if count == records => decode(&encoded),
+            _ => Err(format!("the journal has {} records where the head counts {records}", encoded.len())),
+        };
+        match counted {
+            Ok(loaded) => Ok(loaded),
+            Err(message) => Err(self.park(PauseReason::Unreadable { message }).await),
+        }
+    }
+
+    /// The encoded records of a run, or `None` when it is not kept (any more). Asks until the store answers.
+    async fn journal(&self, id: &InstanceId, run: u32) -> Result<Option<Vec<Payload>>, Over> {
         let mut backoff = Backoff::new(LOAD_FIRST, LOAD_LONGEST);
         loop {
-            let reading = self.worker.store.journal(claimed.id.clone(), claimed.run, 0);
+            let reading = self.worker.store.journal(id.clone(), run, 0);
             match self.holding.beside(None, pin!(reading)).await? {
-                Ok(Some(encoded)) => return Ok(decode(&encoded, claimed.records)),
-                Ok(None) => return Err(Over::Lost),
+                Ok(encoded) => return Ok(encoded),
                 Err(error) => {
-                    tracing::warn!(instance = %claimed.id, %error, "a journal could not be loaded; trying again");
+                    tracing::warn!(instance = %id, %error, "a journal could not be loaded; trying again");
                     let pause = tokio::time::sleep(backoff.next());
                     self.holding.beside(None, pin!(pause)).await?;
                 }
             }
         }
+    }
+
+    /// The first thing a run does that was restarted from an operation: writes what it keeps of its source.
+    async fn take_over(
+        &mut self,
+        claimed: &mut Claimed,
+        fork: Fork,
+        registration: &'static Registration,
+        info: &RunInfo,
+    ) -> Result<Loaded, Over> {
+        let kept = match self.journal(&claimed.id, fork.source).await? {
+            Some(encoded) => decode(&encoded).map_err(|message| PauseReason::Unreadable { message }),
+            None => Err(PauseReason::Unreadable { message: format!("run {} is not kept any more", fork.source) }),
+        };
+        let code = Code { registration, resources: self.worker.resources.clone() };
+        let now = self.holding.told_at;
+        let kept = kept.and_then(|source| code.fork(info.clone(), source.records, fork.path, now));
+        let records = match kept {
+            Ok(records) => records,
+            Err(reason) => return Err(self.park(reason).await),
+        };
+        let encoded: Vec<Payload> = records.iter().map(Record::encode).collect();
+        let bytes = encoded.iter().map(|record| record.as_bytes().len() as u64).sum();
+        match self.write(None, Write { records: encoded, ..nothing(Then::Forked) }).await? {
+            Written::Ok(granted) | Written::Continue(granted) => claimed.learn(granted),
+            // The source was within the limits, and something of it was left out.
+            Written::Full => return Err(self.end_at_limit().await?),
+        }
+        Ok(Loaded { records, bytes })
     }
 
     /// Nothing can be done now: waits for a body, a notice, or time.
@@ -398,7 +443,7 @@ enum After {
 impl After {
     const fn of(then: &Then) -> Self {
         match then {
-            Then::Hold | Then::Clear | Then::Mark => Self::GoOn,
+            Then::Hold | Then::Clear | Then::Mark | Then::Forked => Self::GoOn,
             Then::Suspend { .. } => Self::Sleep,
             Then::Release => Self::HandedBack,
             Then::Finish(_) | Then::Park(_) => Self::End,
@@ -413,10 +458,7 @@ struct Loaded {
     bytes: u64,
 }
 
-fn decode(encoded: &[Payload], records: u32) -> Result<Loaded, String> {
-    if u32::try_from(encoded.len()) != Ok(records) {
-        return Err(format!("the journal has {} records where the head counts {records}", encoded.len()));
-    }
+fn decode(encoded: &[Payload]) -> Result<Loaded, String> {
     let decode = |(number, bytes): (usize, &Payload)| {
         Record::decode(bytes.as_bytes()).map_err(|damaged| format!("record {number}: {damaged}"))
     };

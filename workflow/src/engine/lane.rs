@@ -238,7 +238,10 @@ impl Item {
 /// Roughly how many bytes a command takes on its way to the store: its payloads.
 fn bytes_of(command: &Command) -> usize {
     match command {
-        Command::Create(create) => create.spec.input.as_bytes().len(),
+        Command::Create(create) => {
+            let message = create.message.as_ref().map_or(0, |message| message.payload.as_bytes().len());
+            create.spec.input.as_bytes().len() + message
+        }
         Command::Send(send) => send.message.payload.as_bytes().len(),
         Command::Own(own) => {
             let records: usize = own.write.records.iter().map(|record| record.as_bytes().len()).sum();

@@ -151,7 +151,7 @@ async fn begin(worker: &Arc<Worker>, item: &Pending) -> Result<Begun, StoreError
         Outgoing::CreateChild { id, spec } => {
             // The seed names the request: every worker that sends this sends the same.
             let request = RequestId(spec.seed);
-            let create = Create { request, id: id.clone(), spec: spec.clone(), local: None };
+            let create = Create { request, id: id.clone(), spec: spec.clone(), local: None, message: None };
             Begun::Create(worker.begin_create(create).await)
         }
         Outgoing::Deliver { to, run, message } => {

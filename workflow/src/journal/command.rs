@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::divergence::Divergence;
-use super::head::State;
+use super::head::{Fork, State};
 use super::lease::{Lease, LeaseReply, LimitName};
 use super::message::{Channel, Message, NewMessage};
 use super::path::Path;
@@ -117,6 +117,8 @@ pub struct Create {
     /// A session of the caller that has room for it now: it is handed over in the same write if the queue's ready
     /// list is empty, no start time applies and the session lives.
     pub local: Option<SessionId>,
+    /// A message that is in its mailbox from the beginning, if this request makes it.
+    pub message: Option<NewMessage>,
 }
 
 /// What an instance is: fixed at its creation.
@@ -203,6 +205,12 @@ pub enum Action {
     },
     /// A new run from the beginning with the same input. Events and timers of the old run are gone.
     Restart,
+    /// A new run that keeps what the current one had begun before it came to this operation: see
+    /// [`Fork`](super::head::Fork). Unread messages stay. Refused when the current run has no records.
+    RestartFrom {
+        /// The operation.
+        path: Path,
+    },
 }
 
 /// See [`Command::Claim`].
@@ -292,6 +300,8 @@ pub enum Then {
     Clear,
     /// The owner is about to try a suspect: from here on a crash counts against it.
     Mark,
+    /// The records are those that a forked run keeps of its source; the owner goes on.
+    Forked,
 }
 
 /// One thing an instance waits for.
@@ -487,6 +497,8 @@ pub struct Claimed {
     pub created_at: Timestamp,
     /// When this run began.
     pub started_at: Timestamp,
+    /// Where this run comes from, if it did not begin at the beginning.
+    pub fork: Option<Fork>,
     /// A worker crashed while it held this instance.
     pub suspect: bool,
     /// How long it was paused since its owner last looked, in milliseconds.
@@ -496,6 +508,15 @@ pub struct Claimed {
     pub arrivals: u64,
     /// Time, control, and every message not consumed.
     pub granted: Granted,
+}
+
+impl Claimed {
+    /// Takes the answer to a write that was made before anything else.
+    pub(crate) fn learn(&mut self, granted: Granted) {
+        let mut messages = std::mem::take(&mut self.granted.messages);
+        messages.extend(granted.messages);
+        self.granted = Granted { messages, ..granted };
+    }
 }
 
 /// What an owner learns with every answer.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::command::{ControlReply, Ending, InstanceSpec, OwnReply, PauseReason, Wait};
+use super::path::Path;
 use crate::words::id::{RequestId, SessionId};
 use crate::words::time::Timestamp;
 
@@ -104,8 +105,27 @@ pub struct Head {
     /// The newest controls and their answers, for repeats: at most [`CONTROLS_REMEMBERED`](crate::words::limits::CONTROLS_REMEMBERED), oldest
     /// first.
     pub last_controls: Vec<(RequestId, ControlReply)>,
+    /// Where this run comes from, if it did not begin at the beginning.
+    pub fork: Option<Fork>,
     /// Children of this run that are to be terminated when it ends. A child leaves the list when its end arrives.
     pub children: Vec<crate::words::id::InstanceId>,
+}
+
+/// Where a run comes from that was restarted from one of its operations.
+///
+/// Which records it keeps is known to the code only: everything of an operation that was asked for before the one it is
+/// restarted from. So the first owner of the run replays the source up to there, and writes what is kept before anything
+/// else ([`Then::Forked`](super::command::Then::Forked)). Until then the fork is open, and its source is not deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fork {
+    /// The run it comes from.
+    pub source: u32,
+    /// The run whose random streams it goes on with: what it keeps was drawn from them.
+    pub streams: u32,
+    /// The operation from which on everything is forgotten.
+    pub path: Path,
+    /// Nothing of the source was taken over yet.
+    pub open: bool,
 }
 
 /// Where an instance is. Exactly one place at a time.

@@ -110,6 +110,12 @@ impl<'a> Reader<'a> {
         Damaged { at: self.at, what }
     }
 
+    /// Whether all was read.
+    #[must_use]
+    pub const fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     fn take(&mut self, count: usize, what: &'static str) -> Result<&'a [u8], Damaged> {
         let end = self.at.checked_add(count).ok_or(self.damaged(what))?;
         let taken = self.bytes.get(self.at..end).ok_or(self.damaged(what))?;

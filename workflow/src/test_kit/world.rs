@@ -131,7 +131,7 @@ impl World {
         };
         let request = self.request();
         let id = self.subject.clone();
-        self.apply(&Command::Create(Create { request, id, spec: Arc::new(spec), local: None }));
+        self.apply(&Command::Create(Create { request, id, spec: Arc::new(spec), local: None, message: None }));
         Ok(())
     }
 
@@ -253,7 +253,9 @@ impl World {
     fn command_of(&mut self, outgoing: Outgoing) -> Command {
         let request = self.request();
         match outgoing {
-            Outgoing::CreateChild { id, spec } => Command::Create(Create { request, id, spec, local: None }),
+            Outgoing::CreateChild { id, spec } => {
+                Command::Create(Create { request, id, spec, local: None, message: None })
+            }
             Outgoing::Deliver { to, run, message } => Command::Send(command::Send { id: to, run: Some(run), message }),
             Outgoing::Close { child, reason } => {
                 self.tasks.remove(&child);
@@ -309,7 +311,7 @@ impl World {
             Err(message) => return self.broken = Some(message),
         };
         let owner = Owner { id: id.clone(), session: SESSION, run, v };
-        let info = RunInfo { namespace: namespace(), id: id.clone(), run, spec, created_at, started_at };
+        let info = RunInfo { namespace: namespace(), id: id.clone(), run, streams: run, spec, created_at, started_at };
         let journal_bytes = self.data.instances.get(&id).map_or(0, |instance| instance.head.journal_bytes);
         let start =
             RunStart { info, shift_ms, journal_bytes, granted, short_delay: SHORT_DELAY, compared: Compared::Run };
@@ -412,6 +414,7 @@ impl World {
             namespace: namespace(),
             id: id.clone(),
             run: head.run,
+            streams: head.fork.as_ref().map_or(head.run, |fork| fork.streams),
             spec: head.spec.clone(),
             created_at: head.created_at,
             started_at: head.started_at,

@@ -12,8 +12,9 @@ use crate::definition::{Registration, Resources};
 use crate::journal::command::{Ending, Granted, PauseReason};
 use crate::journal::divergence::{Divergence, Traces};
 use crate::journal::machine::{Compared, Comparison, Differs, Lived, RunInfo, RunStart, Stand, Trace};
+use crate::journal::path::Path;
 use crate::journal::record::{Entry, Record};
-use crate::words::time::ManualClock;
+use crate::words::time::{ManualClock, Timestamp};
 
 /// What every message says first.
 const WHAT: &str = "replayed from its journal, the workflow does not do what it did in this run";
@@ -72,20 +73,41 @@ impl Code {
     /// Runs the code over these records and nothing after them. For `enter_from` see [`Compared::Replay`].
     pub(crate) fn replay(&self, info: RunInfo, records: Vec<Record>, enter_from: usize) -> Replayed {
         let at = records.last().map_or(info.started_at, |record| record.time);
-        let granted = Granted { v: 0, now: at, pause: false, messages: Vec::new() };
-        let start = RunStart {
-            info,
-            shift_ms: 0,
-            journal_bytes: 0,
-            granted,
-            short_delay: std::time::Duration::ZERO,
-            compared: Compared::Replay { enter_from },
-        };
-        let (silent, clock) = (Arc::new(Silent), Arc::new(ManualClock::starting_at(at)));
-        let mut task = RunTask::new(start, records, self.registration, self.resources.clone(), Some(silent), clock);
+        let mut task = self.task(Self::start(info, at, Compared::Replay { enter_from }), records, at);
         let stand = task.replay();
         let (trace, open) = task.traced();
         Replayed { stand, trace, open }
+    }
+
+    /// What a run keeps of its source, with these records, when it is restarted from the operation at `path`.
+    ///
+    /// # Errors
+    /// The code does not go along with the source, or does not come to the operation: the run is to be parked.
+    pub(crate) fn fork(
+        &self,
+        info: RunInfo,
+        records: Vec<Record>,
+        path: Path,
+        now: Timestamp,
+    ) -> Result<Vec<Record>, PauseReason> {
+        let at = records.last().map_or(info.started_at, |record| record.time);
+        self.task(Self::start(info, at, Compared::Fork { from: path }), records, at).fork(now)
+    }
+
+    fn start(info: RunInfo, at: Timestamp, compared: Compared) -> RunStart {
+        RunStart {
+            info,
+            shift_ms: 0,
+            journal_bytes: 0,
+            granted: Granted { v: 0, now: at, pause: false, messages: Vec::new() },
+            short_delay: std::time::Duration::ZERO,
+            compared,
+        }
+    }
+
+    fn task(&self, start: RunStart, records: Vec<Record>, at: Timestamp) -> RunTask {
+        let (silent, clock) = (Arc::new(Silent), Arc::new(ManualClock::starting_at(at)));
+        RunTask::new(start, records, self.registration, self.resources.clone(), Some(silent), clock)
     }
 
     /// Compares a run with its replay; `None` when they are the same.

@@ -42,6 +42,7 @@ pub(super) fn claimed(id: &str, run: u32, v: u64) -> Claimed {
         spec: Arc::new(spec),
         created_at: Timestamp::from_millis(1),
         started_at: Timestamp::from_millis(1),
+        fork: None,
         suspect: false,
         shift_ms: 0,
         arrivals: 0,

@@ -308,7 +308,7 @@ pub(super) fn create(workflow: &str, instance: &str) -> Create {
         keep_failed: Duration::from_secs(3_600),
         parent: None,
     };
-    Create { request: RequestId::generate(), id: id(instance), spec: Arc::new(spec), local: None }
+    Create { request: RequestId::generate(), id: id(instance), spec: Arc::new(spec), local: None, message: None }
 }
 
 /// Every workflow of the stage.

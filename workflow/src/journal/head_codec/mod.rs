@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::command::{
     ControlReply, Ending, Granted, InstanceSpec, Outgoing, OwnReply, Parent, ParentClose, PauseReason, Wait,
 };
-use super::head::{End, Head, Place, State, Suspect};
+use super::head::{End, Fork, Head, Place, State, Suspect};
 use super::message::{Channel, NewMessage};
 use super::path::Path;
 use super::record::{read_failure, read_instance, write_failure};
@@ -234,6 +234,9 @@ impl Head {
                 write_control_reply(to, reply);
             });
             to.list(&self.children, |to, id| to.text(id.as_str()));
+            if let Some(fork) = &self.fork {
+                write_fork(to, fork);
+            }
         })
     }
 
@@ -264,6 +267,8 @@ impl Head {
                 last_write: from.optional(|from| Ok((RequestId(from.wide()?), read_own_reply(from)?)))?,
                 last_controls: from.list(|from| Ok((RequestId(from.wide()?), read_control_reply(from)?)))?,
                 children: from.list(read_instance)?,
+                // At the end, and only where there is one: most heads have none, and older ones do not know of it.
+                fork: if from.is_at_end() { None } else { Some(read_fork(from)?) },
             })
         })
     }
@@ -284,6 +289,22 @@ fn whole<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, Damage
     let value = read(&mut from)?;
     from.end()?;
     Ok(value)
+}
+
+fn write_fork(to: &mut Writer, fork: &Fork) {
+    to.number(u64::from(fork.source));
+    to.number(u64::from(fork.streams));
+    to.text(fork.path.as_str());
+    to.flag(fork.open);
+}
+
+fn read_fork(from: &mut Reader<'_>) -> Result<Fork, Damaged> {
+    Ok(Fork {
+        source: from.small()?,
+        streams: from.small()?,
+        path: Path::from_recorded(from.text()?),
+        open: from.flag()?,
+    })
 }
 
 fn write_time(to: &mut Writer, time: Timestamp) {

@@ -109,6 +109,7 @@ fn heads() -> Vec<Head> {
         suspect: suspects[index % suspects.len()],
         last_write: writes[index % writes.len()].clone().map(|reply| (RequestId(5), reply)),
         last_controls: STATES.map(|state| (RequestId(6), ControlReply::Done(state))).to_vec(),
+        fork: None,
         children: vec![id("c1"), id("c2")],
     };
     places().into_iter().enumerate().map(head).collect()
@@ -150,6 +151,20 @@ fn everything_reads_back_and_no_cut_of_it_does() {
     }
     reads_back(&spec(), &spec().encode(), InstanceSpec::decode);
     reads_back(&session(), &session().encode(), Session::decode);
+}
+
+#[test]
+fn a_fork_is_written_only_where_there_is_one() {
+    for head in heads() {
+        let path = Path::root().join(Kind::Step, "a", Some("k"), 1);
+        let forked = Head { fork: Some(Fork { source: 3, streams: 1, path, open: true }), ..head.clone() };
+        let (whole, plain) = (forked.encode(), head.encode());
+        assert!(whole.starts_with(&plain));
+        assert_eq!(Head::decode(&whole, Arc::new(spec())), Ok(forked));
+        for cut in plain.len() + 1..whole.len() {
+            assert!(Head::decode(&whole[..cut], Arc::new(spec())).is_err(), "cut at {cut}");
+        }
+    }
 }
 
 #[test]

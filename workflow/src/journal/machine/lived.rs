@@ -5,11 +5,12 @@ use super::trace::Trace;
 use super::{Machine, Next, RunInfo};
 use crate::journal::command::{Ending, PauseReason};
 use crate::journal::divergence::Divergence;
+use crate::journal::path::Path;
 use crate::journal::record::Record;
 use crate::journal::wire::Damaged;
 
-/// Whether a run is compared with its replay when it ends, and which of the two this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Whether a run is compared with its replay when it ends, and what a replay is for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Compared {
     /// It is not compared.
     #[default]
@@ -21,6 +22,11 @@ pub enum Compared {
         /// Groups that end at this position of the journal or later are entered all the same, and must come to the end
         /// that is recorded. Before it, as in any replay, only their ends are taken.
         enter_from: usize,
+    },
+    /// It is the replay that finds out what a run keeps that is restarted from an operation: see [`Machine::kept`].
+    Fork {
+        /// The operation.
+        from: Path,
     },
 }
 

@@ -8,11 +8,13 @@
 //!
 //! - [`operation`]: the operations the code has asked for, and their phases;
 //! - [`replay`]: what the journal holds, and whether the code still matches it;
+//! - [`fork`]: what a run keeps that is restarted from one of its operations;
 //! - [`mailbox`]: messages and the waits they meet;
 //! - [`live`]: what happens once the journal is used up;
 //! - [`stream`]: randomness and ids that are the same in every replay;
 //! - [`lived`], [`trace`]: what a run that ended and its replay must have in common.
 
+mod fork;
 mod live;
 mod lived;
 mod mailbox;
@@ -34,6 +36,7 @@ pub use self::operation::ScopeId;
 pub use self::operation::{Ask, ChildSpec, OpId, OpName, OpPoll};
 use self::operation::{Op, Scope};
 use self::replay::Replay;
+use self::stream::Answer;
 pub use self::trace::{Comparison, Differs, Trace};
 use super::command::{Ending, Granted, InstanceSpec, PauseReason, Write};
 use super::path::Path;
@@ -52,6 +55,8 @@ pub struct RunInfo {
     pub id: InstanceId,
     /// The run, from 1.
     pub run: u32,
+    /// The run whose random streams it goes on with: its own, unless it was restarted from an operation.
+    pub streams: u32,
     /// What the instance is.
     pub spec: Arc<InstanceSpec>,
     /// When the instance was created.
@@ -147,7 +152,7 @@ pub struct Machine {
     shift_ms: i64,
     short_delay: Duration,
     /// The answers `changed` has given.
-    changes: HashMap<Path, bool>,
+    changes: HashMap<Path, Answer>,
     ended: Option<Ending>,
     /// It ended because it would have passed a limit.
     exceeded: bool,
@@ -164,10 +169,7 @@ impl Machine {
     #[must_use]
     pub fn new(start: RunStart, records: Vec<Record>) -> Self {
         let RunStart { info, shift_ms, journal_bytes, granted, short_delay, compared } = start;
-        let enter_from = match compared {
-            Compared::Replay { enter_from } => enter_from,
-            Compared::No | Compared::Run => usize::MAX,
-        };
+        let written = (compared == Compared::Run).then(Vec::new);
         let mut machine = Self {
             scopes: vec![Scope::new(Path::root())],
             ops: Vec::new(),
@@ -175,11 +177,11 @@ impl Machine {
             open: BTreeSet::new(),
             kept: HashMap::new(),
             children: HashMap::new(),
-            live: records.is_empty(),
+            live: records.is_empty() && !matches!(compared, Compared::Fork { .. }),
             records: u32::try_from(records.len()).unwrap_or(u32::MAX),
             journal_bytes,
-            written: (compared == Compared::Run).then(Vec::new),
-            replay: Replay::new(records, enter_from),
+            written,
+            replay: Replay::new(records, compared),
             asked: VecDeque::new(),
             ended_bodies: BinaryHeap::new(),
             timers: BTreeSet::new(),

@@ -5,8 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::fork::Cut;
 use super::operation::Phase;
-use super::{Ask, Machine, Next, OpId};
+use super::{Ask, Compared, Machine, Next, OpId};
 use crate::journal::command::PauseReason;
 use crate::journal::divergence::{Divergence, Side};
 use crate::journal::message::Channel;
@@ -21,12 +22,14 @@ use crate::words::time::Timestamp;
 pub(super) struct Replay {
     records: Vec<Record>,
     next: usize,
-    /// Groups that end here or later are entered all the same: see [`Compared::Replay`](super::Compared::Replay).
+    /// Groups that end here or later are entered all the same: see [`Compared::Replay`].
     enter_from: usize,
     /// Where each group's records stand: its ends, and the attempts that failed.
     groups: HashMap<Path, GroupRecords>,
     /// The changes that the run has taken.
     changes: HashSet<Path>,
+    /// Where it finds out what a fork keeps.
+    pub(super) cut: Option<Cut>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +39,12 @@ struct GroupRecords {
 }
 
 impl Replay {
-    pub(super) fn new(records: Vec<Record>, enter_from: usize) -> Self {
+    pub(super) fn new(records: Vec<Record>, compared: Compared) -> Self {
+        let (enter_from, cut) = match compared {
+            Compared::Replay { enter_from } => (enter_from, None),
+            Compared::Fork { from } => (usize::MAX, Some(Cut::new(from, &records))),
+            Compared::No | Compared::Run => (usize::MAX, None),
+        };
         let mut groups: HashMap<Path, GroupRecords> = HashMap::new();
         let mut changes = HashSet::new();
         for (index, record) in records.iter().enumerate() {
@@ -54,7 +62,7 @@ impl Replay {
                 _ => {}
             }
         }
-        Self { records, next: 0, enter_from, groups, changes }
+        Self { records, next: 0, enter_from, groups, changes, cut }
     }
 
     pub(super) const fn is_over(&self) -> bool {
@@ -87,6 +95,9 @@ impl Replay {
     pub(super) fn group_ends_ahead(&self, path: &Path) -> bool {
         let end = self.groups.get(path).and_then(|group| ahead(&group.ends, self.next));
         let Some(end) = end.filter(|end| *end < self.enter_from) else { return false };
+        if self.cut.as_ref().is_some_and(|cut| cut.reopens(path, self.next, end)) {
+            return false;
+        }
         let fails_before = |group: &GroupRecords| ahead(&group.failures, self.next).is_some_and(|at| at < end);
         !path.enclosing().filter_map(|outer| self.groups.get(outer)).any(fails_before)
     }
@@ -112,6 +123,10 @@ impl Machine {
     pub(super) fn replay_next(&mut self) -> Option<Next> {
         while self.parked.is_none() {
             let record = self.replay.peek()?.clone();
+            if self.forgets(&record) {
+                self.replay.next += 1;
+                continue;
+            }
             let meaning = self.meaning(&record.path, &record.entry);
             let next = match meaning {
                 Meaning::Skip => {
@@ -124,6 +139,7 @@ impl Machine {
             match next {
                 Some(next) => {
                     self.replay.next += 1;
+                    self.replay.keep(&record);
                     self.last_time = self.last_time.max(record.time);
                     if next.is_some() {
                         self.live = false;
@@ -154,11 +170,15 @@ impl Machine {
                 _ => return Meaning::Of(*id),
             }
         }
-        let gone = |scope: &str| {
-            let op = self.current.get(scope).map(|id| self.op(*id));
-            op.is_some_and(|op| op.collapsed || matches!(op.phase, Phase::Dropped | Phase::Retrying))
-        };
-        if path.enclosing().any(gone) { Meaning::Skip } else { Meaning::Unasked }
+        let gone = path.enclosing().any(|scope| self.gone(scope).is_some());
+        if gone { Meaning::Skip } else { Meaning::Unasked }
+    }
+
+    /// The operation of a scope, if what is recorded inside it is not asked for: it is finished, or its block is gone.
+    pub(super) fn gone(&self, scope: &str) -> Option<OpId> {
+        let id = *self.current.get(scope)?;
+        let op = self.op(id);
+        (op.collapsed || matches!(op.phase, Phase::Dropped | Phase::Retrying)).then_some(id)
     }
 
     /// Applies a record to its operation. `None` when the operation is not one that can have such a record.
@@ -337,8 +357,13 @@ impl Machine {
     /// The future returned although records remain: skips those of operations that are gone; parks at any other.
     pub(super) fn replay_rest(&mut self) {
         while let (None, Some(record)) = (&self.parked, self.replay.peek().cloned()) {
+            let forgotten = self.forgets(&record);
             match self.meaning(&record.path, &record.entry) {
-                Meaning::Skip => self.replay.next += 1,
+                _ if forgotten => self.replay.next += 1,
+                Meaning::Skip => {
+                    self.replay.next += 1;
+                    self.replay.keep(&record);
+                }
                 _ => self.park_unasked(&record),
             }
         }

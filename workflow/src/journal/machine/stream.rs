@@ -6,6 +6,14 @@ use super::{Machine, OpId, RunInfo, ScopeId};
 use crate::journal::path::{Kind, Path};
 use crate::journal::record::{Entry, Record};
 
+/// What `changed` said.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) taken: bool,
+    /// How many operations the code had asked for when it first asked.
+    pub(super) asked: usize,
+}
+
 impl RunInfo {
     /// Whether this run is among a part of all runs, from 0.0 (none) to 1.0 (all): the same on every worker, and by the
     /// run's seed.
@@ -21,7 +29,7 @@ impl Machine {
     /// The next 32 bytes of a scope's stream, from the instance's seed.
     pub fn draw(&mut self, scope: ScopeId) -> [u8; 32] {
         let seed = self.info.spec.seed;
-        let run = self.info.run;
+        let run = self.info.streams;
         let scope = &mut self.scopes[scope.index()];
         scope.draws += 1;
         digest(&[
@@ -37,14 +45,14 @@ impl Machine {
     /// journal had passed this place before the change was made stays on the old branch.
     pub fn changed(&mut self, id: &str) -> bool {
         let path = Path::root().join(Kind::Changed, id, None, 0);
-        if let Some(known) = self.changes.get(&path) {
-            return *known;
+        if let Some(answer) = self.changes.get(&path) {
+            return answer.taken;
         }
         let taken = self.replay.has_change(&path) || self.replay.only_changes_remain();
         if taken && !self.replay.has_change(&path) {
             self.hold(&Record { time: self.record_time(), path: path.clone(), entry: Entry::Changed });
         }
-        self.changes.insert(path, taken);
+        self.changes.insert(path, Answer { taken, asked: self.ops.len() });
         taken
     }
 

@@ -171,6 +171,7 @@ pub(super) fn claimed(id: &InstanceId, head: &Head, now: Timestamp) -> Claimed {
         spec: head.spec.clone(),
         created_at: head.created_at,
         started_at: head.started_at,
+        fork: head.fork.clone(),
         suspect: head.suspect != Suspect::No,
         shift_ms: head.shift_ms,
         arrivals: head.arrivals,

@@ -1,10 +1,12 @@
-//! [`Command::Control`](crate::journal::command::Command::Control): pause, resume, terminate, restart.
+//! [`Command::Control`](crate::journal::command::Command::Control): pause, resume, terminate, restart, restart from an
+//! operation.
 
 use super::ending::{close_children, end, expiry};
 use super::moves::{score, take_waits, to_paused, to_ready};
-use super::{Archive, Effects, Hint, Transition};
+use super::{Archive, Effects, Hint, KEPT_WHILE_OPEN, Transition};
 use crate::journal::command::{Action, Control, ControlReply, PauseReason};
-use crate::journal::head::{End, Head, Place, Suspect};
+use crate::journal::head::{End, Fork, Head, Place, Suspect};
+use crate::journal::path::Path;
 use crate::words::id::InstanceId;
 use crate::words::limits::CONTROLS_REMEMBERED;
 use crate::words::time::Timestamp;
@@ -44,7 +46,15 @@ fn act(next: &mut Head, id: &InstanceId, action: &Action, now: Timestamp, effect
         Action::Pause => pause(next, id, now, effects),
         Action::Resume => resume(next, id, now, effects),
         Action::Terminate { reason } => terminate(next, id, reason, now, effects),
-        Action::Restart => restart(next, id, now, effects),
+        Action::Restart => {
+            restart(next, id, None, now, effects);
+            true
+        }
+        Action::RestartFrom { path } => {
+            let Some(fork) = fork(next, path) else { return false };
+            restart(next, id, Some(fork), now, effects);
+            true
+        }
     }
 }
 
@@ -115,30 +125,49 @@ fn terminate(next: &mut Head, id: &InstanceId, reason: &str, now: Timestamp, eff
     true
 }
 
-fn restart(next: &mut Head, id: &InstanceId, now: Timestamp, effects: &mut Effects) -> bool {
+/// Where a run that is restarted from an operation comes from. `None` when there is nothing to come from.
+fn fork(head: &Head, path: &Path) -> Option<Fork> {
+    let path = path.clone();
+    match &head.fork {
+        // Nobody has begun with it: the newer wish counts.
+        Some(fork) if fork.open => Some(Fork { path, ..fork.clone() }),
+        _ if head.records == 0 => None,
+        fork => {
+            let streams = fork.as_ref().map_or(head.run, |fork| fork.streams);
+            Some(Fork { source: head.run, streams, path, open: true })
+        }
+    }
+}
+
+fn restart(next: &mut Head, id: &InstanceId, fork: Option<Fork>, now: Timestamp, effects: &mut Effects) {
     take_from_owner(next, effects);
+    let is_source = fork.as_ref().is_some_and(|fork| fork.source == next.run);
     let expires_at = match &next.place {
+        _ if is_source => KEPT_WHILE_OPEN,
         Place::Done { expires_at, .. } => *expires_at,
         _ => expiry(next, &End::Terminated { reason: String::new() }, now),
     };
     effects.archive = Some(Archive { run: next.run, expires_at });
-    effects.clear_mailbox = true;
     close_children(next, id, effects);
+    if fork.is_none() {
+        effects.clear_mailbox = true;
+        next.arrivals = 0;
+        next.unread = 0;
+        // What a fork keeps was begun when its source was: its code has seen that time.
+        next.started_at = now;
+    }
     next.v += 1;
     next.run += 1;
-    next.started_at = now;
+    next.fork = fork;
     next.pause = false;
     next.begun = false;
     next.records = 0;
     next.journal_bytes = 0;
-    next.arrivals = 0;
-    next.unread = 0;
     next.shift_ms = 0;
     next.suspect = Suspect::No;
     next.place = Place::Ready { score: score(&next.spec, false, now) };
     effects.hints.push(Hint::Ready(next.spec.queue.clone()));
     effects.hints.push(Hint::Changed(id.clone()));
-    true
 }
 
 /// Its owner may run a long body: it is told, and whatever it still writes is stale.

@@ -5,6 +5,7 @@ use super::moves::score;
 use super::{Effects, Hint, Transition};
 use crate::journal::command::{Create, CreateReply, Wait};
 use crate::journal::head::{Head, Place, Suspect};
+use crate::journal::message::Message;
 use crate::journal::path::Path;
 use crate::words::time::Timestamp;
 
@@ -55,6 +56,9 @@ fn first(create: &Create, facts: Facts, now: Timestamp) -> Transition<CreateRepl
         (None, Some(session)) => (Place::Held { session, notice: false }, None),
         (None, None) => (Place::Ready { score: score(spec, false, now) }, Some(Hint::Ready(spec.queue.clone()))),
     };
+    // Only a start at its time wakes what starts later: the message waits as well.
+    let message = create.message.clone().map(|message| Message { seq: 1, at: now, message });
+    let messages = u32::from(message.is_some());
     let head = Head {
         spec: spec.clone(),
         created_by: create.request,
@@ -68,21 +72,24 @@ fn first(create: &Create, facts: Facts, now: Timestamp) -> Transition<CreateRepl
         begun: local.is_some(),
         records: 0,
         journal_bytes: 0,
-        arrivals: 0,
-        unread: 0,
+        arrivals: u64::from(messages),
+        unread: messages,
         outgoing: 0,
         shift_ms: 0,
         suspect: Suspect::No,
         last_write: None,
         last_controls: Vec::new(),
+        fork: None,
         children: Vec::new(),
     };
     let handed_over = local.map(|_| Box::new(claimed(&create.id, &head, now)));
-    Transition {
-        head: Some(head),
-        reply: CreateReply::Created { claimed: handed_over },
-        effects: Effects { hints: hint.into_iter().collect(), ..Effects::default() },
-    }
+    let effects = Effects {
+        messages_after: handed_over.is_some().then_some(0),
+        deliver: message,
+        hints: hint.into_iter().collect(),
+        ..Effects::default()
+    };
+    Transition { head: Some(head), reply: CreateReply::Created { claimed: handed_over }, effects }
 }
 
 /// See [`Head::v`].

@@ -73,7 +73,7 @@ pub struct Effects {
     pub deliver: Option<Message>,
     /// Commands to add to the outbox, with their numbers.
     pub outgoing: Vec<(u64, Outgoing)>,
-    /// The run that has just been replaced: its journal stays readable until then.
+    /// A run that has been replaced: its journal stays readable until then. It may be known already.
     pub archive: Option<Archive>,
     /// A session that held the instance and does no longer: see [`session::Session::lose`].
     pub lost_by: Option<SessionId>,
@@ -110,6 +110,10 @@ pub enum Hint {
     /// Anything may have happened: another process wrote, or the connection was lost for a while.
     Anything,
 }
+
+/// When the source of a fork expires that is still open: not before someone has taken over what is kept of it, or
+/// the instance is deleted. The largest number of six bytes, which is how stores keep it.
+pub(crate) const KEPT_WHILE_OPEN: Timestamp = Timestamp::from_millis((1 << 48) - 1);
 
 impl<R> Transition<R> {
     /// Nothing changes.

@@ -18,6 +18,7 @@ pub fn command(source: &InstanceId, number: u64, outgoing: &Outgoing) -> Command
             id: id.clone(),
             spec: spec.clone(),
             local: None,
+            message: None,
         }),
         Outgoing::Deliver { to, run, message } => {
             Command::Send(Send { id: to.clone(), run: Some(*run), message: message.clone() })

@@ -1,8 +1,8 @@
 //! [`Command::Own`](crate::journal::command::Command::Own): the writes of the worker that holds an instance.
 
-use super::ending::{end, queue};
+use super::ending::{end, expiry, queue};
 use super::moves::{pause_with, to_paused, to_ready, unmark};
-use super::{Effects, Hint, Transition};
+use super::{Archive, Effects, Hint, Transition};
 use crate::journal::command::{Granted, OwnReply, OwnerWrite, PauseReason, Then, Wait, Write};
 use crate::journal::head::{End, Head, Place, Suspect};
 use crate::words::id::{InstanceId, SessionId};
@@ -132,6 +132,7 @@ fn go_on(
         Then::Release => release(next, id, now, effects),
         Then::Clear => next.suspect = Suspect::No,
         Then::Mark => mark(next),
+        Then::Forked => close_fork(next, now, effects),
     }
     false
 }
@@ -180,6 +181,15 @@ fn release(next: &mut Head, id: &InstanceId, now: Timestamp, effects: &mut Effec
     unmark(next);
     let hint = if next.pause { to_paused(next, id, PauseReason::Operator, now) } else { to_ready(next, now) };
     effects.hints.push(hint);
+}
+
+/// What is kept of the source is in the journal of this run: the source is an old run as any other.
+fn close_fork(next: &mut Head, now: Timestamp, effects: &mut Effects) {
+    let expires_at = expiry(next, &End::Terminated { reason: String::new() }, now);
+    if let Some(fork) = next.fork.as_mut().filter(|fork| fork.open) {
+        fork.open = false;
+        effects.archive = Some(Archive { run: fork.source, expires_at });
+    }
 }
 
 fn mark(next: &mut Head) {

@@ -37,6 +37,7 @@ pub(super) fn store_error(store: &str, doing: Doing, error: &RedisError) -> Stor
             StoreError::Damaged { store: store.to_owned(), message: "an answer is of an unexpected type".to_owned() }
         }
         ErrorKind::InvalidClientConfig => refused(error.to_string()),
+        _ if error.is_connection_refusal() => unavailable(format!("nobody listens there ({error}): is the server up?")),
         _ if doing == Doing::Connecting && error.is_connection_dropped() => unavailable(format!(
             "it closed the connection at once ({error}); if it has its greatest number of clients, raise maxclients"
         )),
@@ -164,7 +165,10 @@ mod tests {
             assert!(matches!(told(line), StoreError::Unavailable { .. }), "{line}: {:?}", told(line));
         }
         let refused = RedisError::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
-        assert!(matches!(store_error("redis://h", Doing::Connecting, &refused), StoreError::Unavailable { .. }));
+        match store_error("redis://h", Doing::Connecting, &refused) {
+            StoreError::Unavailable { message, .. } => assert!(message.contains("nobody listens there"), "{message}"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

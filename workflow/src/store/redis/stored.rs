@@ -8,6 +8,7 @@
 //! | `m` | what it is, packed; `i` its input |
 //! | `w` | what it waits for; `p` why it is paused; `o` how it ended |
 //! | `q` | the newest owner's write and its answer; `k` the newest controls; `a` the old runs |
+//! | `f` | where the run comes from, if it was restarted from an operation |
 //! | `0`, `1`, … | the records of run 1; `2:0`, … those of run 2 |
 //! | `x1`, `x2`, … | commands for other instances |
 //!
@@ -19,7 +20,7 @@ use std::time::Duration;
 use crate::journal::command::{
     ControlReply, Ending, Granted, InstanceSpec, OwnReply, Parent, ParentClose, PauseReason, Wait,
 };
-use crate::journal::head::{End, Head, Place, State, Suspect};
+use crate::journal::head::{End, Fork, Head, Place, State, Suspect};
 use crate::journal::message::{Channel, ChildEnd, Message, NewMessage};
 use crate::journal::path::Path;
 use crate::journal::wire::Damaged;
@@ -30,7 +31,7 @@ use crate::words::time::{Timestamp, millis_rounded_up};
 use super::pack::{Packer, Unpacker};
 
 /// The fields a whole head is read from, in order.
-pub(super) const FIELDS: [&str; 11] = ["h", "t", "b", "m", "i", "w", "p", "o", "q", "k", "a"];
+pub(super) const FIELDS: [&str; 12] = ["h", "t", "b", "m", "i", "w", "p", "o", "q", "k", "a", "f"];
 
 /// The states, numbered from 1 as scripts number them.
 pub(super) const STATES: [State; 7] =
@@ -300,6 +301,13 @@ fn read_controls(bytes: &[u8]) -> Result<Vec<(RequestId, ControlReply)>, Damaged
     Ok(controls)
 }
 
+/// Where a run comes from: open 1, source 4, streams 4, the path.
+pub(super) fn read_fork(bytes: &[u8]) -> Result<Fork, Damaged> {
+    let mut from = Unpacker::new(bytes);
+    let (open, source, streams) = (from.flag()?, from.small(4)?, from.small(4)?);
+    Ok(Fork { source, streams, path: Path::from_recorded(read_text(from.rest())?), open })
+}
+
 /// The runs that were replaced and are still kept, with the number of their records.
 pub(super) fn read_old_runs(bytes: &[u8]) -> Result<Vec<(u32, u32)>, Damaged> {
     let mut from = Unpacker::new(bytes);
@@ -367,6 +375,7 @@ pub(super) fn read_head(fields: &[Option<Vec<u8>>], children: Vec<InstanceId>) -
         suspect: numbers.suspect()?,
         last_write: field("q").map(read_last_write).transpose()?,
         last_controls: field("k").map_or(Ok(Vec::new()), read_controls)?,
+        fork: field("f").map(read_fork).transpose()?,
         children,
     };
     Ok((head, old.into_iter().map(|(run, _)| run).collect()))

@@ -57,7 +57,7 @@ statements! {
     records = "SELECT record FROM @records WHERE key = ?1 AND run = ?2 AND seq >= ?3 ORDER BY seq";
     delete_records = "DELETE FROM @records WHERE key = ?1";
     delete_run = "DELETE FROM @records WHERE key = ?1 AND run = ?2";
-    archive = "INSERT INTO @archives (key, run, expires_at) VALUES (?1, ?2, ?3)";
+    archive = "INSERT OR REPLACE INTO @archives (key, run, expires_at) VALUES (?1, ?2, ?3)";
     archived = "SELECT run FROM @archives WHERE key = ?1 ORDER BY run";
     archives_expired = "SELECT a.key, a.run FROM @archives a JOIN @instances i ON i.key = a.key
         WHERE a.expires_at <= ?1 ORDER BY a.expires_at, i.id, a.run LIMIT ?2";

@@ -4,7 +4,7 @@
 //! time passes and events come in random order; workers crash before and after any write. At the end the journal of
 //! every instance is replayed, cut at each record: the replay must see what the run saw, in the same order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
@@ -27,6 +27,8 @@ use crate::definition::{Definition, Resources};
 use crate::error::BlockError;
 use crate::journal::head::{End, Head, Place};
 use crate::journal::machine::Stand;
+use crate::journal::path::{Kind, Path};
+use crate::journal::record::{Entry, Record};
 use crate::test_kit::world::{BEGINNING, Item, World};
 use crate::words::id::InstanceId;
 use crate::words::payload::Payload;
@@ -362,6 +364,40 @@ fn check(world: &World, shared: &Shared) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Restarts every instance from each of its operations: what is kept has nothing of that operation, replays, and is all
+/// that is kept when it is restarted from there once more.
+fn forks(world: &World) -> Result<(), TestCaseError> {
+    for id in world.instances().into_iter().filter(|id| world.begun(id)) {
+        let records = world.journal(&id).map_err(TestCaseError::fail)?;
+        let is_operation = |path: &Path| path.last().is_some_and(|last| last.kind != Kind::Changed);
+        let paths: BTreeSet<Path> = records.iter().map(|record| record.path.clone()).filter(is_operation).collect();
+        for path in paths {
+            let kept = fork(world, &id, &records, &path)?;
+            let inside = |record: &Record| record.path == path || record.path.enclosing().any(|at| at == path.as_str());
+            prop_assert!(!kept.iter().any(inside), "{} keeps something of {}", id, path);
+            let (info, code) = world.code(&id).expect("the instance exists");
+            if let Stand::Parked(reason) = code.replay(info, kept.clone(), usize::MAX).stand {
+                return Err(TestCaseError::fail(format!("{id} forked at {path} parked: {reason:?}\n{kept:#?}")));
+            }
+            prop_assert_eq!(&fork(world, &id, &kept, &path)?, &kept, "{} forked at {} twice", id, path);
+        }
+    }
+    Ok(())
+}
+
+/// What is kept, but for the time that has passed.
+fn fork(world: &World, id: &InstanceId, records: &[Record], path: &Path) -> Result<Vec<Record>, TestCaseError> {
+    let (info, code) = world.code(id).expect("the instance exists");
+    let now = records.last().map_or(info.started_at, |last| last.time.shifted(1_000));
+    let kept = code.fork(info, records.to_vec(), path.clone(), now);
+    let mut kept =
+        kept.map_err(|reason| TestCaseError::fail(format!("{id} cannot be forked at {path}: {reason:?}")))?;
+    if matches!(kept.last(), Some(Record { time, entry: Entry::Shifted { .. }, .. }) if *time == now) {
+        kept.pop();
+    }
+    Ok(kept)
+}
+
 /// Compares every run that ended with its replay, as an engine does.
 fn compare(world: &World) -> Result<(), TestCaseError> {
     for id in world.instances().into_iter().filter(|id| returned(world, id)) {
@@ -428,5 +464,6 @@ proptest! {
         prop_assert!(ended(world.head()), "{:?}", world.head().map(|head| &head.place));
         check(&world, &shared)?;
         compare(&world)?;
+        forks(&world)?;
     }
 }

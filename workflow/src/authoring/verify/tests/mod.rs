@@ -199,6 +199,7 @@ fn info(seed: u128) -> RunInfo {
         namespace: Namespace::new("test").expect("valid"),
         id: InstanceId::new("i").expect("valid"),
         run: 1,
+        streams: 1,
         spec: Arc::new(spec),
         created_at: BEGINNING,
         started_at: BEGINNING,

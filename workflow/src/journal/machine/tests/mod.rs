@@ -48,6 +48,7 @@ fn start(granted: Granted) -> RunStart {
         namespace: Namespace::new("test").unwrap(),
         id: InstanceId::new("i").unwrap(),
         run: 1,
+        streams: 1,
         spec: spec(),
         created_at: at(0),
         started_at: at(0),

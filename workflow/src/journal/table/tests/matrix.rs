@@ -118,6 +118,7 @@ fn every_place_answers_every_command() {
             ("resume", line(&head, control::control(some, &order(Action::Resume), now))),
             ("terminate", line(&head, control::control(some, &order(terminate()), now))),
             ("restart", line(&head, control::control(some, &order(Action::Restart), now))),
+            ("restart from", line(&head, control::control(some, &order(restart_from()), now))),
             (
                 "pause, another run",
                 line(&head, control::control(some, &Control { run: Some(2), ..order(Action::Pause) }, now)),
@@ -131,6 +132,7 @@ fn every_place_answers_every_command() {
             ("own: finish", line(&head, own::own(some, &by_owner(write(finish())), true, now))),
             ("own: park", line(&head, own::own(some, &by_owner(write(parked)), true, now))),
             ("own: release", line(&head, own::own(some, &by_owner(write(Then::Release)), true, now))),
+            ("own: forked", line(&head, own::own(some, &by_owner(write(Then::Forked)), true, now))),
             ("own: mark", line(&head, own::own(some, &by_owner(write(Then::Mark)), true, now))),
             ("own: clear", line(&head, own::own(some, &by_owner(write(Then::Clear)), true, now))),
             ("own: revoked", line(&head, own::own(some, &by_owner(write(Then::Hold)), false, now))),

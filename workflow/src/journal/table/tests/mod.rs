@@ -117,6 +117,7 @@ fn at(place: Place) -> Head {
         suspect: Suspect::No,
         last_write: None,
         last_controls: Vec::new(),
+        fork: None,
         children: Vec::new(),
     }
 }
@@ -164,6 +165,10 @@ fn terminate() -> Action {
     Action::Terminate { reason: "no".to_owned() }
 }
 
+fn restart_from() -> Action {
+    Action::RestartFrom { path: Path::root().join(Kind::Step, "a", None, 0) }
+}
+
 fn claim(session: SessionId, known: &str) -> Claim {
     Claim {
         number: 3,
@@ -182,7 +187,7 @@ fn taken(head: &Head, claim: &Claim, now: Timestamp) -> Transition<Taken> {
 }
 
 fn make(request: u128, local: Option<SessionId>) -> Create {
-    Create { request: RequestId(request), id: id("i"), spec: Arc::new(spec()), local }
+    Create { request: RequestId(request), id: id("i"), spec: Arc::new(spec()), local, message: None }
 }
 
 /// The creation of a child by run 1 of `i`.

@@ -84,6 +84,7 @@ fn literals() -> HashMap<&'static str, String> {
         ("PRIORITY_STEP_MS", table::PRIORITY_STEP_MS),
         ("BEGUN_LEAD_MS", table::BEGUN_LEAD_MS),
         ("RATE_PARTS", table::limit::RATE_PARTS),
+        ("KEPT_WHILE_OPEN", table::KEPT_WHILE_OPEN.as_millis()),
         ("CONTROLS_REMEMBERED", i64::try_from(limits::CONTROLS_REMEMBERED).expect("a bound is small")),
         // Places, as the first byte of a head.
         ("READY", 1),

@@ -84,7 +84,7 @@ local function give(key, mailbox, id, session, room, tokens, started)
   -- What cannot be read is found before anything is written.
   local one = claimed(d, '', mailbox)
   local bytes = #(d.whole[5] or '')
-  for i = 9, #one, 2 do bytes = bytes + #one[i] end
+  for i = 10, #one, 2 do bytes = bytes + #one[i] end
   if room and bytes > room then
     -- Nobody else will say that there is more.
     hint(d.was_place == INBOX and 'i' .. session or 'r' .. meta(d).queue)

@@ -9,7 +9,7 @@ use crate::journal::lease::LimitName;
 use crate::journal::message::Message;
 use crate::store::redis::keys::{Keys, Of};
 use crate::store::redis::link::Request;
-use crate::store::redis::stored::{Numbers, read_birth, read_message, read_spec};
+use crate::store::redis::stored::{Numbers, read_birth, read_fork, read_message, read_spec};
 use crate::words::id::{InstanceId, QueueName};
 use crate::words::limits::SHELVED_MAX;
 use crate::words::time::Timestamp;
@@ -207,10 +207,11 @@ pub(super) fn read_claimed(said: &Said, now: Timestamp) -> Result<Claimed, Misre
         spec: Arc::new(read_spec(said.bytes(5)?, seed, said.bytes(6)?)?),
         created_at,
         started_at: numbers.started_at,
+        fork: Some(said.bytes(7)?).filter(|fork| !fork.is_empty()).map(read_fork).transpose()?,
         suspect: numbers.suspect()? != Suspect::No,
         shift_ms: numbers.shift_ms,
         arrivals: numbers.arrivals,
-        granted: Granted { v: numbers.v, now, pause: numbers.pause(), messages: read_messages(said, 7)? },
+        granted: Granted { v: numbers.v, now, pause: numbers.pause(), messages: read_messages(said, 8)? },
     })
 }
 

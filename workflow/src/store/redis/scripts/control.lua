@@ -1,7 +1,8 @@
--- Pauses, resumes, terminates or restarts an instance. Any process may ask.
+-- Pauses, resumes, terminates or restarts an instance, from its beginning or from an operation. Any process may ask.
 --
 -- KEYS     the instance; its mailbox; the ids of its messages; its children
--- ARGV     'K', request 16, run 4 (0: the newest), action 1 (P R T S), id (1 byte count), reason (4)
+-- ARGV     'K', request 16, run 4 (0: the newest), action 1 (P R T S; G restart from a path), id (1 byte count), reason or
+--          path (4)
 -- RETURNS  DONE state | REFUSED state | UNKNOWN
 -- INVARIANT what is taken from its owner has a new state version: whatever the owner still writes is stale
 -- REPEAT   one of the newest four requests is answered as the first time, and changes nothing
@@ -61,18 +62,42 @@ actions.T = function(d, k, reason)
   return true
 end
 
-actions.S = function(d, k)
+-- Begins the next run. `source`: the run that a fork comes from.
+local function begin_run(d, k, source)
   take_from_owner(d)
-  local expires = d.place == DONE and d.since or expiry(d, false)
+  local expires = d.run == source and KEPT_WHILE_OPEN or d.place == DONE and d.since or expiry(d, false)
   set(d, 'a', (call('HGET', d.key, 'a') or '') .. pack('>I4I3I6', d.run, d.records, expires))
   also(d, OLD, d.id .. '\0' .. pack('>I4', d.run), expires)
   close_children(d, KEYS[k + 3])
   unset(d, 'o')
-  d.v, d.run, d.started = d.v + 1, d.run + 1, now
-  d.pause, d.begun, d.records, d.bytes, d.arrivals, d.unread, d.shift, d.ending = 0, 0, 0, 0, 0, 0, 0, 0
+  d.v, d.run = d.v + 1, d.run + 1
+  d.pause, d.begun, d.records, d.bytes, d.shift, d.ending = 0, 0, 0, 0, 0, 0
   clear_suspicion(d)
   to_ready(d)
   hint('c' .. d.id)
+end
+
+actions.S = function(d, k)
+  begin_run(d, k)
+  d.started, d.arrivals, d.unread = now, 0, 0
+  unset(d, 'f')
+  return true
+end
+
+-- Where the run comes from is kept as `stored.rs` says: open 1, source 4, streams 4, the path.
+actions.G = function(d, k, path)
+  local source, streams = d.run, d.run
+  local fork = call('HGET', d.key, 'f')
+  local open = 0
+  if fork then
+    local from
+    open, from, streams = unpack_('>BI4I4', fork)
+    -- Nobody has begun with it: the newer wish counts.
+    if open == 1 then source = from end
+  end
+  if open == 0 and d.records == 0 then return false end
+  begin_run(d, k, source)
+  set(d, 'f', pack('>BI4I4', 1, source, streams) .. path)
   return true
 end
 
@@ -93,6 +118,8 @@ commands.K = function(packed, k)
   if #known >= 17 * CONTROLS_REMEMBERED then known = known:sub(18) end
   set(d, 'k', known .. request .. string.char(STATE_NUMBERS[after]))
   write(d)
-  if d.place == DONE or action == 'S' then clear(d, arrivals, KEYS[k + 1], KEYS[k + 2]) end
+  -- What is restarted from an operation keeps its messages.
+  if d.place == DONE or action == 'S' then clear(d, arrivals, KEYS[k + 1], KEYS[k + 2])
+  elseif action == 'G' then clear(d, 0) end
   return { 'DONE', after }
 end

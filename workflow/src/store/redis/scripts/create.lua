@@ -1,9 +1,10 @@
 -- Makes an instance, or says that it exists. Any process may ask.
 --
--- KEYS     the instance; its mailbox
--- ARGV     'C', request and seed 32, session to start it in 16 (zeros: none), id (1 byte count), meta (2), input (4)
+-- KEYS     the instance; its mailbox; the ids of its messages
+-- ARGV     'C', request and seed 32, session to start it in 16 (zeros: none), id (1 byte count), meta (2), input (4),
+--          event id (2), message (4) that it begins with ('': none)
 -- RETURNS  CREATED | STARTED (created, and held by the session) | EXISTS workflow state
---          | CLAIMED id head traffic birth meta input (position message).. (a repeat finds it still held as it was started)
+--          | CLAIMED id head traffic birth meta input fork (position message).. (a repeat finds it still held as it was started)
 -- INVARIANT an instance that exists is never made again
 -- REPEAT   the same request is answered CREATED or CLAIMED, and changes nothing
 
@@ -54,8 +55,17 @@ local function create_later(key, id, m, born_of, input)
   return { 'CREATED' }
 end
 
+-- Puts the message into the mailbox of what was just made.
+local function begin_with(key, id, mailbox, events, event_id, message)
+  local d = read(key, id)
+  d.arrivals, d.unread = 1, 1
+  write(d)
+  call('HSET', mailbox, 1, pack('>I6', now) .. message)
+  call('SADD', events, event_id)
+end
+
 commands.C = function(packed, k)
-  local born_of, session, id, packed_meta, input = unpack_('>xxxxc32c16Bc0I2c0I4c0', packed)
+  local born_of, session, id, packed_meta, input, event_id, message = unpack_('>xxxxc32c16Bc0I2c0I4c0I2c0I4c0', packed)
   local key = KEYS[k]
   if session == NO_SESSION then session = nil end
   local d = read(key, id)
@@ -66,6 +76,8 @@ commands.C = function(packed, k)
     if as_started and alive(session) then return started_again(key, id, KEYS[k + 1]) end
     return { 'CREATED' }
   end
-  if starts_later(packed_meta) then return create_later(key, id, packed_meta, born_of, input) end
-  return create_now(key, id, packed_meta, born_of, input, session)
+  local reply = starts_later(packed_meta) and create_later(key, id, packed_meta, born_of, input)
+    or create_now(key, id, packed_meta, born_of, input, session)
+  if event_id ~= '' then begin_with(key, id, KEYS[k + 1], KEYS[k + 2], event_id, message) end
+  return reply
 end

@@ -4,17 +4,23 @@ use super::claim::read_claimed;
 use super::{Call, Misread, Said};
 use crate::journal::command::{Claimed, Create, CreateReply, Granted};
 use crate::journal::head::State;
+use crate::journal::message::Message;
 use crate::store::redis::keys::Keys;
-use crate::store::redis::stored::pack_meta;
+use crate::store::redis::stored::{pack_message, pack_meta};
 use crate::words::id::{SessionId, WorkflowName};
 use crate::words::time::Timestamp;
 
 /// The create as a call.
 pub(in super::super) fn call(keys: &Keys, create: &Create) -> Call {
-    let needed = vec![keys.instance(&create.id), keys.mailbox(&create.id)];
+    let mut needed = vec![keys.instance(&create.id), keys.mailbox(&create.id)];
+    needed.extend(create.message.as_ref().map(|_| keys.events(&create.id)));
     Call::new(b'C', needed, |to| {
         to.wide(create.request.0).wide(create.spec.seed).session(create.local.unwrap_or(SessionId(0)));
         to.id(&create.id).medium(&pack_meta(&create.spec)).long(create.spec.input.as_bytes());
+        match &create.message {
+            Some(message) => to.medium(message.event_id.as_bytes()).long(&pack_message(message)),
+            None => to.medium(b"").long(b""),
+        };
     })
 }
 
@@ -34,6 +40,8 @@ pub(in super::super) fn read(create: &Create, said: &Said, now: Timestamp) -> Re
 
 /// What was made and handed over in one: nothing happened to it before.
 fn started(create: &Create, now: Timestamp) -> Claimed {
+    let messages: Vec<_> =
+        create.message.iter().map(|message| Message { seq: 1, at: now, message: message.clone() }).collect();
     let v = u64::try_from(now.as_millis()).unwrap_or(0) + 1;
     Claimed {
         id: create.id.clone(),
@@ -43,10 +51,11 @@ fn started(create: &Create, now: Timestamp) -> Claimed {
         spec: create.spec.clone(),
         created_at: now,
         started_at: now,
+        fork: None,
         suspect: false,
         shift_ms: 0,
-        arrivals: 0,
-        granted: Granted { v, now, pause: false, messages: Vec::new() },
+        arrivals: messages.len() as u64,
+        granted: Granted { v, now, pause: false, messages },
     }
 }
 

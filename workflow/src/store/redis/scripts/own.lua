@@ -4,7 +4,7 @@
 -- ARGV     'O', then 1 (a letter below), request 16, run 4, state version 6, session 16, newest message seen 6,
 --          shifted ms 6 (signed), bytes of the records 4, id (1 byte count), records 3 and each (4), consumed 3 and
 --          each 6, outgoing 3 and each (child it creates and closes with it (1; '': none), command (4)),
---          and to its letter: H hold | C clear | M mark | L release | W paused 1, due 1 and 6, waits (4) |
+--          and to its letter: H hold | C clear | M mark | K forked | L release | W paused 1, due 1 and 6, waits (4) |
 --          F ending 1, end (4) | P reason (4) | A nothing (hold; nothing is shifted, consumed or outgoing)
 -- RETURNS  OK state version, pause, time, (position message).. | CONTINUE the same: the records are kept, the owner
 --          goes on | FENCED | STALE | BEHIND | GONE | FULL: nothing was written
@@ -27,6 +27,20 @@ end
 moves.P = function(d, packed, at)
   clear_suspicion(d)
   to_paused(d, unpack_('>I4c0', packed, at))
+end
+-- What is kept of the source is in this run's journal: the source is an old run as any other.
+moves.K = function(d)
+  local fork = call('HGET', d.key, 'f')
+  if not fork or fork:byte(1) ~= 1 then return end
+  local source = unpack_('>I4', fork, 2)
+  local old, runs, expires = call('HGET', d.key, 'a') or '', '', expiry(d, false)
+  for at = 1, #old, 13 do
+    local run, records = unpack_('>I4I3', old, at)
+    runs = runs .. (run == source and pack('>I4I3I6', run, records, expires) or old:sub(at, at + 12))
+  end
+  set(d, 'f', '\0' .. fork:sub(2))
+  set(d, 'a', runs)
+  also(d, OLD, d.id .. '\0' .. pack('>I4', source), expires)
 end
 moves.F = function(d, packed, at, k)
   local ending, how = unpack_('>BI4c0', packed, at)
@@ -159,7 +173,7 @@ commands.O = function(packed, k)
   if refused then return { refused } end
 
   -- What cannot be read is found before anything is written.
-  if word == 'F' or word == 'L' then meta(d) end
+  if word == 'F' or word == 'L' or word == 'K' then meta(d) end
   local record, consumed, sent
   for i = 1, records do
     record, at = unpack_('>I4c0', packed, at)

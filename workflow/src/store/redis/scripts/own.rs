@@ -63,6 +63,7 @@ fn letter(write: &Write) -> u8 {
         Then::Hold => b'H',
         Then::Clear => b'C',
         Then::Mark => b'M',
+        Then::Forked => b'K',
         Then::Release => b'L',
         Then::Suspend { .. } => b'W',
         Then::Finish(_) => b'F',
@@ -72,7 +73,7 @@ fn letter(write: &Write) -> u8 {
 
 fn pack_then(to: &mut Packer, then: &Then) {
     match then {
-        Then::Hold | Then::Clear | Then::Mark | Then::Release => {}
+        Then::Hold | Then::Clear | Then::Mark | Then::Forked | Then::Release => {}
         Then::Suspend { waits, paused } => {
             let due = waits.iter().filter_map(|wait: &Wait| wait.due).min();
             to.flag(*paused).time(due).long(&pack_waits(waits));

@@ -357,7 +357,7 @@ end
 
 -- As `read`, with all that a claimer is told.
 local function read_whole(key, id)
-  local f = call('HMGET', key, 'h', 't', 'b', 'm', 'i')
+  local f = call('HMGET', key, 'h', 't', 'b', 'm', 'i', 'f')
   if not f[1] then return nil end
   local d = decode(key, id, f[1])
   d.whole, d.packed_meta = f, f[4]
@@ -366,7 +366,7 @@ end
 -- What a claimer learns of an instance it holds: `d` from `read_whole`, and its head as it is to be.
 local function claimed(d, head, mailbox)
   local f = d.whole
-  return add_messages({ 'CLAIMED', d.id, head, f[2] or '', f[3], f[4], f[5] }, d, mailbox, 0)
+  return add_messages({ 'CLAIMED', d.id, head, f[2] or '', f[3], f[4], f[5], f[6] or '' }, d, mailbox, 0)
 end
 
 -- ---- moves that more than one command makes

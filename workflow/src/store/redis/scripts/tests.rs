@@ -190,6 +190,10 @@ fn an_own(then: Then) -> OwnerWrite {
     OwnerWrite { request: RequestId(1), owner: Owner { id: id(), session: SESSION, run: 1, v: 1 }, write }
 }
 
+fn a_create(message: Option<NewMessage>) -> Create {
+    Create { request: RequestId(1), id: id(), spec: spec(), local: None, message }
+}
+
 /// A call of every command, with the file that carries it out.
 fn calls() -> Vec<(&'static str, Call)> {
     let keys = keys();
@@ -214,7 +218,8 @@ fn calls() -> Vec<(&'static str, Call)> {
     let said = Said::read(looked).expect("a list");
     let candidates = claim::read_candidates(&said).expect("it reads").expect("it lives");
     vec![
-        ("create", create::call(&keys, &Create { request: RequestId(1), id: id(), spec: spec(), local: None })),
+        ("create", create::call(&keys, &a_create(None))),
+        ("create", create::call(&keys, &a_create(Some(message.clone())))),
         ("send", send::call(&keys, &Send { id: id(), run: None, message })),
         ("control", control::call(&keys, &Control { request: RequestId(1), id: id(), run: None, action })),
         ("own", own::call(&keys, &an_own(Then::Hold))),
@@ -256,9 +261,9 @@ fn commands_about_one_instance_are_given_the_keys_that_their_heads_name() {
             .iter()
             .map(|key| std::str::from_utf8(key).expect("text").trim_start_matches("wf:{n:0}:"))
             .collect();
-        // A write that needs only the first is given only those.
+        // A write or create that needs only the first is given only those.
         assert!(named.starts_with(&given), "{file}: {named:?}, {given:?}");
-        assert!(file == "own" || named.len() == given.len(), "{file}: {named:?}, {given:?}");
+        assert!(["create", "own"].contains(&file) || named.len() == given.len(), "{file}: {named:?}, {given:?}");
     }
 }
 

@@ -201,6 +201,7 @@ impl Step {
                 id: name(self.instance),
                 spec: Arc::new(self.spec()),
                 local: (self.of(2) == 0).then(|| self.session()),
+                message: self.amount.is_multiple_of(5).then(|| self.message()),
             }),
             5..=9 => Command::Send(Send {
                 id: name(self.instance),

@@ -72,7 +72,13 @@ pub(super) fn spec() -> InstanceSpec {
 }
 
 pub(super) fn create(name: &str, local: Option<SessionId>) -> Command {
-    Command::Create(Create { request: RequestId::generate(), id: id(name), spec: Arc::new(spec()), local })
+    Command::Create(Create {
+        request: RequestId::generate(),
+        id: id(name),
+        spec: Arc::new(spec()),
+        local,
+        message: None,
+    })
 }
 
 pub(super) fn open_session(session: SessionId) -> Command {

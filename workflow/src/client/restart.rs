@@ -1,0 +1,127 @@
+//! Restarting an instance from one of its operations.
+
+use std::fmt;
+use std::future::IntoFuture;
+
+use super::error::EngineError;
+use super::handle::{Handle, Subject};
+use super::history;
+use crate::journal::command::Action;
+use crate::journal::head::{Head, State};
+use crate::journal::path::{Kind, Path};
+use crate::journal::record::Record;
+use crate::store::BoxFuture;
+
+/// Most names of operations that an error lists.
+const NAMES_SHOWN: usize = 10;
+
+/// A restart from an operation: made by [`Handle::restart_from`], carried out when it is awaited.
+///
+/// The new run has the same inputs. It keeps what operations recorded that the code had asked for before it came to this
+/// one; this operation, and all that were asked for later, run again, with idempotency keys of the new run. The old run
+/// stays readable as history. In detail:
+/// - Events that were not read stay in the mailbox; those that forgotten waits had received are not given again.
+/// - Timers that were open when the operation was asked for have the time left that they had then; a `sleep_until` is over
+///   when it would have been.
+/// - Children that had not ended are terminated, and started anew.
+/// - A group around the operation is tried on from there, in the attempt in which the code first came to it.
+/// - Which operations came before is decided by the code, which is replayed when a worker takes the run up. Code that
+///   does not go along with the journal, or does not come to the operation, parks the run, as any other replay.
+///
+/// # Errors
+/// [`EngineError::NoSuchStep`] when the newest run has recorded nothing of such an operation, [`EngineError::Refused`] when
+/// the run began anew meanwhile, [`EngineError::NotFound`], or what reading and writing the store gives.
+///
+/// # Crashes
+/// Once answered with success the new run is kept, and what it keeps of the old one is not deleted before it has been
+/// taken over.
+#[must_use = "nothing is restarted until it is awaited"]
+pub struct RestartFrom<W> {
+    handle: Handle<W>,
+    operation: String,
+    key: Option<String>,
+    occurrence: Option<u32>,
+}
+
+impl<W: Subject> RestartFrom<W> {
+    pub(super) const fn new(handle: Handle<W>, operation: String) -> Self {
+        Self { handle, operation, key: None, occurrence: None }
+    }
+
+    /// The operation of this key. Without it: the one of the name that was recorded first, whatever its key.
+    pub fn key(mut self, key: impl fmt::Display) -> Self {
+        self.key = Some(key.to_string());
+        self
+    }
+
+    /// Not the first of its name and key in its scope, but the one that as many came before, counted from 0.
+    pub fn occurrence(mut self, before: u32) -> Self {
+        self.occurrence = Some(before);
+        self
+    }
+
+    fn is_meant(&self, path: &Path) -> bool {
+        let Some(last) = path.last().filter(|last| !matches!(last.kind, Kind::Part | Kind::Changed)) else {
+            return false;
+        };
+        let named = last.name == self.operation
+            && self.key.as_ref().is_none_or(|key| last.key.as_ref() == Some(key))
+            && self.occurrence.is_none_or(|before| last.occurrence == before);
+        named || path.as_str() == self.operation
+    }
+
+    async fn carry_out(self) -> Result<State, EngineError> {
+        let head = self.handle.snapshot().await?.head;
+        let run = source(&head);
+        let records = history::records(self.handle.engine(), self.handle.instance_id(), run).await?;
+        match records.iter().find(|record| self.is_meant(&record.path)) {
+            Some(record) => {
+                let action = Action::RestartFrom { path: record.path.clone() };
+                self.handle.control(action, "restarted from an operation").await
+            }
+            None => Err(self.no_such_step(run, &records)),
+        }
+    }
+
+    fn no_such_step(&self, run: u32, records: &[Record]) -> EngineError {
+        let mut operation = format!("`{}`", self.operation);
+        if let Some(key) = &self.key {
+            operation += &format!(" of key `{key}`");
+        }
+        if let Some(before) = self.occurrence {
+            operation += &format!(", occurrence {before}");
+        }
+        let mut names: Vec<String> = Vec::new();
+        for last in records.iter().filter_map(|record| record.path.last()) {
+            let name = format!("`{}`", last.name);
+            if !last.name.is_empty() && !names.contains(&name) && names.len() < NAMES_SHOWN {
+                names.push(name);
+            }
+        }
+        let recorded = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        EngineError::NoSuchStep { id: self.handle.id().to_owned(), run, operation, recorded }
+    }
+}
+
+/// The run whose records the newest one has, or will have.
+fn source(head: &Head) -> u32 {
+    head.fork.as_ref().filter(|fork| fork.open).map_or(head.run, |fork| fork.source)
+}
+
+impl<W: Subject> IntoFuture for RestartFrom<W> {
+    type Output = Result<State, EngineError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.carry_out())
+    }
+}
+
+impl<W> fmt::Debug for RestartFrom<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestartFrom")
+            .field("handle", &self.handle)
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
+    }
+}
