@@ -328,7 +328,7 @@ local function write(d)
   if entries then
     for i = 1, #entries, 3 do put(entries[i], entries[i + 1], entries[i + 2]) end
   end
-  if place ~= was or d.session ~= d.was_session or d.since ~= d.was_since or d.begun ~= d.was_begun then
+  if place ~= was or d.session ~= d.was_session or d.since ~= d.was_since then
     if was then leave(d) end
     enter(d)
   end
