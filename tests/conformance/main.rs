@@ -13,6 +13,7 @@ mod controls;
 mod creates;
 mod events;
 mod forks;
+mod limits;
 mod owners;
 mod queues;
 mod random;

@@ -13,6 +13,7 @@ use workflow::journal::command::{
     OwnReply, Owner, OwnerWrite, Parent, ParentClose, PauseReason, Reply, Send, Then, Write,
 };
 use workflow::journal::head::State;
+use workflow::journal::lease::{Lease, LimitName};
 use workflow::journal::message::{Channel, NewMessage};
 use workflow::journal::path::{Kind, Path};
 use workflow::journal::table::outbox::command;
@@ -37,6 +38,7 @@ enum Step {
         name: usize,
         local: Option<u128>,
         version: u32,
+        refund: bool,
         queue: bool,
         priority: u8,
         start: Option<i64>,
@@ -77,6 +79,18 @@ enum Step {
         versions: u32,
         queues: u8,
         late: u64,
+        quotas: Option<(usize, usize)>,
+        limits: (Option<u32>, Option<u32>),
+    },
+    Lease {
+        session: u128,
+        rate: bool,
+        late: u64,
+        limit: u32,
+        per: u64,
+        spent: u32,
+        held: u32,
+        want: u32,
     },
     Own {
         owner: usize,
@@ -140,10 +154,13 @@ fn step() -> impl Strategy<Value = Step> {
     let local = prop::option::weighted(0.4, session.clone());
     let start = prop::option::weighted(0.2, -100..500_i64);
     let event = prop::option::weighted(0.2, 0..4_u8);
+    let quotas = prop::option::weighted(0.3, (0..3_usize, 0..3_usize));
+    let tokens = || prop::option::weighted(0.4, 0..3_u32);
+    let limits = (tokens(), tokens());
     prop_oneof![
-        8 => (name.clone(), local, 1..3_u32, any::<bool>(), 0..3_u8, start, 0..3_u64, event).prop_map(
-            |(name, local, version, queue, priority, start, keep, event)| Step::Create {
-                name, local, version, queue, priority, start, keep, event
+        8 => (name.clone(), local, 1..3_u32, any::<(bool, bool)>(), 0..3_u8, start, 0..3_u64, event).prop_map(
+            |(name, local, version, (queue, refund), priority, start, keep, event)| Step::Create {
+                name, local, version, refund, queue, priority, start, keep, event
             }
         ),
         10 => (name.clone(), any::<bool>(), 0..4_u8, run.clone()).prop_map(
@@ -155,8 +172,15 @@ fn step() -> impl Strategy<Value = Step> {
         2 => session.clone().prop_map(|session| Step::Beat { session }),
         3 => (session.clone(), prop::bool::weighted(0.2)).prop_map(|(session, wrong)| Step::Fence { session, wrong }),
         3 => (session.clone(), 0..3_usize).prop_map(|(session, limit)| Step::Recover { session, limit }),
-        14 => (session, 0..4_usize, 1..4_u32, 1..4_u8, 0..4_u64).prop_map(
-            |(session, limit, versions, queues, late)| Step::Claim { session, limit, versions, queues, late }
+        14 => (session.clone(), 0..4_usize, 1..4_u32, 1..4_u8, 0..4_u64, quotas, limits).prop_map(
+            |(session, limit, versions, queues, late, quotas, limits)| Step::Claim {
+                session, limit, versions, queues, late, quotas, limits
+            }
+        ),
+        6 => (session, any::<bool>(), 0..3_u64, 0..5_u32, 1..400_u64, 0..3_u32, 0..2_u32, 0..4_u32).prop_map(
+            |(session, rate, late, limit, per, spent, held, want)| Step::Lease {
+                session, rate, late, limit, per, spent, held, want
+            }
         ),
         24 => (0..6_usize, own_step()).prop_map(|(owner, write)| Step::Own { owner, write }),
         4 => (0..4_usize).prop_map(|limit| Step::WakeDue { limit }),
@@ -277,8 +301,9 @@ impl Pair {
 
     fn command(&self, step: &Step) -> Option<Command> {
         Some(match step {
-            Step::Create { name, local, version, queue: other, priority, start, keep, event } => {
+            Step::Create { name, local, version, refund, queue: other, priority, start, keep, event } => {
                 let spec = InstanceSpec {
+                    workflow: workflow_name(if *refund { "refund" } else { "order" }),
                     version: *version,
                     queue: queue(if *other { "r" } else { "q" }),
                     priority: *priority,
@@ -319,9 +344,12 @@ impl Pair {
                 Command::Fence { session, beats }
             }
             Step::Recover { session, limit } => Command::Recover { session: SessionId(*session), limit: *limit },
-            Step::Claim { session, limit, versions, queues, late } => {
+            Step::Claim { session, limit, versions, queues, late, quotas, limits } => {
                 let number = u64::try_from(self.request().0).expect("small").saturating_sub(*late);
-                let known = (1..3).filter(|version| versions & version != 0).map(|v| (workflow_name("order"), v));
+                let known = (1..3).filter(|version| versions & version != 0);
+                let known = known.flat_map(|v| ["order", "refund"].map(|name| (workflow_name(name), v)));
+                let of_order = limits.0.map(|tokens| (LimitName::Workflow(workflow_name("order")), tokens));
+                let of_queue = limits.1.map(|tokens| (LimitName::Queue(queue("q")), tokens));
                 let queues = [(1, "q"), (2, "r")].into_iter().filter(|(bit, _)| queues & bit != 0);
                 Command::Claim(Claim {
                     number,
@@ -329,8 +357,20 @@ impl Pair {
                     limit: *limit,
                     queues: queues.map(|(_, name)| queue(name)).collect(),
                     known: known.collect(),
+                    quotas: quotas.map_or_else(Vec::new, |(one, other)| vec![one, other]),
+                    limits: of_order.into_iter().chain(of_queue).collect(),
                 })
             }
+            Step::Lease { session, rate, late, limit, per, spent, held, want } => Command::Lease(Lease {
+                session: SessionId(*session),
+                name: limit_name(*rate),
+                number: u64::try_from(self.request().0).expect("small").saturating_sub(*late),
+                limit: *limit,
+                per: rate.then(|| Duration::from_millis(*per)),
+                spent: *spent,
+                held: *held,
+                want: *want,
+            }),
             Step::Own { owner, write } => self.own(*owner, write)?,
             Step::WakeDue { limit } => Command::WakeDue { limit: *limit },
             Step::Unstick { older_than, limit } => {
@@ -431,6 +471,10 @@ impl Pair {
         }
         Ok(())
     }
+}
+
+fn limit_name(rate: bool) -> LimitName {
+    if rate { LimitName::Queue(queue("q")) } else { LimitName::Workflow(workflow_name("order")) }
 }
 
 fn every(limit: usize) -> ListQuery {

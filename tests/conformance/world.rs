@@ -204,6 +204,8 @@ impl World {
             limit: 100,
             queues: Arc::new([queue("q")]),
             known: Arc::new([(workflow_name("order"), 1)]),
+            quotas: Vec::new(),
+            limits: Vec::new(),
         }
     }
 

@@ -132,6 +132,8 @@ impl Protocol {
             known: ["steps", "two-events", "event-or-timer", "event-or-body", "parent"]
                 .map(|name| (WorkflowName::new(name).expect("valid"), 1))
                 .into(),
+            quotas: Vec::new(),
+            limits: Vec::new(),
         });
         let command = Command::Claim(claim.clone());
         if let Some(Reply::Claim(reply)) = self.send(state, &command, fate) {

@@ -43,6 +43,8 @@ async fn claim(store: &RedisStore, number: u64) -> Vec<String> {
         limit: 128,
         queues: vec![QueueName::new("default").expect("valid")].into(),
         known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
+        quotas: Vec::new(),
+        limits: Vec::new(),
     };
     match once(store, Command::Claim(claim)).await.expect("it works") {
         Reply::Claim(ClaimReply::Given { instances, .. }) => {

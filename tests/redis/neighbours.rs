@@ -70,6 +70,8 @@ impl Bench {
             limit,
             queues: vec![QueueName::new("default").expect("valid")].into(),
             known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
+            quotas: Vec::new(),
+            limits: Vec::new(),
         };
         match self.tell(Command::Claim(claim)).await {
             Reply::Claim(ClaimReply::Given { instances, notices, .. }) => (instances, notices),
@@ -181,6 +183,8 @@ fn on_a_shelf() {
                 limit: 10,
                 queues: vec![QueueName::new("default").expect("valid")].into(),
                 known: vec![(WorkflowName::new("other").expect("valid"), 1)].into(),
+                quotas: Vec::new(),
+                limits: Vec::new(),
             };
             bench.tell(Command::Claim(claim)).await;
             bench.harm(how);

@@ -48,6 +48,8 @@ async fn claim(store: &RedisStore, partition: usize) -> Vec<InstanceId> {
         limit: INSTANCES,
         queues: vec![QueueName::new("default").expect("valid")].into(),
         known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
+        quotas: Vec::new(),
+        limits: Vec::new(),
     };
     match to(store, partition, Command::Claim(claim)).await {
         Reply::Claim(ClaimReply::Given { instances, .. }) => instances.into_iter().map(|one| one.id).collect(),

@@ -14,6 +14,7 @@ use workflow::journal::command::{
     ParentClose, Reply, Then, Wait, Write,
 };
 use workflow::journal::head::Place;
+use workflow::journal::lease::LimitName;
 use workflow::journal::path::{Kind, Path};
 use workflow::store::Store;
 use workflow::store::redis::RedisStore;
@@ -91,6 +92,8 @@ fn new_claim(session: SessionId) -> Claim {
         limit: 10,
         queues: vec![QueueName::new("default").expect("valid")].into(),
         known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
+        quotas: Vec::new(),
+        limits: Vec::new(),
     }
 }
 
@@ -220,5 +223,26 @@ fn what_has_ended_anew_meanwhile_and_has_not_told_its_parent_is_not_deleted() {
         two.act_in_between(once(&two.slow, Command::Expire { limit: 10 }), end_anew).await.expect("it works");
         let kept = place(&two.quick, &id).await;
         assert!(matches!(kept, Some(Place::Done { .. })), "{kept:?}");
+    });
+}
+
+#[test]
+fn what_begins_anew_meanwhile_needs_a_start_of_its_queue() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        let id = InstanceId::new("a").expect("valid");
+        once(&two.quick, Command::Create(create("a"))).await.expect("it works");
+        own(&two.quick, claim(&two.quick, QUICK).await.remove(0), Then::Release).await;
+        // What has begun needs none, and is found.
+        let none_left = vec![(LimitName::Queue(QueueName::new("default").expect("valid")), 0)];
+        let claim = Claim { limits: none_left, ..new_claim(SLOW) };
+        let begin_anew = async |quick: &RedisStore| {
+            let restart =
+                Control { request: RequestId::generate(), id: id.clone(), run: None, action: Action::Restart };
+            once(quick, Command::Control(restart)).await.expect("it works");
+        };
+        assert_eq!(two.act_in_between(claim_as(&two.slow, claim), begin_anew).await, []);
+        let ready = place(&two.quick, &id).await;
+        assert!(matches!(ready, Some(Place::Ready { .. })), "{ready:?}");
     });
 }

@@ -70,6 +70,8 @@ fn claim() -> Command {
         limit: 10,
         queues: vec![QueueName::new("default").expect("valid")].into(),
         known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
+        quotas: Vec::new(),
+        limits: Vec::new(),
     })
 }
 

@@ -137,6 +137,8 @@ async fn creates_and_claims(store: &Heard) {
             limit: 10,
             queues: vec![QueueName::new("default").expect("valid")].into(),
             known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
+            quotas: Vec::new(),
+            limits: Vec::new(),
         })
     };
     store.tell(Command::OpenSession { session: SESSION, lease: LEASE }).await;

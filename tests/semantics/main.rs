@@ -1,6 +1,7 @@
 //! What a workflow means, on every store: see `tests/README.md`.
 
 mod bad_input;
+mod bounds;
 mod bugs;
 mod children;
 mod control;

@@ -7,6 +7,7 @@ pub mod chance;
 pub mod effects;
 pub mod examples;
 pub mod load;
+pub mod overhear;
 pub mod prelude;
 pub mod proxy;
 pub mod redis;

@@ -91,6 +91,17 @@ impl Stage {
         }
     }
 
+    /// The store itself, as an engine would have it.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn store(&self) -> Arc<dyn Store> {
+        match &self.shared {
+            Some(store) => Arc::clone(store),
+            None => workflow::open_store(&self.url(), "default").await.expect("the store of a test can be opened"),
+        }
+    }
+
     /// The same in a namespace of its own.
     pub async fn builder_in(&self, namespace: &str) -> EngineBuilder {
         let builder = self.builder().namespace(namespace);

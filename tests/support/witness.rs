@@ -1,6 +1,6 @@
 //! What step bodies did, counted outside the store, and gates that hold them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -24,6 +24,8 @@ pub struct Witness {
 struct Seen {
     notes: Vec<(String, Instant)>,
     open: HashSet<String>,
+    /// By body: how many run now, and how many ran at once at most.
+    busy: HashMap<String, (usize, usize)>,
 }
 
 /// The error of bodies that fail on purpose.
@@ -59,6 +61,33 @@ struct NoteOnDrop<'a> {
 impl Drop for NoteOnDrop<'_> {
     fn drop(&mut self) {
         self.witness.note(&self.what);
+    }
+}
+
+/// Counts a body until it ends or is dropped.
+struct Busy<'a> {
+    witness: &'a Witness,
+    what: String,
+}
+
+impl<'a> Busy<'a> {
+    fn begin(witness: &'a Witness, what: &str) -> Self {
+        witness.with(|seen| {
+            let (now, most) = seen.busy.entry(what.to_owned()).or_default();
+            *now += 1;
+            *most = (*most).max(*now);
+        });
+        Self { witness, what: what.to_owned() }
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.witness.with(|seen| {
+            if let Some((now, _)) = seen.busy.get_mut(&self.what) {
+                *now -= 1;
+            }
+        });
     }
 }
 
@@ -107,6 +136,24 @@ impl Witness {
         self.note(what);
         self.until(|seen| seen.open.contains(what)).await;
         Ok(value)
+    }
+
+    /// A body that is counted while it runs, and lets others run meanwhile; it ends once the test opens the gate of its
+    /// name.
+    pub async fn busy(&self, what: &str) -> Result<(), Oops> {
+        let _busy = Busy::begin(self, what);
+        self.note(what);
+        self.until(|seen| seen.open.contains(what)).await;
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// How many bodies of this name ran at once at most.
+    #[must_use]
+    pub fn most_at_once(&self, what: &str) -> usize {
+        self.with(|seen| seen.busy.get(what).map_or(0, |(_, most)| *most))
     }
 
     /// A body that never ends, and writes down when it is dropped, as `<what> dropped`.

@@ -115,7 +115,9 @@ pub use client::{
     SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget, open_store,
 };
 pub use definition::Definition;
-pub use engine::{Health, LoopHealth, Mode, ShutdownReport, StartError, StoreHealth, VerifyReplay, WorkerHealth};
+pub use engine::{
+    Health, LimitHealth, LoopHealth, Mode, ShutdownReport, StartError, StoreHealth, VerifyReplay, WorkerHealth,
+};
 pub use error::{Error, Result};
 pub use journal::command::PauseReason;
 pub use journal::head::State;

@@ -8,6 +8,7 @@ use super::description::Description;
 use super::engine::Engine;
 use super::environment::{self, Environment, Url};
 use super::error::EngineError;
+use super::limits::{self, Limits};
 use super::open;
 use crate::definition::{Definition, Registration, Resources};
 use crate::engine::{self, Config, Core, Mode, VerifyReplay};
@@ -112,6 +113,8 @@ pub struct EngineBuilder {
     namespace: Option<String>,
     concurrency: Option<usize>,
     queues: Option<Vec<String>>,
+    weights: Vec<(String, u32)>,
+    limits: Limits,
     resources: Resources,
     only: Option<Vec<&'static Registration>>,
     lease: Option<Duration>,
@@ -149,6 +152,8 @@ impl EngineBuilder {
             namespace: None,
             concurrency: None,
             queues: None,
+            weights: Vec::new(),
+            limits: Limits::default(),
             resources: Resources::default(),
             only: None,
             lease: None,
@@ -195,6 +200,47 @@ impl EngineBuilder {
     /// The queues this engine takes work from. If not set: `default`, and every queue that the workflows it serves name.
     pub fn queues<Q: Into<String>>(mut self, queues: impl IntoIterator<Item = Q>) -> Self {
         self.queues = Some(queues.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How much of this engine each of its queues gets, while all of them have work: 1 to 100, 1 for a queue that is not
+    /// named. With `[("mail", 3), ("default", 1)]` three of four instances that it takes are of `mail`; what one queue has
+    /// no work for goes to the others. If not set, or all are equal, what is ready is taken by its time and priority,
+    /// whatever its queue.
+    ///
+    /// Every engine has its own weights. Only queues that it serves can be named: see [`EngineBuilder::queues`].
+    pub fn queue_weights<Q: Into<String>>(mut self, weights: impl IntoIterator<Item = (Q, u32)>) -> Self {
+        self.weights = weights.into_iter().map(|(queue, weight)| (queue.into(), weight)).collect();
+        self
+    }
+
+    /// At most this many instances of a workflow are driven at once, by all workers together: 1 to 1,000,000.
+    ///
+    /// One that waits for a timer, an event or a child is not being driven, and is given a turn again when it is woken.
+    /// What is over the limit waits in its queue, in its order, and is in nobody's way.
+    ///
+    /// Each engine obeys the limits it was started with, so give all the same; it counts with all others that have one for
+    /// the workflow, through the store. A limit is never exceeded; after a crash the instances of the lost worker count
+    /// until they are taken over. More in `docs/QUEUES.md`.
+    pub fn workflow_concurrency<W: Definition>(self, instances: u32) -> Self {
+        self.workflow_concurrency_named(W::registration().name, instances)
+    }
+
+    /// As [`EngineBuilder::workflow_concurrency`], by the workflow's name.
+    pub fn workflow_concurrency_named(mut self, workflow: impl Into<String>, instances: u32) -> Self {
+        self.limits.workflow(workflow.into(), instances);
+        self
+    }
+
+    /// At most this many runs of a queue are started in any span of `per`, by all workers together: 1 to 1,000,000, in 100
+    /// ms to 31 days.
+    ///
+    /// A start is the first time that a worker takes a run: an instance that was woken goes on at once, whatever the rate.
+    /// What is over the rate waits in its queue, in its order.
+    ///
+    /// As for [`EngineBuilder::workflow_concurrency`], give all engines that serve the queue the same.
+    pub fn rate_limit(mut self, queue: impl Into<String>, starts: u32, per: Duration) -> Self {
+        self.limits.rate(queue.into(), starts, per);
         self
     }
 
@@ -287,7 +333,17 @@ impl EngineBuilder {
             (_, Some(only)) => only,
             (_, None) => Registration::all().collect(),
         };
-        let queues = queues_served(self.queues.or(environment.queues), &workflows)?;
+        let (queues, of_environment) = match (self.queues, environment.queues) {
+            (None, Some(named)) => {
+                let weighed = named.iter().filter_map(|(name, weight)| Some((name.clone(), (*weight)?))).collect();
+                (Some(named.into_iter().map(|(name, _)| name).collect()), weighed)
+            }
+            (queues, _) => (queues, Vec::new()),
+        };
+        let queues = queues_served(queues, &workflows)?;
+        let weights = if self.weights.is_empty() { of_environment } else { self.weights };
+        let weights = limits::weights(&weights, &queues)?;
+        let limits = self.limits.check()?;
         if mode != Mode::Client {
             // Before the store: what cannot be served shall not make a file or lay out a server.
             engine::check(&workflows, &self.resources)?;
@@ -307,6 +363,8 @@ impl EngineBuilder {
             namespace,
             concurrency: self.concurrency.or(environment.concurrency).unwrap_or(CONCURRENCY_DEFAULT),
             queues,
+            weights,
+            limits,
             lease: self.lease.or(environment.lease).unwrap_or(LEASE_DEFAULT),
             resources: self.resources,
             workflows,

@@ -12,6 +12,7 @@ use super::error::EngineError;
 use crate::engine::{Mode, VerifyReplay};
 use crate::words::duration;
 use crate::words::id::{Namespace, QueueName};
+use crate::words::limits::QUEUE_WEIGHT_MAX;
 use crate::words::spelling;
 
 /// What every variable of ours begins with.
@@ -31,7 +32,8 @@ pub(super) struct Environment {
     pub(super) namespace: Option<String>,
     pub(super) mode: Option<Mode>,
     pub(super) concurrency: Option<usize>,
-    pub(super) queues: Option<Vec<String>>,
+    /// With the weights of those that have one.
+    pub(super) queues: Option<Vec<(String, Option<u32>)>>,
     pub(super) lease: Option<Duration>,
     pub(super) retention_success: Option<Duration>,
     pub(super) retention_failure: Option<Duration>,
@@ -148,13 +150,19 @@ fn read_duration(text: &str, bounds: fn(Duration) -> Result<(), String>) -> Resu
     bounds(duration).map(|()| duration)
 }
 
-/// Names between commas; spaces around a name do not count.
-fn read_queues(text: &str) -> Result<Vec<String>, String> {
-    let name = |name: &str| match QueueName::new(name.trim()) {
-        Ok(name) => Ok(name.as_str().to_owned()),
-        Err(error) => Err(format!("{error}; write names with commas between them: default,mail")),
+/// Names between commas, each with its weight or without; spaces around a name or weight do not count.
+fn read_queues(text: &str) -> Result<Vec<(String, Option<u32>)>, String> {
+    let queue = |text: &str| {
+        let (name, weight) = text.split_once('=').map_or((text, None), |(name, weight)| (name, Some(weight)));
+        let name = QueueName::new(name.trim()).map_err(|error| {
+            format!("{error}; write names with commas between them, with weights or without: default,mail=3")
+        })?;
+        let read = |weight: &str| weight.trim().parse().ok().filter(|weight| (1..=QUEUE_WEIGHT_MAX).contains(weight));
+        let weight =
+            weight.map(|weight| read(weight).ok_or(format!("a weight is from 1 to {QUEUE_WEIGHT_MAX}: mail=3")));
+        Ok((name.as_str().to_owned(), weight.transpose()?))
     };
-    text.split(',').map(name).collect()
+    text.split(',').map(queue).collect()
 }
 
 fn read_verify_replay(text: &str) -> Result<VerifyReplay, String> {
@@ -183,7 +191,7 @@ mod tests {
             ("WORKFLOW_NAMESPACE", "shop"),
             ("WORKFLOW_MODE", "Worker"),
             ("WORKFLOW_CONCURRENCY", "12"),
-            ("WORKFLOW_QUEUES", "default, mail"),
+            ("WORKFLOW_QUEUES", "default, mail = 3"),
             ("WORKFLOW_LEASE", "30s"),
             ("WORKFLOW_RETENTION_SUCCESS", "2 days"),
             ("WORKFLOW_RETENTION_FAILURE", "1 year"),
@@ -199,7 +207,7 @@ mod tests {
             namespace: Some("shop".to_owned()),
             mode: Some(Mode::Worker),
             concurrency: Some(12),
-            queues: Some(vec!["default".to_owned(), "mail".to_owned()]),
+            queues: Some(vec![("default".to_owned(), None), ("mail".to_owned(), Some(3))]),
             lease: Some(Duration::from_secs(30)),
             retention_success: Some(days(2)),
             retention_failure: Some(days(365)),
@@ -230,7 +238,8 @@ mod tests {
             ("WORKFLOW_CONCURRENCY", "many", "whole number"),
             ("WORKFLOW_QUEUES", ",", "the queue name is empty"),
             ("WORKFLOW_QUEUES", "a,,b", "with commas between"),
-            ("WORKFLOW_QUEUES", "a=2", "with commas between"),
+            ("WORKFLOW_QUEUES", "a=0", "from 1 to 100"),
+            ("WORKFLOW_QUEUES", "a b", "with commas between"),
             ("WORKFLOW_LEASE", "499ms", "from 500ms to 10m"),
             ("WORKFLOW_LEASE", "601s", "from 500ms to 10m"),
             ("WORKFLOW_LEASE", "10", "a whole number and a unit"),

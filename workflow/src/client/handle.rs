@@ -357,6 +357,7 @@ pub(super) fn wrong_reply(engine: &Engine, reply: &Reply) -> EngineError {
         Reply::Create(_) => "a create's",
         Reply::Send(_) => "an event's",
         Reply::Control(_) => "a control's",
+        Reply::Lease(_) => "a lease's",
         Reply::Claim(_) => "a claim's",
         Reply::Own(_) => "an owner's",
         Reply::Fence(_) => "a fence's",

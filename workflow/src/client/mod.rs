@@ -17,6 +17,7 @@ mod event;
 mod failure;
 mod handle;
 mod history;
+mod limits;
 mod list;
 mod open;
 mod restart;

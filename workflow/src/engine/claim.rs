@@ -1,19 +1,22 @@
 //! The claim loop of one partition: asks for as many instances as there are free slots, and passes notices on.
 //!
 //! Woken by hints, by freed slots while there is more work than slots, and every two seconds in any case. The store decides
-//! what is given; workflows and versions this worker does not know stay on their shelves.
+//! what is given; workflows and versions this worker does not know stay on their shelves. Tokens of limits are asked for
+//! when a claim was short of them, and only with slots in hand that they can be used for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::backoff::jittered;
 use super::drives::Tell;
+use super::limits::{DriveSlot, Told};
 use super::meter::{self, Origin};
 use super::session::Session;
 use super::worker::Worker;
-use crate::journal::command::{Claim, ClaimReply};
+use crate::journal::command::{Claim, ClaimReply, Claimed};
 use crate::store::StoreError;
 
 /// Most instances of one claim: a bound on the time it takes the store.
@@ -23,12 +26,15 @@ const POLL_EVERY: Duration = Duration::from_secs(2);
 
 /// Claims until the worker stops.
 pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), StoreError> {
+    let mut again = false;
     loop {
         let session = tokio::select! {
             session = worker.session.get() => session,
             () = worker.until_stopping() => return Ok(()),
         };
-        let more = claim_once(&worker, partition, &session).await?;
+        let next = claim_once(&worker, partition, &session, again).await?;
+        again = matches!(next, Next::Again);
+        let Next::Wait { more } = next else { continue };
         tokio::select! {
             () = wait(&worker, partition, more) => {}
             () = worker.until_stopping() => return Ok(()),
@@ -36,19 +42,39 @@ pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), S
     }
 }
 
-/// True when there may be more than there were slots for.
-async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Session>) -> Result<bool, StoreError> {
+/// What to do after a claim.
+enum Next {
+    /// Ask for tokens, and claim again if there are some: it was short of them, and has slots left.
+    Again,
+    /// Wait. `more`: there may be more than there were slots for.
+    Wait { more: bool },
+}
+
+async fn claim_once(
+    worker: &Arc<Worker>,
+    partition: usize,
+    session: &Arc<Session>,
+    again: bool,
+) -> Result<Next, StoreError> {
     let mut slots = free_slots(worker);
     let limit = slots.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let tokens = u32::try_from(limit).expect("a claim is small");
+    let limits = worker.limits.reserve(worker, session, partition, tokens).await?;
+    if again && !worker.limits.has_some(partition) {
+        worker.limits.unreserve(partition);
+        return Ok(Next::Wait { more: false });
+    }
     let claim = Claim {
         number: session.claim_number(partition),
         session: session.id(),
         limit,
         queues: worker.queues.clone(),
         known: worker.known.clone(),
+        quotas: worker.quotas.of(limit),
+        limits,
     };
     match worker.commands.claim(partition, claim).await? {
-        ClaimReply::Given { now: _, instances, notices, next_due } => {
+        ClaimReply::Given { now: _, instances, notices, next_due, short, started } => {
             if !instances.is_empty() || !notices.is_empty() {
                 session.claim_gave(partition);
             }
@@ -59,20 +85,25 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
                 worker.drives.tell(&id, Tell::Look);
             }
             let given = instances.len();
-            for claimed in instances {
+            // All tokens first: what follows may wait for slots.
+            let token = |claimed: &Claimed| worker.limits.token(session.id(), partition, &claimed.spec.workflow);
+            let tokens: Vec<_> = instances.iter().map(token).collect();
+            let told = Told { short: &short, started: &started, limit, gave: given > 0 };
+            let worth_asking = worker.limits.answered(session.id(), partition, &told);
+            for (claimed, token) in instances.into_iter().zip(tokens) {
                 // A store that gives more than was asked for makes the rest wait for slots here.
                 let slot = match slots.as_mut().and_then(|slots| slots.split(1)) {
                     Some(slot) => slot,
                     None => worker.slots.clone().acquire_owned().await.expect("the slots are never closed"),
                 };
                 meter::given(&claimed, Origin::Claim);
-                worker.drive(session.clone(), claimed, slot);
+                worker.drive(session.clone(), claimed, DriveSlot::new(slot, token));
             }
-            Ok(given == limit)
+            Ok(if worth_asking && given < limit { Next::Again } else { Next::Wait { more: given == limit } })
         }
         ClaimReply::Fenced => {
             session.revoke();
-            Ok(false)
+            Ok(Next::Wait { more: false })
         }
     }
 }
@@ -96,12 +127,17 @@ fn free_slots(worker: &Worker) -> Option<OwnedSemaphorePermit> {
 async fn wait(worker: &Worker, partition: usize, more: bool) {
     let bells = worker.bells.of(partition);
     let full = worker.slots.available_permits() == 0;
+    let poll_at = Instant::now() + jittered(POLL_EVERY);
+    // Tokens are of no use without slots.
+    let ask_at = worker.limits.ask_at(partition).filter(|_| !full);
+    let wake_at = ask_at.map_or(poll_at, |at| at.min(poll_at));
     tokio::select! {
         () = bells.inbox.notified() => {}
         () = bells.work.notified(), if !full => {}
         // With no slot free, work is of interest only once there is one.
         () = slot_freed(worker), if more || full => {}
-        () = tokio::time::sleep(jittered(POLL_EVERY)) => {}
+        () = worker.limits.freed(partition), if !full => {}
+        () = tokio::time::sleep_until(wake_at) => {}
     }
 }
 

@@ -254,7 +254,10 @@ impl Commands {
     }
 
     fn partition_of(&self, command: &Command) -> usize {
-        command.instance().map_or(0, |id| self.shared.store.partition_of(id))
+        match command {
+            Command::Lease(lease) => self.shared.store.home_of(&lease.name),
+            _ => command.instance().map_or(0, |id| self.shared.store.partition_of(id)),
+        }
     }
 }
 

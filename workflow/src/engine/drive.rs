@@ -27,12 +27,13 @@ use tracing::Span;
 use super::backoff::Backoff;
 use super::drives::{Entered, Tell};
 use super::holding::{Holding, Over, Written, nothing};
-use super::limits::Limit;
+use super::limits::DriveSlot;
 use super::meter;
 use super::session::Session;
 use super::sticky::Point;
 use super::supervise::panic_message;
 use super::verify::verify;
+use super::warnings::Limit;
 use super::worker::Worker;
 use crate::authoring::task::{Action, RunTask};
 use crate::authoring::verify::Code;
@@ -80,7 +81,7 @@ pub(super) async fn run(
     session: Arc<Session>,
     claimed: Claimed,
     entered: Entered,
-    slot: OwnedSemaphorePermit,
+    slot: DriveSlot,
 ) {
     let id = claimed.id.clone();
     let mut drive = Drive::new(worker.clone(), session, &claimed, &entered, slot);
@@ -138,13 +139,7 @@ struct Trial {
 }
 
 impl Drive {
-    fn new(
-        worker: Arc<Worker>,
-        session: Arc<Session>,
-        claimed: &Claimed,
-        entered: &Entered,
-        slot: OwnedSemaphorePermit,
-    ) -> Self {
+    fn new(worker: Arc<Worker>, session: Arc<Session>, claimed: &Claimed, entered: &Entered, slot: DriveSlot) -> Self {
         let check_at = Instant::now() + worker.lease / 3;
         Self {
             holding: Holding::new(worker.clone(), session, claimed, entered.signal().clone(), slot),

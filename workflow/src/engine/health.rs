@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use super::Mode;
 use super::backoff::{Backoff, jittered};
 use super::commands::StoreHealth;
+use super::limits::LimitHealth;
 use super::meter;
 use super::supervise::{LoopHealth, lock};
 use super::worker::Worker;
@@ -69,6 +70,8 @@ pub struct WorkerHealth {
     pub replay_differences: u64,
     /// Workflows and versions that wait because no worker so far knew them, as of some seconds ago.
     pub shelves: Vec<Shelf>,
+    /// What it has of each limit that it obeys.
+    pub limits: Vec<LimitHealth>,
 }
 
 fn in_millis<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -175,6 +178,7 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
         drive_panics: worker.counts.drive_panics.get(),
         replay_differences: worker.counts.replay_differences.get(),
         shelves: lock(&worker.shelves).clone(),
+        limits: worker.limits.health(),
     }
 }
 
@@ -242,6 +246,7 @@ mod tests {
             drive_panics: 0,
             replay_differences: 0,
             shelves: Vec::new(),
+            limits: Vec::new(),
         };
         let store = StoreHealth { answering: true, readable: true, resends: 0, last_error: None };
         Health { mode: Mode::All, store, loops: vec![looping("claims 0", true, 0, None)], worker: Some(worker) }

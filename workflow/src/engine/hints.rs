@@ -70,6 +70,7 @@ impl Desk {
                 }
             }),
             Hint::Timer(due) => self.for_worker(|worker| worker.bells.timer(*due)),
+            Hint::Limit(name) => self.for_worker(|worker| worker.limits.may_be_free(Some(name))),
             Hint::Outbox => self.for_worker(|worker| worker.bells.outbox.notify_one()),
             Hint::Anything => self.anything(),
         }
@@ -105,6 +106,7 @@ impl Desk {
         self.changes.ring_all();
         self.for_worker(|worker| {
             worker.bells.work();
+            worker.limits.may_be_free(None);
             worker.bells.inbox();
             worker.bells.outbox.notify_one();
             worker.drives.tell_all(Tell::Check);

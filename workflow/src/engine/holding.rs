@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::backoff::Backoff;
 use super::drives::{Signal, Tell};
+use super::limits::DriveSlot;
 use super::meter;
 use super::session::Session;
 use super::sticky::Point;
@@ -87,7 +86,7 @@ pub(super) struct Holding {
     spec: Arc<InstanceSpec>,
     started_at: Timestamp,
     /// The place among what this worker runs at once, until the run has ended.
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Option<DriveSlot>,
 }
 
 impl Holding {
@@ -96,7 +95,7 @@ impl Holding {
         session: Arc<Session>,
         claimed: &Claimed,
         signal: Arc<Signal>,
-        slot: OwnedSemaphorePermit,
+        slot: DriveSlot,
     ) -> Self {
         Self {
             worker,

@@ -25,6 +25,7 @@
 //! - [`commands`], [`lane`]: group commit;
 //! - [`session`], [`drives`], [`worker`]: who this worker is and what it drives;
 //! - [`claim`], [`drive`], [`holding`], [`sticky`]: from a claim to a suspend;
+//! - [`limits`], [`quotas`]: what a claim may give, and of which queue first;
 //! - [`verify`]: a run that ended, compared with its replay;
 //! - [`sweep`], [`outbox`]: timers, recovery, retention, commands between instances;
 //! - [`hints`], [`bells`], [`changes`]: who is woken by what;
@@ -47,6 +48,7 @@ mod limits;
 mod meter;
 mod metered;
 mod outbox;
+mod quotas;
 mod session;
 mod start;
 mod sticky;
@@ -55,6 +57,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod warnings;
 mod worker;
 
 use std::fmt;
@@ -71,6 +74,7 @@ pub(crate) use self::drives::Signal;
 use self::drives::Tell;
 use self::estimate::StoreTime;
 pub use self::health::{Health, WorkerHealth};
+pub use self::limits::{LimitHealth, LimitRule};
 pub use self::start::StartError;
 pub use self::supervise::LoopHealth;
 use self::supervise::Supervisor;
@@ -122,6 +126,10 @@ pub struct Config {
     pub concurrency: usize,
     /// Which queues are served.
     pub queues: Vec<QueueName>,
+    /// Their weights, in the same order; empty: all the same.
+    pub weights: Vec<u32>,
+    /// The limits that are obeyed.
+    pub limits: Vec<LimitRule>,
     /// How long a session lives after each heartbeat.
     pub lease: Duration,
     /// What workflows take as `#[resource]`.

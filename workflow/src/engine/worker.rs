@@ -16,12 +16,14 @@ use super::commands::Commands;
 use super::drive;
 use super::drives::{Drives, Tell};
 use super::estimate::StoreTime;
-use super::limits::Warnings;
+use super::limits::{DriveSlot, Limits};
 use super::meter::{self, Origin};
+use super::quotas::Quotas;
 use super::session::{Session, Slot};
 use super::start::Registry;
 use super::sticky::Sticky;
 use super::supervise::Supervisor;
+use super::warnings::Warnings;
 use super::{Config, Mode, VerifyReplay};
 use crate::authoring::task::RunTask;
 use crate::definition::Resources;
@@ -80,6 +82,8 @@ pub(crate) struct Worker {
     pub(super) resources: Resources,
     pub(super) verify_replay: VerifyReplay,
     pub(super) session: Slot,
+    pub(super) quotas: Quotas,
+    pub(super) limits: Arc<Limits>,
     pub(super) slots: Arc<Semaphore>,
     /// How many there are.
     concurrency: usize,
@@ -115,6 +119,8 @@ impl Worker {
             resources: config.resources.clone(),
             verify_replay: config.verify_replay,
             session: Slot::new(),
+            quotas: Quotas::new(&config.weights),
+            limits: Limits::new(&config.limits, commands.partitions()),
             slots: Arc::new(Semaphore::new(config.concurrency)),
             kept_slots: if config.mode == Mode::All { config.concurrency / 4 } else { 0 },
             drives: Arc::new(Drives::new()),
@@ -154,12 +160,13 @@ impl Worker {
 
     /// Starts every loop of the worker.
     pub(super) fn start(self: &Arc<Self>, supervisor: &Supervisor) {
-        use super::{claim, health, outbox, session, sweep};
+        use super::{claim, health, limits, outbox, session, sweep};
         self.keep(supervisor, "session", |worker| Box::pin(session::keep(worker)));
         self.keep(supervisor, "recovery", |worker| Box::pin(sweep::recover(worker)));
         self.keep(supervisor, "inboxes", |worker| Box::pin(sweep::unstick(worker)));
         self.keep(supervisor, "retention", |worker| Box::pin(sweep::expire(worker)));
         self.keep(supervisor, "outbox", |worker| Box::pin(outbox::deliver(worker)));
+        self.keep(supervisor, "limits", |worker| Box::pin(limits::give_back(worker)));
         self.keep(supervisor, "shelves", |worker| Box::pin(health::watch_shelves(worker)));
         if meter::ON {
             self.keep(supervisor, "queues", |worker| Box::pin(health::watch_queues(worker)));
@@ -200,7 +207,7 @@ impl Worker {
     }
 
     /// Drives an instance that was given to this session, in a task of its own.
-    pub(super) fn drive(self: &Arc<Self>, session: Arc<Session>, claimed: Claimed, slot: OwnedSemaphorePermit) {
+    pub(super) fn drive(self: &Arc<Self>, session: Arc<Session>, claimed: Claimed, slot: DriveSlot) {
         let Some(entered) = self.drives.enter(session.id(), &claimed) else {
             tracing::debug!(instance = %claimed.id, "claimed again while it is driven");
             return;
@@ -249,7 +256,8 @@ impl Worker {
         match reply {
             Ok(CreateReply::Created { claimed: Some(claimed) }) => {
                 meter::given(&claimed, Origin::Create);
-                self.drive(session, *claimed, slot);
+                // What is limited here is not offered.
+                self.drive(session, *claimed, DriveSlot::new(slot, None));
                 Ok(CreateReply::Created { claimed: None })
             }
             other => other,
@@ -261,7 +269,8 @@ impl Worker {
         let spec = &create.spec;
         let served = self.queues.contains(&spec.queue);
         let known = self.registry.contains_key(&(spec.workflow.clone(), spec.version));
-        if !served || !known || spec.start_at.is_some() || self.is_stopping() {
+        let limited = self.limits.concern(&spec.workflow, &spec.queue);
+        if !served || !known || limited || spec.start_at.is_some() || self.is_stopping() {
             return None;
         }
         let session = self.session.current()?;

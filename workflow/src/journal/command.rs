@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::divergence::Divergence;
 use super::head::{Fork, State};
+use super::lease::{Lease, LeaseReply, LimitName};
 use super::message::{Channel, Message, NewMessage};
 use super::path::Path;
 use crate::words::failure::FailureData;
@@ -49,6 +50,8 @@ pub enum Command {
         /// At most how many.
         limit: usize,
     },
+    /// Asks for tokens of a limit that holds across all workers, or gives them back.
+    Lease(Lease),
     /// Gives a session work: what was woken for it, then shelved work it knows, then ready work of its queues.
     Claim(Claim),
     /// An owner's write: appends records, consumes messages, queues outgoing commands, and says what comes next.
@@ -93,6 +96,7 @@ impl Command {
             | Self::CloseSession { .. }
             | Self::Fence { .. }
             | Self::Recover { .. }
+            | Self::Lease(_)
             | Self::Claim(_)
             | Self::WakeDue { .. }
             | Self::Unstick { .. }
@@ -202,7 +206,7 @@ pub enum Action {
     /// A new run from the beginning with the same input. Events and timers of the old run are gone.
     Restart,
     /// A new run that keeps what the current one had begun before it came to this operation: see
-    /// [`Fork`](super::head::Fork). Unread messages stay. Refused when the current run has no records.
+    /// [`Fork`]. Unread messages stay. Refused when the current run has no records.
     RestartFrom {
         /// The operation.
         path: Path,
@@ -227,6 +231,12 @@ pub struct Claim {
     pub queues: Arc<[QueueName]>,
     /// Which workflows and versions the worker knows. Others that come up are put on a shelf of their own.
     pub known: Arc<[(WorkflowName, u32)]>,
+    /// How many each of the queues is to give first, in their order; what is left of `limit` is given by score. Empty: all by
+    /// score.
+    pub quotas: Vec<usize>,
+    /// What is limited at this worker, each with the tokens it has: of a workflow no more is given than that; of a queue no
+    /// more that never began. What is not named here has no limit.
+    pub limits: Vec<(LimitName, u32)>,
 }
 
 /// Whom an owner's write is from, and what it has seen.
@@ -392,6 +402,8 @@ pub enum Reply {
     Send(SendReply),
     /// To [`Command::Control`].
     Control(ControlReply),
+    /// To [`Command::Lease`].
+    Lease(LeaseReply),
     /// To [`Command::Claim`].
     Claim(ClaimReply),
     /// To [`Command::Own`].
@@ -462,6 +474,10 @@ pub enum ClaimReply {
         notices: Vec<InstanceId>,
         /// The earliest timer of any sleeping instance.
         next_due: Option<Timestamp>,
+        /// Limits of the claim whose tokens did not suffice for what stood before something that was given, or at the end.
+        short: Vec<LimitName>,
+        /// How many tokens were spent of each limited queue; nothing is said of those of a claim that is repeated.
+        started: Vec<(QueueName, u32)>,
     },
     /// The session is revoked or unknown: the worker needs a new one.
     Fenced,

@@ -13,6 +13,7 @@ pub mod command;
 pub mod divergence;
 pub mod head;
 pub mod head_codec;
+pub mod lease;
 pub mod machine;
 pub mod message;
 pub mod path;

@@ -20,6 +20,7 @@ use tokio::sync::broadcast;
 pub use self::listing::{Cursor, DamagedRow, ListQuery, Overview, Page, Row, Shelf};
 use crate::journal::command::{Command, Reply};
 use crate::journal::head::Head;
+use crate::journal::lease::LimitName;
 pub use crate::journal::table::Hint;
 use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
@@ -52,6 +53,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Which partition an instance is in.
     fn partition_of(&self, _id: &InstanceId) -> usize {
+        0
+    }
+
+    /// Which partition keeps the tokens of a limit: commands about it go there.
+    fn home_of(&self, _name: &LimitName) -> usize {
         0
     }
 

@@ -272,7 +272,15 @@ impl World {
         let queues = self.data.instances.values().map(|instance| instance.head.spec.queue.clone());
         let (known, queues): (Arc<[_]>, Arc<[_]>) = (known.collect(), queues.collect());
         self.claims += 1;
-        let claim = Claim { number: self.claims, session: SESSION, limit: usize::MAX, queues, known };
+        let claim = Claim {
+            number: self.claims,
+            session: SESSION,
+            limit: usize::MAX,
+            queues,
+            known,
+            quotas: Vec::new(),
+            limits: Vec::new(),
+        };
         let Reply::Claim(ClaimReply::Given { instances, notices, .. }) = self.apply(&Command::Claim(claim)) else {
             self.broken = Some("the store refused a claim".to_owned());
             return false;

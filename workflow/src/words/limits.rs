@@ -1,5 +1,7 @@
 //! Every bound of the system, with its reason. Reaching one is a typed error at the call that would cross it.
 
+use std::time::Duration;
+
 /// Longest instance id, in bytes. Ids are part of keys, urls and logs.
 pub const INSTANCE_ID_BYTES_MAX: usize = 200;
 /// Longest workflow, queue or namespace name, in bytes.
@@ -45,6 +47,14 @@ pub const CHILD_KEPT_MIN_MS: i64 = 10 * 60 * 1000;
 pub const PATH_BYTES_MAX: usize = 32 * 1024;
 /// A run is warned about when it has used this part of a limit: a fifth.
 pub const WARN_PART: u64 = 5;
+/// Most tokens of one limit (instances of a workflow at once, starts of a queue in its span): counts stay small numbers.
+pub const LIMIT_TOKENS_MAX: u32 = 1_000_000;
+/// Shortest span of a rate: 100 ms. A hundredth of it is one count of spent tokens, and the store's clock has milliseconds.
+pub const RATE_SPAN_MIN: Duration = Duration::from_millis(100);
+/// Longest span of a rate: 31 days, a month.
+pub const RATE_SPAN_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+/// Largest weight of a queue: with two queues, the other still has one turn in a hundred and one.
+pub const QUEUE_WEIGHT_MAX: u32 = 100;
 /// How deep groups and parts may nest (recursion included).
 pub const DEPTH_MAX: usize = 100;
 /// Most characters of an error message that is recorded; the rest is cut.

@@ -113,6 +113,8 @@ impl Bench {
             limit: 10,
             queues: Arc::from([QueueName::new("default").expect("valid")]),
             known: Arc::from([(WorkflowName::new("order").expect("valid"), 3)]),
+            quotas: Vec::new(),
+            limits: Vec::new(),
         }));
         match reply {
             Reply::Claim(ClaimReply::Given { instances, .. }) => (session, instances),

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 
 use crate::engine::supervise::lock;
-use crate::journal::command::{Command, Reply};
-use crate::store::model::ModelStore;
+use crate::journal::command::{ClaimReply, Command, Reply};
+use crate::journal::head::Place;
+use crate::store::model::{Instance, ModelStore};
 use crate::store::{
     Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
 };
@@ -37,6 +38,10 @@ pub(super) struct Faulty {
     pub(super) journal_panics: AtomicBool,
     /// Batches with a create wait for ever while this is set.
     creates_held: std::sync::Arc<AtomicBool>,
+    /// So many claims that gave something are carried out, and their answers cannot be read.
+    pub(super) garbled_claims: AtomicUsize,
+    /// How many instances were held at most when a batch was done, by all sessions.
+    pub(super) most_held: AtomicUsize,
     /// How often a journal was read.
     pub(super) journals_read: AtomicUsize,
     /// How many batches came.
@@ -55,6 +60,8 @@ impl Faulty {
             garbled: AtomicBool::new(false),
             journal_panics: AtomicBool::new(false),
             creates_held: std::sync::Arc::default(),
+            garbled_claims: AtomicUsize::new(0),
+            most_held: AtomicUsize::new(0),
             journals_read: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
         }
@@ -94,6 +101,11 @@ impl Faulty {
             return Err(StoreError::Damaged { store: self.describe(), message: "a bad page".to_owned() });
         }
         let replies = self.inner.execute(0, batch).await?;
+        let held = |instance: &&Instance| matches!(instance.head.place, Place::Held { .. });
+        self.most_held.fetch_max(self.inner.dump().instances.values().filter(held).count(), Ordering::SeqCst);
+        if replies.iter().any(gives) && take_one(&self.garbled_claims) {
+            return Err(StoreError::Damaged { store: self.describe(), message: "a garbled answer".to_owned() });
+        }
         if take_one(&self.lose_replies) { Err(unreachable_store()) } else { Ok(replies) }
     }
 }
@@ -104,6 +116,10 @@ fn is_about(command: &Command, id: &InstanceId) -> bool {
         Command::Own(own) => own.owner.id == *id,
         _ => false,
     }
+}
+
+fn gives(reply: &Reply) -> bool {
+    matches!(reply, Reply::Claim(ClaimReply::Given { instances, .. }) if !instances.is_empty())
 }
 
 fn take_one(counter: &AtomicUsize) -> bool {

@@ -11,6 +11,7 @@ use super::stage::{Engine, LONG_LEASE, ONE, Stage, create, eventually, soon};
 use crate::engine::Mode;
 use crate::engine::drives::Signal;
 use crate::engine::holding::{Holding, Written, nothing};
+use crate::engine::limits::DriveSlot;
 use crate::journal::command::{Action, Command, Create, CreateReply, Ending, PauseReason, Reply, Then};
 use crate::journal::head::{Place, State};
 use crate::journal::machine::LIMIT_EXCEEDED;
@@ -65,6 +66,7 @@ async fn a_slot_is_free_when_the_end_of_its_run_is_told() {
     let slots = Arc::new(Semaphore::new(1));
     let slot = slots.clone().try_acquire_owned().expect("it is free");
     let watcher = Arc::new(Watcher { slots, free_when_woken: OnceLock::new() });
+    let slot = DriveSlot::new(slot, None);
     let mut holding = Holding::new(worker, session, &claimed, signal.clone(), slot);
     let mut end = std::pin::pin!(signal.end());
     let waker = watcher.clone().into();

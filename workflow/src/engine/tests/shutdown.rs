@@ -76,6 +76,8 @@ fn config(stage: &Stage, resources: Resources) -> Config {
         namespace: Namespace::new("test").expect("valid"),
         concurrency: 1,
         queues: Vec::new(),
+        weights: Vec::new(),
+        limits: Vec::new(),
         lease: LONG_LEASE,
         resources,
         workflows: vec![&ONE],

@@ -161,22 +161,36 @@ impl Stage {
         lease: Duration,
         workflows: Vec<&'static Registration>,
     ) -> Engine {
+        self.engine_with(mode, lease, workflows, |config| config.verify_replay = verify_replay).await
+    }
+
+    /// An engine that is not quite like the others.
+    pub(super) async fn engine_with(
+        &self,
+        mode: Mode,
+        lease: Duration,
+        workflows: Vec<&'static Registration>,
+        change: impl FnOnce(&mut Config),
+    ) -> Engine {
         let way = Arc::new(Faulty::new(&self.store));
         let mut resources = Resources::default();
         resources.insert(Bodies(self.started.clone()));
         resources.insert(self.memory.clone());
-        let config = Config {
+        let mut config = Config {
             store: way.clone(),
             mode,
             namespace: Namespace::new("test").expect("valid"),
             concurrency: 16,
             queues: vec![QueueName::new("default").expect("valid")],
+            weights: Vec::new(),
+            limits: Vec::new(),
             lease,
             resources,
             workflows,
             sticky: 16,
-            verify_replay,
+            verify_replay: VerifyReplay::default(),
         };
+        change(&mut config);
         Engine { core: Core::start(config).await.expect("it starts"), way }
     }
 

@@ -1,4 +1,4 @@
-//! The bytes of heads, instance specs, outgoing commands and sessions, for stores that keep them as blobs.
+//! The bytes of heads, instance specs, outgoing commands, sessions and limits, for stores that keep them as blobs.
 //!
 //! The first byte is the format. A head does not contain its spec, which never changes and may be large: stores keep it
 //! beside the head, written once.
@@ -13,6 +13,7 @@ use super::head::{End, Fork, Head, Place, State, Suspect};
 use super::message::{Channel, NewMessage};
 use super::path::Path;
 use super::record::{read_failure, read_instance, write_failure};
+use super::table::limit::{Limit, Share};
 use super::table::session::{ClaimMemory, Session};
 use super::wire::{Damaged, Reader, Writer};
 use crate::words::id::{QueueName, RequestId, SessionId, WorkflowName};
@@ -162,6 +163,42 @@ impl Session {
                     })
                 })?,
                 lost: from.list(read_instance)?,
+            })
+        })
+    }
+}
+
+impl Limit {
+    /// The limit as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        blob(|to| {
+            to.list(&self.shares, |to, share| {
+                to.wide(share.session.0);
+                to.number(share.number);
+                to.number(share.tokens.into());
+            });
+            to.list(&self.spent, |to, (since, count)| {
+                write_time(to, *since);
+                to.number((*count).into());
+            });
+        })
+    }
+
+    /// Reads a limit.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or of a newer format.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let small =
+            |from: &mut Reader<'_>| u32::try_from(from.number()?).map_err(|_| from.damaged("a count of tokens"));
+        whole(bytes, |from| {
+            Ok(Self {
+                shares: from.list(|from| {
+                    let (session, number) = (SessionId(from.wide()?), from.number()?);
+                    Ok(Share { session, number, tokens: small(from)? })
+                })?,
+                spent: from.list(|from| Ok((read_time(from)?, small(from)?)))?,
             })
         })
     }

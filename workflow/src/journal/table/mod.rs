@@ -12,6 +12,7 @@
 //! | `Control` | [`control::control`] | instance |
 //! | `Own` | [`own::own`] | instance |
 //! | `Claim` | [`claim::take`] | candidate |
+//! | `Lease` | [`limit::lease`] | limit |
 //! | `Recover`, `CloseSession` | [`session::hand_over`] | instance of the session |
 //! | `WakeDue` | [`sweep::wake_due`] | sleeping instance |
 //! | `Unstick` | [`sweep::unstick`] | instance in an inbox |
@@ -20,12 +21,14 @@
 //!
 //! # Order of candidates
 //! Every store takes candidates in the same order, so that stores can be compared: the own inbox by (since, id); shelves
-//! of workflows the claimer knows by id, and ready by (score, id), both only of the claim's queues; timers by (due, id);
+//! of workflows the claimer knows by id, and ready by (score, id), both only of the claim's queues, ready ones first of
+//! each queue in the claim's order as many as its quota; timers by (due, id);
 //! inboxes to unstick by (since, id); a session's instances by id; finished instances by (expiry, id), then old runs by
 //! (expiry, id, run). Notices are given by id. A limit of 0 gives nothing but notices.
 
 use super::command::Outgoing;
 use super::head::Head;
+use super::lease::LimitName;
 use super::message::Message;
 use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
@@ -35,6 +38,7 @@ pub mod claim;
 pub mod control;
 pub mod create;
 mod ending;
+pub mod limit;
 mod moves;
 #[cfg(feature = "redis")]
 pub use moves::ready_since;
@@ -102,6 +106,8 @@ pub enum Hint {
     Timer(Timestamp),
     /// There may be commands to send to other instances.
     Outbox,
+    /// There may be tokens of this limit.
+    Limit(LimitName),
     /// Anything may have happened: another process wrote, or the connection was lost for a while.
     Anything,
 }

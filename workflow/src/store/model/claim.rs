@@ -6,7 +6,7 @@ use super::Data;
 use crate::journal::command::{Claim, ClaimReply, Claimed};
 use crate::journal::head::{Head, Place};
 use crate::journal::table::Transition;
-use crate::journal::table::claim::{Taken, again, noticed, take};
+use crate::journal::table::claim::{Allowance, Taken, again, noticed, take};
 use crate::journal::table::session::{ClaimMemory, Earlier};
 use crate::store::Hint;
 use crate::words::id::{InstanceId, QueueName, SessionId};
@@ -18,6 +18,7 @@ impl Data {
         let Some(session) = self.sessions.get(&claim.session).filter(|session| session.alive()) else {
             return ClaimReply::Fenced;
         };
+        let mut allowed = Allowance::of(claim);
         let (instances, notices) = match session.earlier(claim.number) {
             Earlier::Late => (Vec::new(), Vec::new()),
             Earlier::Repeated(memory) => {
@@ -26,7 +27,7 @@ impl Data {
             }
             Earlier::Nothing => {
                 let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
-                let instances = self.give(claim, now, hints);
+                let instances = self.give(claim, &mut allowed, now, hints);
                 notices.extend(self.take_notices(claim.session));
                 (instances, notices.into_iter().collect())
             }
@@ -34,20 +35,24 @@ impl Data {
         if let Some(session) = self.sessions.get_mut(&claim.session) {
             session.claimed(claim.number, &instances, &notices);
         }
-        ClaimReply::Given { now, instances, notices, next_due: self.next_due() }
+        let (short, started) = allowed.told();
+        ClaimReply::Given { now, instances, notices, next_due: self.next_due(), short, started }
     }
 
-    fn give(&mut self, claim: &Claim, now: Timestamp, hints: &mut Vec<Hint>) -> Vec<Claimed> {
+    fn give(&mut self, claim: &Claim, allowed: &mut Allowance, now: Timestamp, hints: &mut Vec<Hint>) -> Vec<Claimed> {
         let mut given = Vec::new();
-        let mut shelved = 0;
-        for id in self.candidates(claim) {
-            if given.len() >= claim.limit || shelved >= SHELVED_MAX {
-                break;
+        let mut put_away = 0;
+        for (ids, most) in self.candidates(claim) {
+            let most = given.len().saturating_add(most);
+            for id in ids {
+                if given.len() >= claim.limit.min(most) || put_away >= SHELVED_MAX {
+                    break;
+                }
+                let Some(head) = self.head(&id) else { continue };
+                let transition = take(&id, head, claim, allowed, now);
+                put_away += usize::from(matches!(transition.reply, Taken::Shelved | Taken::SetAside));
+                given.extend(self.hand(&id, transition, now, hints));
             }
-            let Some(head) = self.head(&id) else { continue };
-            let transition = take(&id, head, claim, now);
-            shelved += usize::from(transition.reply == Taken::Shelved);
-            given.extend(self.hand(&id, transition, now, hints));
         }
         given
     }
@@ -84,8 +89,9 @@ impl Data {
         Some(*claimed)
     }
 
-    /// The own inbox, then shelves, then ready: see the order in [`crate::journal::table`].
-    fn candidates(&self, claim: &Claim) -> Vec<InstanceId> {
+    /// The own inbox, then shelves, then ready, each queue's first; with how many of each are wanted at most: see the order
+    /// in [`crate::journal::table`].
+    fn candidates(&self, claim: &Claim) -> Vec<(Vec<InstanceId>, usize)> {
         let mine = |head: &Head| match head.place {
             Place::Inbox { session, since, .. } if session == claim.session => Some(since),
             _ => None,
@@ -96,14 +102,17 @@ impl Data {
         let shelved = |head: &Head| {
             (head.place == Place::Shelved && claim.queues.contains(&head.spec.queue) && known(head)).then_some(())
         };
-        let ready = |head: &Head| match head.place {
-            Place::Ready { score } if claim.queues.contains(&head.spec.queue) => Some(score),
+        let ready_of = |queues: &[QueueName], head: &Head| match head.place {
+            Place::Ready { score } if queues.contains(&head.spec.queue) => Some(score),
             _ => None,
         };
-        let mut ids = self.by(usize::MAX, mine);
-        ids.extend(self.by(usize::MAX, shelved));
-        ids.extend(self.by(usize::MAX, ready));
-        ids
+        let all = usize::MAX;
+        let mut candidates = vec![(self.by(all, mine), all), (self.by(all, shelved), all)];
+        for (queue, quota) in claim.queues.iter().zip(&claim.quotas) {
+            candidates.push((self.by(all, |head| ready_of(std::slice::from_ref(queue), head)), *quota));
+        }
+        candidates.push((self.by(all, |head| ready_of(&claim.queues, head)), all));
+        candidates
     }
 
     fn take_notices(&mut self, session: SessionId) -> Vec<InstanceId> {

@@ -8,7 +8,9 @@ use crate::journal::command::{
     Command, Control, ControlReply, Create, CreateReply, Outgoing, OwnReply, OwnerWrite, Reply, Send, SendReply,
 };
 use crate::journal::head::{Head, Place};
+use crate::journal::lease::{Lease, LeaseReply, LimitName};
 use crate::journal::message::Message;
+use crate::journal::table::limit::{self, Limit};
 use crate::journal::table::session::{Loss, Session, hand_over};
 use crate::journal::table::{Effects, Transition, control, create, own, send, sweep};
 use crate::store::{Beat, Hint};
@@ -23,6 +25,8 @@ pub struct Data {
     pub instances: BTreeMap<InstanceId, Instance>,
     /// The sessions of workers that live, or are not recovered yet.
     pub sessions: BTreeMap<SessionId, Session>,
+    /// The limits that sessions have asked for.
+    pub limits: BTreeMap<LimitName, Limit>,
 }
 
 /// Everything of one instance.
@@ -50,6 +54,7 @@ impl Data {
             Command::Send(send) => Reply::Send(self.send(send, now, hints)),
             Command::Control(control) => Reply::Control(self.control(control, now, hints)),
             Command::Own(request) => Reply::Own(self.own(request, now, hints)),
+            Command::Lease(request) => Reply::Lease(self.lease(request, now, hints)),
             Command::Claim(claim) => Reply::Claim(self.claim(claim, now, hints)),
             Command::OpenSession { session, lease } => self.open(*session, *lease, now),
             Command::CloseSession { session } => self.close(*session, now, hints),
@@ -131,6 +136,15 @@ impl Data {
             granted.messages = messages;
         }
         reply
+    }
+
+    fn lease(&mut self, request: &Lease, now: Timestamp, hints: &mut Vec<Hint>) -> LeaseReply {
+        let alive = self.alive(Some(request.session));
+        let known = |session| self.sessions.contains_key(&session);
+        let leased = limit::lease(self.limits.get(&request.name), request, alive, &known, now);
+        self.limits.extend(leased.limit.map(|limit| (request.name.clone(), limit)));
+        hints.extend(leased.hint);
+        leased.reply
     }
 
     fn open(&mut self, session: SessionId, lease: Duration, now: Timestamp) -> Reply {

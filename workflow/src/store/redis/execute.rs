@@ -11,9 +11,11 @@ use super::link::Request;
 use super::scripts::claim::{Answered, Given, Unreadable};
 use super::scripts::session::Why;
 use super::scripts::{
-    Answer, Call, Misread, Said, Sender, Skipped, claim, control, create, look, own, send, session, sweep, transitions,
+    Answer, Call, Misread, Said, Sender, Skipped, claim, control, create, limit, look, own, send, session, sweep,
+    transitions,
 };
 use crate::journal::command::{Claim, ClaimReply, Command, Owner, Reply};
+use crate::journal::lease::LimitName;
 use crate::store::StoreError;
 use crate::words::id::SessionId;
 use crate::words::time::Timestamp;
@@ -189,7 +191,10 @@ impl RedisStore {
             match self.understand(claim::read(said, now))? {
                 Answered::Fenced => return Ok(ClaimReply::Fenced),
                 Answered::Again => {}
-                Answered::Given(given) => return self.put_aside(partition, claim.session, given, now).await,
+                Answered::Given(given) => {
+                    let short = candidates.short();
+                    return self.put_aside(partition, claim.session, given, now, short).await;
+                }
             }
         }
         let message = "what a claim found was out of date again and again".to_owned();
@@ -203,6 +208,7 @@ impl RedisStore {
         session: SessionId,
         given: Given,
         now: Timestamp,
+        short: Vec<LimitName>,
     ) -> Result<ClaimReply, StoreError> {
         self.tell_skipped(&given.skipped);
         for Unreadable { id, held, damage } in given.unreadable {
@@ -214,8 +220,8 @@ impl RedisStore {
                 let _answer = self.transition(partition, own::park(&self.keys[partition], owner, damage)).await?;
             }
         }
-        let Given { instances, notices, next_due, .. } = given;
-        Ok(ClaimReply::Given { now, instances, notices, next_due })
+        let Given { instances, notices, next_due, started, .. } = given;
+        Ok(ClaimReply::Given { now, instances, notices, next_due, short, started })
     }
 
     async fn take_some(
@@ -259,6 +265,7 @@ fn direct_call(keys: &Keys, command: &Command) -> Option<Call> {
         Command::OpenSession { session, lease } => session::open(*session, *lease),
         Command::Fence { session, beats } => session::fence(*session, *beats),
         Command::Sent { source, numbers } => sweep::sent(keys, source, numbers),
+        Command::Lease(request) => limit::call(request),
         Command::CloseSession { .. }
         | Command::Recover { .. }
         | Command::Claim(_)
@@ -275,6 +282,7 @@ fn read_direct(command: &Command, said: &Said, now: Timestamp) -> Result<Reply, 
         Command::Control(_) => Reply::Control(control::read(said)?),
         Command::Own(_) => Reply::Own(own::read(said)?),
         Command::Fence { .. } => Reply::Fence(session::read_fence(said)?),
+        Command::Lease(_) => Reply::Lease(limit::read(said)?),
         _ => count(session::read_count(said)?, None),
     })
 }

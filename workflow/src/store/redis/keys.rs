@@ -5,7 +5,8 @@
 
 use crate::words::id::{InstanceId, Namespace};
 
-/// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them.
+/// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them. Only scripts look
+/// into the last, a HASH by the keys of names: what limits hold across workers.
 const OF_PARTITION: &[&str] = &[
     "ready",
     "timers",
@@ -27,12 +28,13 @@ const OF_PARTITION: &[&str] = &[
     "terminated",
     "later",
     "ids",
+    "limits",
 ];
 
 /// A key that a partition has one of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
-    /// ZSET by member: what waits for a worker: queue, score, id, workflow, version.
+    /// ZSET by member: what waits for a worker: queue, begun or not, workflow, score, id, version.
     Ready,
     /// ZSET by due time: what sleeps.
     Timers,
@@ -48,7 +50,7 @@ pub(super) enum Of {
     Notes,
     /// ZSET by member: what sessions held when it was terminated or restarted: session, id.
     Lost,
-    /// ZSET by member: what no worker knew: workflow, version, queue, id.
+    /// ZSET by member: what no worker knew: workflow, version, queue, begun or not, id.
     Shelf,
     /// ZSET by member: every instance: workflow, creation, id.
     All,
@@ -149,7 +151,8 @@ mod tests {
         assert_eq!(keys.of(Of::Sessions), b"wf:{shop:3}:sessions");
         assert_eq!(keys.of(Of::Claims), b"wf:{shop:3}:claims");
         assert_eq!(keys.of(Of::Ids), b"wf:{shop:3}:ids");
-        assert_eq!(keys.all().len(), Of::Ids as usize + 1);
+        assert_eq!(keys.all().last().expect("many"), b"wf:{shop:3}:limits");
+        assert_eq!(keys.all().len(), Of::Ids as usize + 2);
         assert_eq!(keys.instance(&InstanceId::new("a-1").expect("valid")), b"wf:{shop:3}:i:a-1");
     }
 }

@@ -340,12 +340,11 @@ fn named(index: Of, members: &Said) -> Result<Vec<Named>, Misread> {
                 let (_, created_at, id) = listed(member)?;
                 (id, Some(created_at))
             }
-            // A queue, the score, the id, the workflow, the version.
-            Of::Ready => (text_between(member, after_zero(member)? + 7)?, None),
-            // A workflow, its version, a queue, the id.
+            Of::Ready => (ready_of(member)?.1, None),
+            // A workflow, its version, a queue, whether it has begun, the id.
             Of::Shelf => {
                 let queue = after_zero(member)? + 4;
-                (text_from(member, queue + after_zero(member.get(queue..).unwrap_or_default())?)?, None)
+                (text_from(member, queue + after_zero(member.get(queue..).unwrap_or_default())? + 1)?, None)
             }
             // A session, the id.
             Of::Held => (text_from(member, 16)?, None),
@@ -357,6 +356,14 @@ fn named(index: Of, members: &Said) -> Result<Vec<Named>, Misread> {
         Ok(Named { id, created_at })
     };
     (0..members.len()).map(one).collect()
+}
+
+/// Where the score begins of an entry of the ready lists, and the id after it. An entry is a queue, whether it has begun, a
+/// workflow, the score, the id, the version.
+pub(super) fn ready_of(member: &[u8]) -> Result<(usize, &str), Misread> {
+    let workflow = after_zero(member)? + 1;
+    let score = workflow + after_zero(member.get(workflow..).unwrap_or_default())?;
+    Ok((score, text_between(member, score + 7)?))
 }
 
 /// The workflow, creation time and id of an entry of the list of all.

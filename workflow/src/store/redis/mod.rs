@@ -23,6 +23,7 @@ use redis::Pipeline;
 use tokio::sync::broadcast;
 
 use crate::journal::command::{Command, Reply};
+use crate::journal::lease::LimitName;
 use crate::journal::wire::Damaged;
 use crate::store::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
@@ -126,6 +127,15 @@ impl RedisStore {
         Ok(Self { target, link, keys, keeps_ids: shape.ids, scripts, hints, tag, clock, facts, subscriber })
     }
 
+    fn partition_of_text(&self, text: &str) -> usize {
+        if self.keys.len() == 1 {
+            return 0;
+        }
+        let digest = blake3::hash(text.as_bytes());
+        let bytes: [u8; 8] = digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes");
+        usize::try_from(u64::from_be_bytes(bytes) % self.keys.len() as u64).expect("below the number of partitions")
+    }
+
     fn keys_of(&self, id: &InstanceId) -> &Keys {
         &self.keys[self.partition_of(id)]
     }
@@ -199,12 +209,11 @@ impl Store for RedisStore {
     }
 
     fn partition_of(&self, id: &InstanceId) -> usize {
-        if self.keys.len() == 1 {
-            return 0;
-        }
-        let digest = blake3::hash(id.as_str().as_bytes());
-        let bytes: [u8; 8] = digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes");
-        usize::try_from(u64::from_be_bytes(bytes) % self.keys.len() as u64).expect("below the number of partitions")
+        self.partition_of_text(id.as_str())
+    }
+
+    fn home_of(&self, name: &LimitName) -> usize {
+        self.partition_of_text(&name.key())
     }
 
     fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {

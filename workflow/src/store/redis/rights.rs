@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     /// Every text that can hold a command.
-    const TEXTS: [&str; 28] = [
+    const TEXTS: [&str; 29] = [
         include_str!("scripts/beat.lua"),
         include_str!("scripts/candidates.lua"),
         include_str!("scripts/claim.lua"),
@@ -178,6 +178,7 @@ mod tests {
         include_str!("scripts/create.lua"),
         include_str!("scripts/due.lua"),
         include_str!("scripts/expired.lua"),
+        include_str!("scripts/limit.lua"),
         include_str!("scripts/hearts.lua"),
         include_str!("scripts/look.lua"),
         include_str!("scripts/main.lua"),

@@ -10,6 +10,7 @@ use redis::{Pipeline, Value};
 
 use super::RedisStore;
 use super::keys::{Keys, Of};
+use super::listing::ready_of;
 use super::scripts::{Misread, Said, look, sweep};
 use super::stored::{self, Numbers};
 use crate::journal::command::Outgoing;
@@ -201,16 +202,29 @@ impl RedisStore {
         for keys in &self.keys {
             let mut pipeline = Pipeline::new();
             pipeline.cmd("ZLEXCOUNT").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
-            pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
-            pipeline.arg("LIMIT").arg(0).arg(1);
-            let answers = self.answers(pipeline).await?;
-            view.ready += self.read(answers.natural(0))?;
-            let Ok(first) = self.read(answers.list(1))?.bytes(0).map(<[u8]>::to_vec) else { continue };
-            let id = self.read(ready_id(&first, queue))?;
+            view.ready += self.read(self.answers(pipeline).await?.natural(0))?;
+            let Some(id) = self.first_ready(keys, bound(b"[", 0), &bound(b"(", 1)).await? else { continue };
             let since = self.read_instance(&id).await?.and_then(|snapshot| ready_since(&snapshot.head));
             view.first_since = view.first_since.into_iter().chain(since).min();
         }
         Ok(view)
+    }
+
+    /// Of the first entries of each ready list between two bounds, the one that is claimed first.
+    async fn first_ready(&self, keys: &Keys, mut from: Vec<u8>, to: &[u8]) -> Result<Option<InstanceId>, StoreError> {
+        let mut first: Option<(Vec<u8>, InstanceId)> = None;
+        loop {
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::Ready)).arg(&from).arg(to).arg("LIMIT").arg(0).arg(1);
+            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            let Ok(member) = members.bytes(0) else { return Ok(first.map(|(_, id)| id)) };
+            let (score, id) = self.read(ready_of(member))?;
+            let id = self.read(InstanceId::new(id).map_err(|_| misread("what is ready")()))?;
+            let found = (member[score..score + 7].to_vec(), id);
+            first = Some(first.into_iter().chain([found]).min().expect("there is one"));
+            // No score begins with as great a byte.
+            from = [b"(", &member[..score], b"\xff".as_slice()].concat();
+        }
     }
 
     pub(super) async fn read_now(&self) -> Result<Timestamp, StoreError> {
@@ -255,14 +269,6 @@ impl RedisStore {
 
 pub(super) fn misread(what: &'static str) -> impl Fn() -> Misread {
     move || Misread(format!("{what} in an index"))
-}
-
-/// The instance of an entry of the ready list: queue, score, id, workflow, version.
-fn ready_id(member: &[u8], queue: &QueueName) -> Result<InstanceId, Misread> {
-    let wrong = misread("what is ready");
-    let rest = member.get(queue.as_str().len() + 8..).ok_or_else(&wrong)?;
-    let id = rest.split(|byte| *byte == 0).next().and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
-    InstanceId::new(id).map_err(|_| wrong())
 }
 
 /// The source and number of an entry of the outbox.

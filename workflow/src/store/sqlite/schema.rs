@@ -12,7 +12,7 @@
 //! - `@records`: the journals of all runs. `@archives`: the runs that a restart replaced.
 //! - `@messages`: mailboxes. `@events`: the ids of all messages of the current run, consumed ones included.
 //! - `@outbox`: commands for other instances until they are acknowledged.
-//! - `@sessions`: workers.
+//! - `@sessions`: workers. `@limits`: what limits hold across them, by the keys of their names.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -21,7 +21,7 @@ use super::fault::Fault;
 use crate::words::id::Namespace;
 
 /// The layout this code writes. A file with a newer one is refused.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Marks the file as one of ours, in the header that `file` and SQLite read: "wkfl".
 const APPLICATION_ID: i64 = 0x776B_666C;
 
@@ -78,6 +78,7 @@ CREATE TABLE @outbox (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX @outbox_age ON @outbox (at);
 CREATE TABLE @sessions (session BLOB PRIMARY KEY, state BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE @limits (name TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// Makes the tables of a namespace unless they exist; returns its number.

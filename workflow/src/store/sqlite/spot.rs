@@ -33,8 +33,8 @@ pub(super) struct Placement {
 impl Placement {
     pub(super) fn of(head: &Head) -> Self {
         let (spot, rank) = match &head.place {
-            Place::Ready { score } => (ready(&head.spec.queue), *score),
-            Place::Shelved => (shelf(&head.spec.workflow, head.spec.version, &head.spec.queue), 0),
+            Place::Ready { score } => (ready(&head.spec.queue, head.begun, &head.spec.workflow), *score),
+            Place::Shelved => (shelf(&head.spec.workflow, head.spec.version, &head.spec.queue, head.begun), 0),
             Place::Inbox { session, since, .. } => (inbox(*session), since.as_millis()),
             Place::Held { session, notice } => (held(*session), if *notice { NOTICED } else { 0 }),
             Place::Asleep { .. } => {
@@ -48,27 +48,53 @@ impl Placement {
     }
 }
 
-/// The ready list of a queue; the rank is the score.
-pub(super) fn ready(queue: &QueueName) -> Vec<u8> {
-    with_text(kind::READY, queue.as_str())
-}
-
-/// The shelf of one version of a workflow in one queue.
-pub(super) fn shelf(workflow: &WorkflowName, version: u32, queue: &QueueName) -> Vec<u8> {
-    let mut spot = vec![kind::SHELF];
-    spot.extend_from_slice(&version.to_be_bytes());
+/// The ready list of what has begun of one workflow in a queue, or of what has not; the rank is the score.
+pub(super) fn ready(queue: &QueueName, begun: bool, workflow: &WorkflowName) -> Vec<u8> {
+    let mut spot = all_ready(queue).0;
+    spot.push(class(begun));
     spot.extend_from_slice(workflow.as_str().as_bytes());
-    // No name has a zero byte.
-    spot.push(0);
-    spot.extend_from_slice(queue.as_str().as_bytes());
     spot
 }
 
-/// The workflow, version and queue of a shelf.
-pub(super) fn read_shelf(spot: &[u8]) -> Option<(WorkflowName, u32, QueueName)> {
+/// All ready lists of a queue lie between these two.
+pub(super) fn all_ready(queue: &QueueName) -> (Vec<u8>, Vec<u8>) {
+    let bound = |end: u8| [&[kind::READY], queue.as_str().as_bytes(), &[end]].concat();
+    // No name has a zero byte.
+    (bound(0), bound(1))
+}
+
+/// Whether a ready list of this queue is of what has begun, and its workflow.
+pub(super) fn read_ready(spot: &[u8], queue: &QueueName) -> Option<(bool, WorkflowName)> {
+    let (class, workflow) = spot.strip_prefix(all_ready(queue).0.as_slice())?.split_first()?;
+    Some((*class == BEGUN, WorkflowName::new(std::str::from_utf8(workflow).ok()?).ok()?))
+}
+
+/// The shelf of one version of a workflow in one queue: of what has begun, or of what has not.
+pub(super) fn shelf(workflow: &WorkflowName, version: u32, queue: &QueueName, begun: bool) -> Vec<u8> {
+    let mut spot = vec![kind::SHELF];
+    spot.extend_from_slice(&version.to_be_bytes());
+    spot.extend_from_slice(workflow.as_str().as_bytes());
+    spot.push(0);
+    spot.extend_from_slice(queue.as_str().as_bytes());
+    spot.extend_from_slice(&[0, class(begun)]);
+    spot
+}
+
+/// The workflow, version and queue of a shelf, and whether it is of what has begun.
+pub(super) fn read_shelf(spot: &[u8]) -> Option<(WorkflowName, u32, QueueName, bool)> {
     let (version, names) = spot.strip_prefix(&[kind::SHELF])?.split_first_chunk::<4>()?;
+    let (names, class) = names.split_last_chunk::<2>().map(|(names, [_, class])| (names, *class))?;
     let (workflow, queue) = std::str::from_utf8(names).ok()?.split_once('\0')?;
-    Some((WorkflowName::new(workflow).ok()?, u32::from_be_bytes(*version), QueueName::new(queue).ok()?))
+    let (workflow, queue) = (WorkflowName::new(workflow).ok()?, QueueName::new(queue).ok()?);
+    Some((workflow, u32::from_be_bytes(*version), queue, class == BEGUN))
+}
+
+/// What marks the lists of what has begun, and of what has not.
+const BEGUN: u8 = b'0';
+const NEW: u8 = b'1';
+
+const fn class(begun: bool) -> u8 {
+    if begun { BEGUN } else { NEW }
 }
 
 /// What was woken for a session; the rank is since when.
@@ -79,13 +105,6 @@ pub(super) fn inbox(session: SessionId) -> Vec<u8> {
 /// What a session holds; the rank says whether there is a notice for it.
 pub(super) fn held(session: SessionId) -> Vec<u8> {
     with_session(kind::HELD, session)
-}
-
-fn with_text(kind: u8, text: &str) -> Vec<u8> {
-    let mut spot = Vec::with_capacity(1 + text.len());
-    spot.push(kind);
-    spot.extend_from_slice(text.as_bytes());
-    spot
 }
 
 fn with_session(kind: u8, session: SessionId) -> Vec<u8> {
@@ -122,8 +141,17 @@ mod tests {
         assert_ne!(inbox(session), held(session));
         let workflow = WorkflowName::new("order").expect("valid");
         let queue = QueueName::new("abcdefgh").expect("valid");
-        assert_eq!(read_shelf(&shelf(&workflow, 300, &queue)), Some((workflow, 300, queue.clone())));
-        assert_eq!(read_shelf(&ready(&queue)), None);
+        for begun in [true, false] {
+            let found = read_shelf(&shelf(&workflow, 300, &queue, begun));
+            assert_eq!(found, Some((workflow.clone(), 300, queue.clone(), begun)));
+            let list = ready(&queue, begun, &workflow);
+            assert_eq!(read_shelf(&list), None);
+            assert_eq!(read_ready(&list, &queue), Some((begun, workflow.clone())));
+            let (from, to) = all_ready(&queue);
+            assert!(from < list && list < to);
+            let other = QueueName::new("abcdefgh.").expect("valid");
+            assert_eq!(read_ready(&ready(&other, begun, &workflow), &queue), None);
+        }
     }
 
     #[test]

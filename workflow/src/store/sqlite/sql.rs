@@ -41,10 +41,10 @@ statements! {
 
     // Places.
     at_spot = "SELECT rank, id FROM @instances WHERE spot = ?1 ORDER BY rank, id LIMIT ?2";
+    at_spot_after = "SELECT rank, id FROM @instances WHERE spot = ?1 AND (rank, id) > (?2, ?3) ORDER BY rank, id LIMIT ?4";
     at_spot_until = "SELECT rank, id FROM @instances WHERE spot = ?1 AND rank <= ?2 ORDER BY rank, id LIMIT ?3";
     at_spot_from = "SELECT id FROM @instances WHERE spot = ?1 AND rank >= ?2 ORDER BY id";
     at_two_spots = "SELECT id FROM @instances WHERE spot IN (?1, ?2) ORDER BY id LIMIT ?3";
-    any_at_spot = "SELECT 1 FROM @instances WHERE spot = ?1 LIMIT 1";
     first_rank = "SELECT rank FROM @instances WHERE spot = ?1 ORDER BY rank LIMIT 1";
     next_spot = "SELECT spot FROM @instances WHERE spot > ?1 AND spot < ?2 ORDER BY spot LIMIT 1";
     count_kind = "SELECT count(*) FROM @instances WHERE spot >= ?1 AND spot < ?2";
@@ -87,6 +87,10 @@ statements! {
         ON CONFLICT (session) DO UPDATE SET state = excluded.state";
     delete_session = "DELETE FROM @sessions WHERE session = ?1";
     sessions = "SELECT session, state FROM @sessions ORDER BY session";
+
+    // Limits.
+    limit = "SELECT state FROM @limits WHERE name = ?1";
+    save_limit = "INSERT INTO @limits (name, state) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET state = excluded.state";
 
     // Lists.
     next_workflow = "SELECT workflow FROM @instances WHERE workflow > ?1 ORDER BY workflow LIMIT 1";

@@ -12,7 +12,9 @@ use super::spot::{self, Placement};
 use super::sql::Sql;
 use crate::journal::command::{InstanceSpec, Outgoing};
 use crate::journal::head::Head;
+use crate::journal::lease::LimitName;
 use crate::journal::message::{Channel, Message, NewMessage};
+use crate::journal::table::limit::Limit;
 use crate::journal::table::session::Session;
 use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
@@ -37,6 +39,7 @@ pub(super) struct Shelf {
     pub(super) workflow: WorkflowName,
     pub(super) version: u32,
     pub(super) queue: QueueName,
+    pub(super) begun: bool,
 }
 
 impl Stored {
@@ -168,6 +171,17 @@ impl<'a> Tables<'a> {
         self.ranked(&self.sql.at_spot, params![spot, bound(limit)])
     }
 
+    /// The first instances at a spot that come after one of a rank, with their ranks.
+    pub(super) fn at_spot_after(
+        &self,
+        spot: &[u8],
+        after: Option<&(i64, InstanceId)>,
+        limit: usize,
+    ) -> Result<Vec<(i64, InstanceId)>, Fault> {
+        let Some((rank, id)) = after else { return self.ranked_at_spot(spot, limit) };
+        self.ranked(&self.sql.at_spot_after, params![spot, rank, id.as_str(), bound(limit)])
+    }
+
     /// The first instances at a spot, up to a rank.
     pub(super) fn at_spot_until(&self, spot: &[u8], rank: i64, limit: usize) -> Result<Vec<(i64, InstanceId)>, Fault> {
         self.ranked(&self.sql.at_spot_until, params![spot, rank, bound(limit)])
@@ -210,8 +224,9 @@ impl<'a> Tables<'a> {
         Ok(found)
     }
 
-    pub(super) fn is_empty(&self, spot: &[u8]) -> Result<bool, Fault> {
-        Ok(!self.prepare(&self.sql.any_at_spot)?.exists([spot])?)
+    /// Whether nothing is at any spot between these two.
+    pub(super) fn is_empty(&self, from: &[u8], to: &[u8]) -> Result<bool, Fault> {
+        Ok(!self.prepare(&self.sql.next_spot)?.exists([from, to])?)
     }
 
     /// How many instances are at all spots of a kind.
@@ -228,9 +243,9 @@ impl<'a> Tables<'a> {
     /// The shelves on which something is.
     pub(super) fn shelves(&self) -> Result<Vec<Shelf>, Fault> {
         let read = |spot: Vec<u8>| {
-            let (workflow, version, queue) =
+            let (workflow, version, queue, begun) =
                 spot::read_shelf(&spot).ok_or_else(|| Fault::Damaged("a shelf without a workflow".to_owned()))?;
-            Ok(Shelf { spot, workflow, version, queue })
+            Ok(Shelf { spot, workflow, version, queue, begun })
         };
         self.spots(spot::kind::SHELF)?.into_iter().map(read).collect()
     }
@@ -242,12 +257,16 @@ impl<'a> Tables<'a> {
 
     /// The spots of one kind at which something is.
     pub(super) fn spots(&self, kind: u8) -> Result<Vec<Vec<u8>>, Fault> {
-        let (begin, end) = ([kind], [kind + 1]);
+        self.spots_between(&[kind], &[kind + 1])
+    }
+
+    /// The spots between these two at which something is.
+    pub(super) fn spots_between(&self, begin: &[u8], end: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
         let mut spots: Vec<Vec<u8>> = Vec::new();
         let mut statement = self.prepare(&self.sql.next_spot)?;
         loop {
-            let after = spots.last().map_or(begin.as_slice(), Vec::as_slice);
-            match statement.query_row(params![after, end.as_slice()], |row| row.get(0)).optional()? {
+            let after = spots.last().map_or(begin, Vec::as_slice);
+            match statement.query_row(params![after, end], |row| row.get(0)).optional()? {
                 Some(next) => spots.push(next),
                 None => return Ok(spots),
             }
@@ -386,6 +405,19 @@ impl<'a> Tables<'a> {
 
     pub(super) fn delete_session(&self, session: SessionId) -> Result<(), Fault> {
         self.execute(&self.sql.delete_session, params![session_key(session).as_slice()]).map(drop)
+    }
+
+    // ---- limits
+
+    pub(super) fn limit(&self, name: &LimitName) -> Result<Option<Limit>, Fault> {
+        let mut statement = self.prepare(&self.sql.limit)?;
+        let mut rows = statement.query([name.key()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Limit::decode(blob(row, 0)?).map(Some).map_err(|error| Fault::damaged(&name, &error))
+    }
+
+    pub(super) fn save_limit(&self, name: &LimitName, limit: &Limit) -> Result<(), Fault> {
+        self.execute(&self.sql.save_limit, params![name.key(), limit.encode()]).map(drop)
     }
 
     pub(super) fn sessions(&self) -> Result<Vec<(SessionId, Session)>, Fault> {

@@ -109,13 +109,17 @@ fn state_in(row: &rusqlite::Row<'_>, column: usize) -> Result<State, Fault> {
 type Line = (Row, bool);
 
 pub(super) fn queue(tables: &Tables<'_>, queue: &QueueName) -> Result<QueueView, Fault> {
-    let spot = spot::ready(queue);
-    let first = match tables.at_spot(&spot, 1)?.pop() {
-        Some(id) => tables.load(&id)?,
+    let (mut ready, mut firsts) = (0, Vec::new());
+    let (from, to) = spot::all_ready(queue);
+    for spot in tables.spots_between(&from, &to)? {
+        ready += tables.count_at(&spot)?;
+        firsts.extend(tables.ranked_at_spot(&spot, 1)?);
+    }
+    let first = match firsts.into_iter().min() {
+        Some((_, id)) => tables.load(&id)?,
         None => None,
     };
-    let first_since = first.and_then(|stored| ready_since(&stored.head));
-    Ok(QueueView { ready: tables.count_at(&spot)?, first_since })
+    Ok(QueueView { ready, first_since: first.and_then(|stored| ready_since(&stored.head)) })
 }
 
 /// A page: the index is by workflow, state and time, so each workflow and state asked for is a list of its own, and the

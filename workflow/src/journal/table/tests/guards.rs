@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::command::{CreateReply, OwnReply, SendReply};
-use crate::journal::table::claim::{Taken, again, take};
+use crate::journal::table::claim::{Taken, again};
 use crate::journal::table::create::{self, create};
 use crate::journal::table::own::own;
 use crate::journal::table::send::{Facts, send};
@@ -118,7 +118,7 @@ fn a_repeated_suspend_is_answered_as_done_though_it_was_woken_and_taken_since() 
     let request = by_owner(write(suspend(waits())));
     let head = own(Some(&held()), &request, true, NOW).head.expect("changed");
     let head = send(Some(&head), &event("e"), Facts { known: false, alive: true }, NOW).head.expect("woken");
-    let head = take(&id("i"), &head, &claim(MINE, "order"), NOW).head.expect("taken");
+    let head = taken(&head, &claim(MINE, "order"), NOW).head.expect("taken");
     let repeat = own(Some(&head), &request, true, NOW);
     assert_eq!((repeat.head, repeat.effects.messages_after), (None, None));
     assert_eq!(granted(repeat.reply).v, V + 1, "the version of then: nothing else can be written with it");
@@ -241,7 +241,7 @@ fn priority_comes_before_age_by_thirty_seconds_a_step_and_what_has_begun_before_
 #[test]
 fn a_repeated_claim_gives_again_what_is_still_held_as_it_was_given() {
     let claim = claim(MINE, "order");
-    let head = take(&id("i"), &at(Place::Ready { score: 0 }), &claim, NOW).head.expect("taken");
+    let head = taken(&at(Place::Ready { score: 0 }), &claim, NOW).head.expect("taken");
     let given = |head: &Head| matches!(again(&id("i"), Some(head), &claim, V + 1, NOW).reply, Taken::Given(_));
     assert!(given(&head));
     assert!(!given(&Head { v: V + 2, ..head.clone() }));

@@ -8,7 +8,7 @@ use expect_test::expect_file;
 use super::*;
 use crate::journal::command::PauseReason;
 use crate::journal::table::session::{Loss, hand_over};
-use crate::journal::table::{Effects, Transition, claim, control, create, own, send, sweep};
+use crate::journal::table::{Effects, Transition, control, create, own, send, sweep};
 
 fn places() -> Vec<(&'static str, Head)> {
     let start = Wait { path: Path::root(), channel: None, due: Some(later(5_000)), shifts: false };
@@ -133,9 +133,9 @@ fn every_place_answers_every_command() {
                 "pause, another run",
                 line(&head, control::control(some, &Control { run: Some(2), ..order(Action::Pause) }, now)),
             ),
-            ("claim", line(&head, claim::take(&id("i"), &head, &super::claim(MINE, "order"), now))),
-            ("claim, another session", line(&head, claim::take(&id("i"), &head, &super::claim(OTHER, "order"), now))),
-            ("claim, unknown workflow", line(&head, claim::take(&id("i"), &head, &super::claim(MINE, "x"), now))),
+            ("claim", line(&head, super::taken(&head, &super::claim(MINE, "order"), now))),
+            ("claim, another session", line(&head, super::taken(&head, &super::claim(OTHER, "order"), now))),
+            ("claim, unknown workflow", line(&head, super::taken(&head, &super::claim(MINE, "x"), now))),
             ("own: hold", line(&head, own::own(some, &by_owner(write(Then::Hold)), true, now))),
             ("own: records", line(&head, own::own(some, &by_owner(records), true, now))),
             ("own: suspend", line(&head, own::own(some, &by_owner(write(suspend(waits()))), true, now))),

@@ -10,6 +10,8 @@ use crate::journal::command::{
 use crate::journal::head::{End, Head, Place, Suspect};
 use crate::journal::message::{Channel, NewMessage};
 use crate::journal::path::{Kind, Path};
+use crate::journal::table::Transition;
+use crate::journal::table::claim::{Allowance, Taken, take};
 use crate::words::failure::{FailureData, FailureKind};
 use crate::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName};
 use crate::words::payload::Payload;
@@ -17,6 +19,7 @@ use crate::words::time::Timestamp;
 
 mod endings;
 mod guards;
+mod limits;
 mod matrix;
 mod pauses;
 mod sessions;
@@ -173,7 +176,14 @@ fn claim(session: SessionId, known: &str) -> Claim {
         limit: 10,
         queues: Arc::new([QueueName::new("q").expect("valid")]),
         known: Arc::new([(workflow(known), 1)]),
+        quotas: Vec::new(),
+        limits: Vec::new(),
     }
+}
+
+/// What a claim that has given nothing makes of `i`.
+fn taken(head: &Head, claim: &Claim, now: Timestamp) -> Transition<Taken> {
+    take(&id("i"), head, claim, &mut Allowance::of(claim), now)
 }
 
 fn make(request: u128, local: Option<SessionId>) -> Create {

@@ -16,12 +16,13 @@ use crate::store::redis::stored::{COMMON_QUEUE, STATES, pack_reason};
 use crate::words::limits;
 
 /// The files that carry out commands, in the order in which they are joined.
-pub(super) const COMMANDS: [&str; 7] = [
+pub(super) const COMMANDS: [&str; 8] = [
     include_str!("create.lua"),
     include_str!("send.lua"),
     include_str!("control.lua"),
     include_str!("own.lua"),
     include_str!("claim.lua"),
+    include_str!("limit.lua"),
     include_str!("session.lua"),
     include_str!("sweep.lua"),
 ];
@@ -48,6 +49,7 @@ const KEYS: &[&str] = &[
     "TERMINATED_KEY",
     "LATER",
     "IDS",
+    "LIMITS",
 ];
 
 /// The text of `transitions`, for a namespace that keeps an index of ids or does not.
@@ -85,6 +87,7 @@ fn literals(keeps_ids: bool) -> HashMap<&'static str, String> {
         ("CHILD_KEPT_MIN_MS", limits::CHILD_KEPT_MIN_MS),
         ("PRIORITY_STEP_MS", table::PRIORITY_STEP_MS),
         ("BEGUN_LEAD_MS", table::BEGUN_LEAD_MS),
+        ("RATE_PARTS", table::limit::RATE_PARTS),
         ("KEPT_WHILE_OPEN", table::KEPT_WHILE_OPEN.as_millis()),
         ("CONTROLS_REMEMBERED", i64::try_from(limits::CONTROLS_REMEMBERED).expect("a bound is small")),
         // Places, as the first byte of a head.

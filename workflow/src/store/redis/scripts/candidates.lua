@@ -1,21 +1,21 @@
 -- Finds what a claim could give. Only looks. Asked by a session's worker, before `claim.lua`.
 --
 -- KEYS     ready, inbox, notes, lost, shelf, sessions, claims, timers
--- ARGV     [1] session, [2] number, [3] most to give, [4] most to shelve, [5] how many queues, queues..,
---          then workflow, version of each that is known..
--- RETURNS  FENCED | mode (L late, R repeated, F fresh), {to give: id, index entry..}, {to shelve: the same},
---          {with a notice: id..}, lost (0 or 1), next timer ('' none), time in ms
+-- ARGV     [1] session, [2] number, [3] most to give, [4] most to put away, [5] how many queues, [6] how many limits,
+--          then queue, quota ('' none) of each.., key, tokens of each limit.., workflow, version of each that is known..
+-- RETURNS  FENCED | mode (L late, R repeated, F fresh), {to give: id, index entry..}, {to shelve: the same}, {to set
+--          aside: the same}, {with a notice: id..}, lost (0 or 1), next timer ('' none), time in ms, {short limit..}
 -- INVARIANT the order of candidates is that of `journal/table`: own inbox, shelves, ready
 -- REPEAT   looks again
 
 local ready, inbox, notes, lost, shelf, sessions, claims, timers = unpack(KEYS)
-local session, number, limit, shelved_max, queue_count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]),
-  tonumber(ARGV[4]), tonumber(ARGV[5])
+local session, number, limit, away_max, queue_count, limit_count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]),
+  tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 if not call('ZSCORE', sessions, session) then return { 'FENCED' } end
 
 local first = call('ZRANGE', timers, 0, 0, 'WITHSCORES')
 local next_due = first[2] and first[2] ~= 'inf' and first[2] or ''
-local mode, give, put_away, noticed = 'F', {}, {}, {}
+local mode, give, put_away, set_aside, noticed, short = 'F', {}, {}, {}, {}, {}
 local memory = call('HGET', claims, session)
 if memory then
   local newest, count, at = unpack_('>I6I3', memory)
@@ -28,82 +28,185 @@ if memory then
     end
   end
 end
-if mode ~= 'F' then return { mode, give, put_away, noticed, 0, next_due, time_of('') } end
+if mode ~= 'F' then return { mode, give, put_away, set_aside, noticed, 0, next_due, time_of(''), short } end
 
-local queues, known = {}, {}
-for i = 1, queue_count do queues[i] = ARGV[5 + i] end
-for i = 6 + queue_count, #ARGV, 2 do known[ARGV[i] .. '\0' .. ARGV[i + 1]] = true end
+local queues, quotas, tokens, known = {}, {}, {}, {}
+for i = 1, queue_count do
+  queues[i], quotas[i] = ARGV[5 + 2 * i], tonumber(ARGV[6 + 2 * i])
+end
+local known_from = 7 + 2 * (queue_count + limit_count)
+for i = 7 + 2 * queue_count, known_from - 1, 2 do tokens[ARGV[i]] = tonumber(ARGV[i + 1]) end
+for i = known_from, #ARGV, 2 do known[ARGV[i] .. '\0' .. ARGV[i + 1]] = true end
 
--- True when there is enough.
-local function take(id, kind, entry)
-  local to = known[kind] and give or put_away
-  to[#to + 1] = id
-  to[#to + 1] = entry
-  return #give >= 2 * limit or #put_away >= 2 * shelved_max
+-- ---- limits: what is ready or on a shelf lies in lists of one queue, begun ('0') or not ('1'), and one workflow
+
+local refused, told = {}, {}
+-- Whether a limit has no token left; then it is told to be short.
+local function is_short(name)
+  if tokens[name] ~= 0 then return false end
+  if not told[name] then
+    told[name] = true
+    short[#short + 1] = name
+  end
+  return true
+end
+-- Whether one more may be given of a list; one that was refused once is refused from then on.
+local function admits(queue, begun, workflow)
+  if limit_count == 0 then return true end
+  local list = queue .. '\0' .. begun .. workflow
+  if refused[list] then return false end
+  -- All that are out: what needs tokens of two limits needs them at once.
+  local of_workflow, of_queue = is_short('w' .. workflow), begun == '1' and is_short('q' .. queue)
+  refused[list] = of_workflow or of_queue
+  return not refused[list]
+end
+local function spend(queue, begun, workflow)
+  if limit_count == 0 then return end
+  local of_workflow, of_queue = 'w' .. workflow, 'q' .. queue
+  if tokens[of_workflow] then tokens[of_workflow] = tokens[of_workflow] - 1 end
+  if begun == '1' and tokens[of_queue] then tokens[of_queue] = tokens[of_queue] - 1 end
 end
 
+local function enough()
+  return #give >= 2 * limit or #put_away + #set_aside >= 2 * away_max
+end
+local function add(to, id, entry)
+  local count = #to
+  to[count + 1], to[count + 2] = id, entry
+end
+
+-- ---- the places, in their order
+
 local function own_inbox()
-  local enough = limit == 0
-  if enough then return true end
+  if limit == 0 then return end
   walk(inbox, '[' .. session, '(' .. session .. '\255', function(member)
-    local id, kind = member:match('^([^%z]*)%z(.*)$', 24)
-    enough = take(id, kind, 'I' .. member)
-    return enough
+    local id, workflow, version = member:match('^([^%z]*)%z([^%z]*)%z(.*)$', 24)
+    local entry = 'I' .. member
+    -- What was woken has begun. In the inbox it would be in the way of what was woken after it.
+    if is_short('w' .. workflow) then
+      add(set_aside, id, entry)
+    elseif known[workflow .. '\0' .. version] then
+      spend('', '0', workflow)
+      add(give, id, entry)
+    else
+      add(put_away, id, entry)
+    end
+    return enough()
   end)
-  return enough
 end
 
 local function shelves()
-  if call('EXISTS', shelf) == 0 then return false end
-  local ids = {}
-  for i = 6 + queue_count, #ARGV, 2 do
+  if call('EXISTS', shelf) == 0 then return end
+  local found = {}
+  for i = known_from, #ARGV, 2 do
+    local of_version = ARGV[i] .. '\0' .. struct.pack('>I4', tonumber(ARGV[i + 1]))
     for q = 1, queue_count do
-      local prefix = ARGV[i] .. '\0' .. struct.pack('>I4', tonumber(ARGV[i + 1])) .. queues[q]
-      local members = call('ZRANGEBYLEX', shelf, '[' .. prefix .. '\0', '(' .. prefix .. '\1', 'LIMIT', 0, limit)
-      for m = 1, #members do ids[#ids + 1] = { id = members[m]:sub(#prefix + 2), entry = 'S' .. members[m] } end
+      for begun = 0, 1 do
+        local prefix = of_version .. queues[q] .. '\0' .. begun
+        -- Of each no more than is wanted: what is refused of one is all that follows on it.
+        local members = call('ZRANGEBYLEX', shelf, '[' .. prefix, '(' .. prefix .. '\255', 'LIMIT', 0, limit)
+        for m = 1, #members do
+          found[#found + 1] = { id = members[m]:sub(#prefix + 1), entry = 'S' .. members[m], queue = queues[q],
+            begun = tostring(begun), workflow = ARGV[i] }
+        end
+      end
     end
   end
-  table.sort(ids, function(a, b) return before(a.id, b.id) end)
-  for i = 1, #ids do
-    if #give >= 2 * limit then return true end
-    give[#give + 1] = ids[i].id
-    give[#give + 1] = ids[i].entry
+  table.sort(found, function(a, b) return before(a.id, b.id) end)
+  for i = 1, #found do
+    local one = found[i]
+    if enough() then return end
+    if admits(one.queue, one.begun, one.workflow) then
+      spend(one.queue, one.begun, one.workflow)
+      add(give, one.id, one.entry)
+    end
   end
-  return #give >= 2 * limit
 end
 
--- The next member of a queue without the queue's name, which then begins with its score and id; and with it.
-local function next_of(cursor)
-  if cursor.at > #cursor.page then
-    if cursor.ended then return nil end
-    cursor.page = call('ZRANGEBYLEX', ready, '[' .. cursor.queue .. '\0', '(' .. cursor.queue .. '\1', 'LIMIT',
-      cursor.offset, PAGE)
-    cursor.at, cursor.offset, cursor.ended = 1, cursor.offset + PAGE, #cursor.page < PAGE
-    if not cursor.page[1] then return nil end
+-- The first of a list that was not looked at. Its score is a number, so that few texts are compared.
+local function settle(list)
+  if list.at > list.last and not list.ended then
+    list.page = call('ZRANGEBYLEX', ready, '(' .. list.page[list.last], '(' .. list.prefix .. '\255', 'LIMIT', 0, PAGE)
+    list.at, list.last, list.ended = 1, #list.page, #list.page < PAGE
   end
-  local member = cursor.page[cursor.at]
-  return member:sub(#cursor.queue + 2), member
+  list.member = list.at <= list.last and list.page[list.at] or nil
+  if list.member then list.score = unpack_('>I7', list.member, #list.prefix + 1) end
+end
+
+-- The lists of a queue on which something is. Most queues are read in one go, and each list of more than a page takes
+-- another look at what comes after it.
+local function lists_of(queue)
+  local lists, from, page = {}, '[' .. queue .. '\0', math.max(math.min(limit, PAGE), 8)
+  while true do
+    local members = call('ZRANGEBYLEX', ready, from, '(' .. queue .. '\1', 'LIMIT', 0, page)
+    local i, list = 1, nil
+    while i <= #members do
+      local begun, workflow, at = members[i]:match('^(.)([^%z]*)%z()', #queue + 2)
+      list = { queue = queue, begun = begun, workflow = workflow, prefix = members[i]:sub(1, at - 1), page = members, at = i,
+        last = #members, ended = true }
+      local function is_of(member) return member:sub(1, at - 1) == list.prefix end
+      if not is_of(members[list.last]) then
+        list.last = i
+        while is_of(members[list.last + 1]) do list.last = list.last + 1 end
+      end
+      lists[#lists + 1] = list
+      i = list.last + 1
+    end
+    if #members < page then break end
+    list.ended = false
+    from = '[' .. list.prefix .. '\255'
+  end
+  for i = 1, #lists do settle(lists[i]) end
+  return lists
+end
+
+local function is_first(list, of)
+  if not of or list.score ~= of.score then return not of or list.score < of.score end
+  return before(list.member:sub(#list.prefix + 8), of.member:sub(#of.prefix + 8))
+end
+
+-- Takes the first of some lists, again and again, until there are `most` more.
+local function take_from(lists, most)
+  most = #give + 2 * most
+  while #give < most and not enough() do
+    local best
+    for i = 1, #lists do
+      if lists[i].member and is_first(lists[i], best) then best = lists[i] end
+    end
+    if not best then return end
+    if admits(best.queue, best.begun, best.workflow) then
+      local id, version = best.member:match('^([^%z]*)%z(.*)$', #best.prefix + 8)
+      local entry = 'R' .. best.member
+      if known[best.workflow .. '\0' .. version] then
+        spend(best.queue, best.begun, best.workflow)
+        add(give, id, entry)
+      else
+        add(put_away, id, entry)
+      end
+      best.at = best.at + 1
+      settle(best)
+    else
+      best.member, best.ended = nil, true
+    end
+  end
 end
 
 local function ready_ones()
-  local cursors = {}
-  for i = 1, queue_count do cursors[i] = { queue = queues[i], at = 1, page = {}, offset = 0 } end
-  while true do
-    local best, best_order, best_member
-    for i = 1, queue_count do
-      local order, member = next_of(cursors[i])
-      if order and (not best_order or before(order, best_order)) then
-        best, best_order, best_member = cursors[i], order, member
-      end
-    end
-    if not best then return end
-    best.at = best.at + 1
-    local id, kind = best_order:match('^([^%z]*)%z(.*)$', 8)
-    if take(id, kind, 'R' .. best_member) then return end
+  local all = {}
+  for i = 1, queue_count do
+    local lists = enough() and {} or lists_of(queues[i])
+    for l = 1, #lists do all[#all + 1] = lists[l] end
+    if quotas[i] then quotas[i] = { lists, quotas[i] } end
   end
+  for i = 1, queue_count do
+    if quotas[i] then take_from(quotas[i][1], quotas[i][2]) end
+  end
+  take_from(all, limit)
 end
 
-if not own_inbox() and not shelves() then ready_ones() end
+own_inbox()
+if not enough() then shelves() end
+if not enough() then ready_ones() end
 walk(notes, '[' .. session, '(' .. session .. '\255', function(member) noticed[#noticed + 1] = member:sub(17) end)
 local has_lost = call('ZRANGEBYLEX', lost, '[' .. session, '(' .. session .. '\255', 'LIMIT', 0, 1)[1] and 1 or 0
-return { mode, give, put_away, noticed, has_lost, next_due, time_of('') }
+return { mode, give, put_away, set_aside, noticed, has_lost, next_due, time_of(''), short }

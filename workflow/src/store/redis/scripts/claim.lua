@@ -1,12 +1,13 @@
 -- Gives a session the work that `candidates.lua` found for it. Only the session's worker may ask.
 --
--- KEYS     each instance to give, and its mailbox; each to shelve; each to take a notice from
--- ARGV     'A', session 16, number 6, mode 1 (F fresh, R repeated), then three lists of ids, 3 and each (1 byte count):
---          to give, to shelve, with a notice; then of each to give and to shelve the index entry (2) that led to it
--- RETURNS  GIVEN {notice..} next timer ('' none) {id damage, of what was skipped..} {CLAIMED ..}..
+-- KEYS     each instance to give, and its mailbox; each to shelve; each to set aside; each to take a notice from
+-- ARGV     'A', session 16, number 6, mode 1 (F fresh, R repeated), then four lists of ids, 3 and each (1 byte count):
+--          to give, to shelve, to set aside, with a notice; limits 3, each key (1 byte count) and tokens 4; then of each
+--          to give, to shelve and to set aside the index entry (2) that led to it
+-- RETURNS  GIVEN {notice..} next timer ('' none) {id damage, of what was skipped..} {queue tokens spent..} {CLAIMED ..}..
 --          | FENCED | AGAIN (what was found is out of date)
--- INVARIANT what is given leaves its place in the same write; a session remembers its newest claim that gave something;
---          what is damaged or gone stops no other, and loses the entry that led to it
+-- INVARIANT what is given leaves its place in the same write, and has the tokens it needs; a session remembers its newest
+--          claim that gave something; what is damaged or gone stops no other, and loses the entry that led to it
 -- REPEAT   the same number gives again what it gave, and notices for what it cannot give; an older one gives nothing
 
 -- The number of a session's newest claim that gave something, the instances with their versions, and the notices.
@@ -36,13 +37,49 @@ local function shelve(key, id, session)
   return true
 end
 
+-- Out of the inbox, where it waits for a token in nobody's way.
+local function set_aside(key, id, session)
+  local d = read(key, id)
+  if not d then return nil end
+  if d.place == INBOX and d.session == session then
+    d.v, d.updated = d.v + 1, now
+    to_ready(d)
+    write(d)
+  end
+  return true
+end
+
+-- The tokens of a claim by their keys, or nil when it has no limits; and how many were spent of each queue.
+local function tokens_of(packed, at)
+  local count, tokens
+  count, at = unpack_('>I3', packed, at)
+  for _ = 1, count do
+    local name, many
+    name, many, at = unpack_('>Bc0I4', packed, at)
+    tokens = tokens or {}
+    tokens[name] = many
+  end
+  return tokens, at
+end
+
+-- The tokens that giving it takes: of its workflow, and of its queue if it never began. Nil where there is no limit.
+local function needed(d, tokens)
+  local of_workflow, of_queue = 'w' .. meta(d).workflow, d.begun == 0 and 'q' .. meta(d).queue
+  return tokens[of_workflow] and of_workflow, of_queue and tokens[of_queue] and of_queue
+end
+
 -- Gives it, its state version and its bytes. False when it is not to be had; it stays where it is when there is not
 -- enough room in the answer (nil: it is the first).
-local function give(key, mailbox, id, session, room)
+local function give(key, mailbox, id, session, room, tokens, started)
   local d = read_whole(key, id)
   if not d then return nil end
   local free = d.place == READY or d.place == SHELVED or (d.place == INBOX and d.session == session)
   if not free then return false end
+  local of_workflow, of_queue
+  if tokens then
+    of_workflow, of_queue = needed(d, tokens)
+    if (of_workflow and tokens[of_workflow] == 0) or (of_queue and tokens[of_queue] == 0) then return false end
+  end
   d.place, d.session, d.notice, d.begun, d.v, d.updated = HELD, session, 0, 1, d.v + 1, now
   -- What cannot be read is found before anything is written.
   local one = claimed(d, '', mailbox)
@@ -54,6 +91,11 @@ local function give(key, mailbox, id, session, room)
     return 'full'
   end
   write(d)
+  if of_workflow then tokens[of_workflow] = tokens[of_workflow] - 1 end
+  if of_queue then
+    tokens[of_queue] = tokens[of_queue] - 1
+    started[of_queue] = (started[of_queue] or 0) + 1
+  end
   one[3] = d.set[2]
   return one, d.v, bytes
 end
@@ -97,11 +139,13 @@ commands.A = function(packed, k)
   local newest, given, notices = remembered(session)
   local found = number < newest and 'L' or number == newest and 'R' or 'F'
   if found ~= mode then return { 'AGAIN' } end
-  local to_give, to_shelve, to_notice
+  local to_give, to_shelve, to_set_aside, to_notice, tokens
   to_give, at = ids_of(packed, at)
   to_shelve, at = ids_of(packed, at)
+  to_set_aside, at = ids_of(packed, at)
   to_notice, at = ids_of(packed, at)
-  local out, skipped = {}, {}
+  tokens, at = tokens_of(packed, at)
+  local out, skipped, started = {}, {}, {}
   if mode == 'R' then
     out, notices = give_again(skipped, given, notices, k, session)
   else
@@ -111,10 +155,16 @@ commands.A = function(packed, k)
       local one = part(skipped, to_shelve[i], shelve, KEYS[key + i - 1], to_shelve[i], session)
       if one == nil then drop_found(packed, at, #to_give + i) end
     end
+    key = key + #to_shelve
+    for i = 1, #to_set_aside do
+      local one = part(skipped, to_set_aside[i], set_aside, KEYS[key + i - 1], to_set_aside[i], session)
+      if one == nil then drop_found(packed, at, #to_give + #to_shelve + i) end
+    end
+    key = key + #to_set_aside
     local room
     for i = 1, #to_give do
-      local id = to_give[i]
-      local one, v, bytes = part(skipped, id, give, KEYS[k + 2 * i - 2], KEYS[k + 2 * i - 1], id, session, room)
+      local id, k_of = to_give[i], k + 2 * i - 2
+      local one, v, bytes = part(skipped, id, give, KEYS[k_of], KEYS[k_of + 1], id, session, room, tokens, started)
       if one == 'full' then break end
       if one then
         out[#out + 1] = one
@@ -124,7 +174,6 @@ commands.A = function(packed, k)
         drop_found(packed, at, i)
       end
     end
-    key = key + #to_shelve
     for i = 1, #to_notice do
       local one = part(skipped, to_notice[i], take_notice, KEYS[key + i - 1], to_notice[i], session)
       if one then notices[#notices + 1] = to_notice[i] end
@@ -138,7 +187,9 @@ commands.A = function(packed, k)
     end
     if out[1] or notices[1] then remember(session, number, given, notices) end
   end
-  local reply = { 'GIVEN', notices, next_due(), skipped }
+  local spent = {}
+  for name, many in pairs(started) do spent[#spent + 1], spent[#spent + 2] = name:sub(2), many end
+  local reply = { 'GIVEN', notices, next_due(), skipped, spent }
   for i = 1, #out do reply[#reply + 1] = out[i] end
   return reply
 end

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::{Call, Found, Misread, Said, Skipped};
 use crate::journal::command::{Claim, ClaimReply, Claimed, Granted};
 use crate::journal::head::Suspect;
+use crate::journal::lease::LimitName;
 use crate::journal::message::Message;
 use crate::store::redis::keys::{Keys, Of};
 use crate::store::redis::link::Request;
 use crate::store::redis::stored::{Numbers, read_birth, read_fork, read_message, read_spec};
-use crate::words::id::InstanceId;
+use crate::words::id::{InstanceId, QueueName};
 use crate::words::limits::SHELVED_MAX;
 use crate::words::time::Timestamp;
 
@@ -19,19 +20,29 @@ pub(in super::super) struct Candidates {
     mode: u8,
     give: Vec<Found>,
     shelve: Vec<Found>,
+    set_aside: Vec<Found>,
     noticed: Vec<InstanceId>,
     lost: bool,
     next_due: Option<Timestamp>,
     now: Timestamp,
+    short: Vec<LimitName>,
 }
 
 /// The keys and arguments of `candidates.lua`.
 pub(in super::super) fn look(keys: &Keys, claim: &Claim) -> Request {
     let of = [Of::Ready, Of::Inbox, Of::Notes, Of::Lost, Of::Shelf, Of::Sessions, Of::Claims, Of::Timers];
-    let numbers = [claim.number, claim.limit as u64, SHELVED_MAX as u64, claim.queues.len() as u64];
+    let (queues, limits) = (claim.queues.len() as u64, claim.limits.len() as u64);
+    let numbers = [claim.number, claim.limit as u64, SHELVED_MAX as u64, queues, limits];
     let mut arguments = vec![claim.session.0.to_be_bytes().to_vec()];
     arguments.extend(numbers.map(|number| number.to_string().into_bytes()));
-    arguments.extend(claim.queues.iter().map(|queue| queue.as_str().as_bytes().to_vec()));
+    for (index, queue) in claim.queues.iter().enumerate() {
+        arguments.push(queue.as_str().as_bytes().to_vec());
+        arguments.push(claim.quotas.get(index).map_or_else(Vec::new, |quota| quota.to_string().into_bytes()));
+    }
+    for (name, tokens) in &claim.limits {
+        arguments.push(name.key().into_bytes());
+        arguments.push(tokens.to_string().into_bytes());
+    }
     for (workflow, version) in claim.known.iter() {
         arguments.push(workflow.as_str().as_bytes().to_vec());
         arguments.push(version.to_string().into_bytes());
@@ -52,23 +63,41 @@ pub(in super::super) fn read_candidates(said: &Said) -> Result<Option<Candidates
         mode,
         give: said.list(1)?.found_from(0)?,
         shelve: said.list(2)?.found_from(0)?,
-        noticed: said.ids(3)?,
-        lost: said.int(4)? != 0,
-        next_due: said.timer(5)?,
-        now: Timestamp::from_millis(said.int(6)?),
+        set_aside: said.list(3)?.found_from(0)?,
+        noticed: said.ids(4)?,
+        lost: said.int(5)? != 0,
+        next_due: said.timer(6)?,
+        now: Timestamp::from_millis(said.int(7)?),
+        short: read_short(&said.list(8)?)?,
     }))
+}
+
+/// The limits that refused something, in the order of their names.
+fn read_short(said: &Said) -> Result<Vec<LimitName>, Misread> {
+    let name = |index| LimitName::of_key(said.text(index)?).map_err(|error| Misread(error.to_string()));
+    let mut short = (0..said.len()).map(name).collect::<Result<Vec<_>, _>>()?;
+    short.sort();
+    Ok(short)
 }
 
 impl Candidates {
     /// The answer, when there is nothing to write.
     pub(in super::super) fn nothing(&self, now: Option<Timestamp>) -> Option<ClaimReply> {
-        let fresh = self.give.is_empty() && self.shelve.is_empty() && self.noticed.is_empty() && !self.lost;
+        let still = self.give.is_empty() && self.shelve.is_empty() && self.set_aside.is_empty();
+        let fresh = still && self.noticed.is_empty() && !self.lost;
         (self.mode == b'L' || (self.mode == b'F' && fresh)).then(|| ClaimReply::Given {
             now: now.unwrap_or(self.now),
             instances: Vec::new(),
             notices: Vec::new(),
             next_due: self.next_due,
+            short: self.short.clone(),
+            started: Vec::new(),
         })
+    }
+
+    /// The limits that refused something.
+    pub(in super::super) fn short(self) -> Vec<LimitName> {
+        self.short
     }
 
     /// The claim of these as a call.
@@ -77,12 +106,17 @@ impl Candidates {
         for found in &self.give {
             needed.extend([keys.instance(&found.id), keys.mailbox(&found.id)]);
         }
-        let shelve = self.shelve.iter().map(|found| &found.id);
-        needed.extend(shelve.clone().chain(&self.noticed).map(|id| keys.instance(id)));
+        let (shelve, set_aside) = (self.shelve.iter(), self.set_aside.iter());
+        let put_away = shelve.clone().chain(set_aside.clone());
+        needed.extend(put_away.clone().map(|found| &found.id).chain(&self.noticed).map(|id| keys.instance(id)));
         Call::new(b'A', needed, |to| {
-            to.session(claim.session).six(claim.number).byte(self.mode);
-            to.ids(self.give.iter().map(|found| &found.id)).ids(shelve).ids(self.noticed.iter());
-            to.entries(self.give.iter().chain(&self.shelve).map(|found| found.entry.as_slice()));
+            to.session(claim.session).six(claim.number).byte(self.mode).ids(self.give.iter().map(|found| &found.id));
+            to.ids(shelve.map(|found| &found.id)).ids(set_aside.map(|found| &found.id)).ids(self.noticed.iter());
+            to.three(claim.limits.len());
+            for (name, tokens) in &claim.limits {
+                to.short(&name.key()).four(*tokens);
+            }
+            to.entries(self.give.iter().chain(put_away).map(|found| found.entry.as_slice()));
         })
     }
 }
@@ -104,6 +138,8 @@ pub(in super::super) struct Given {
     pub(in super::super) instances: Vec<Claimed>,
     pub(in super::super) notices: Vec<InstanceId>,
     pub(in super::super) next_due: Option<Timestamp>,
+    /// How many tokens were spent of each limited queue.
+    pub(in super::super) started: Vec<(QueueName, u32)>,
     /// What the script could not read, and passed over.
     pub(in super::super) skipped: Vec<Skipped>,
     /// What the script gave and is not understood here. The session holds it.
@@ -128,8 +164,9 @@ pub(in super::super) fn read(said: Said, now: Timestamp) -> Result<Answered, Mis
         other => return Err(Misread(format!("a claim was answered {other}"))),
     }
     let (notices, next_due, skipped) = (said.ids(1)?, said.timer(2)?, said.skipped(3)?);
-    let mut given = Given { instances: Vec::new(), notices, next_due, skipped, unreadable: Vec::new() };
-    for one in said.lists_from(4) {
+    let started = read_started(&said.list(4)?)?;
+    let mut given = Given { instances: Vec::new(), notices, next_due, started, skipped, unreadable: Vec::new() };
+    for one in said.lists_from(5) {
         let one = one?;
         match read_claimed(&one, now) {
             Ok(claimed) => given.instances.push(claimed),
@@ -145,6 +182,17 @@ pub(in super::super) fn read(said: Said, now: Timestamp) -> Result<Answered, Mis
     given.notices.sort();
     given.notices.dedup();
     Ok(Answered::Given(given))
+}
+
+fn read_started(said: &Said) -> Result<Vec<(QueueName, u32)>, Misread> {
+    let one = |at| -> Result<_, Misread> {
+        let queue = QueueName::new(said.text(at)?).map_err(|error| Misread(error.to_string()))?;
+        Ok((queue, u32::try_from(said.int(at + 1)?).map_err(|_| Misread("a count of tokens".to_owned()))?))
+    };
+    let mut started = (0..said.len()).step_by(2).map(one).collect::<Result<Vec<_>, _>>()?;
+    // As Lua's tables have no order.
+    started.sort();
+    Ok(started)
 }
 
 /// What `claimed` in the prelude says of an instance.

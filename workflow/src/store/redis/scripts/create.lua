@@ -32,7 +32,7 @@ local function create_now(key, id, m, born_of, input, session)
     put(HELD_KEY, session .. id, '0')
   else
     filled[queue] = true
-    put(READY_KEY, queue .. '\0' .. sortable(since) .. id .. '\0' .. workflow .. '\0' .. version, '0')
+    put(READY_KEY, queue .. '\0001' .. workflow .. '\0' .. sortable(since) .. id .. '\0' .. version, '0')
     hint('r' .. queue)
   end
   put(ALL, workflow .. '\0' .. sortable(now) .. id, '0')

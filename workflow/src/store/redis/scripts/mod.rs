@@ -17,6 +17,7 @@ use super::link::Request;
 use super::pack::{Packer, Unpacker};
 use super::script::Script;
 use super::stored::STATES;
+use crate::journal::lease::LimitName;
 use crate::journal::wire::Damaged;
 use crate::store::Hint;
 use crate::words::id::{InstanceId, QueueName, SessionId};
@@ -26,6 +27,7 @@ mod assemble;
 pub(super) mod claim;
 pub(super) mod control;
 pub(super) mod create;
+pub(super) mod limit;
 pub(super) mod look;
 pub(super) mod own;
 pub(super) mod send;
@@ -269,6 +271,7 @@ fn read_hint(bytes: &[u8]) -> Result<Hint, Misread> {
         b'i' => Hint::Inbox(SessionId(Unpacker::new(rest).wide()?)),
         b'c' => Hint::Changed(InstanceId::new(text()?).map_err(|_| unknown())?),
         b't' => Hint::Timer(Timestamp::from_millis(i64::from_be_bytes(rest.try_into().map_err(|_| unknown())?))),
+        b'l' => Hint::Limit(LimitName::of_key(text()?).map_err(|_| unknown())?),
         b'o' => Hint::Outbox,
         _ => return Err(unknown()),
     })

@@ -174,7 +174,7 @@ local function decode(key, id, head)
     crashes = crashes, ending = ending, run = run, started = started, since = since, v = v, updated = updated,
     records = records, bytes = bytes, arrivals = arrivals, unread = unread, outgoing = outgoing, unsent = unsent,
     shift = shift, session = session, traffic = traffic, was_place = place, was_session = session, was_since = since,
-    was_notice = notice, was_ending = ending, set = { 'h', '' },
+    was_notice = notice, was_ending = ending, was_begun = begun, set = { 'h', '' },
   }
 end
 local function encode(d, traffic)
@@ -228,17 +228,19 @@ end
 
 -- ---- places in the indexes
 
-local function ready_member(d, score)
+-- What is ready lies in lists of one queue, of what has begun ('0') or has not ('1'), and of one workflow: what the limits
+-- of a claim say of one is true of its whole list, so nobody need look at what waits for tokens.
+local function ready_member(d, score, begun)
   local m = meta(d)
-  return m.queue .. '\0' .. sortable(score) .. d.id .. '\0' .. m.workflow .. '\0' .. m.version
+  return m.queue .. (begun == 1 and '\0000' or '\0001') .. m.workflow .. '\0' .. sortable(score) .. d.id .. '\0' .. m.version
 end
 local function inbox_member(d, session, since)
   local m = meta(d)
   return session .. sortable(since) .. d.id .. '\0' .. m.workflow .. '\0' .. m.version
 end
-local function shelf_member(d)
+local function shelf_member(d, begun)
   local m = meta(d)
-  return m.workflow .. '\0' .. pack('>I4', m.version) .. m.queue .. '\0' .. d.id
+  return m.workflow .. '\0' .. pack('>I4', m.version) .. m.queue .. (begun == 1 and '\0000' or '\0001') .. d.id
 end
 -- What has ended is kept by how it did, so that each kind is counted and found without the others.
 local function ended_key(ending)
@@ -258,13 +260,13 @@ local function leave(d)
   if place == HELD then drop(HELD_KEY, d.was_session .. d.id)
   elseif place == READY then
     filled[meta(d).queue] = nil
-    drop(READY_KEY, ready_member(d, d.was_since))
+    drop(READY_KEY, ready_member(d, d.was_since, d.was_begun))
   elseif place == ASLEEP then
     drop(TIMERS, d.id)
-    if d.begun == 0 then drop(LATER, d.id) end
+    if d.was_begun == 0 then drop(LATER, d.id) end
   elseif place == INBOX then drop(INBOX_KEY, inbox_member(d, d.was_session, d.was_since))
   elseif place == PAUSED then drop(PAUSED_KEY, d.id)
-  elseif place == SHELVED then drop(SHELF, shelf_member(d))
+  elseif place == SHELVED then drop(SHELF, shelf_member(d, d.was_begun))
   elseif place == DONE then drop(ended_key(d.was_ending), d.id) end
 end
 local function enter(d)
@@ -272,13 +274,13 @@ local function enter(d)
   if place == HELD then put(HELD_KEY, d.session .. d.id, '0')
   elseif place == READY then
     filled[meta(d).queue] = true
-    put(READY_KEY, ready_member(d, d.since), '0')
+    put(READY_KEY, ready_member(d, d.since, d.begun), '0')
   elseif place == ASLEEP then
     put(TIMERS, d.id, d.due or '+inf')
     if d.begun == 0 then put(LATER, d.id, '0') end
   elseif place == INBOX then put(INBOX_KEY, inbox_member(d, d.session, d.since), '0')
   elseif place == PAUSED then put(PAUSED_KEY, d.id, d.since)
-  elseif place == SHELVED then put(SHELF, shelf_member(d), '0')
+  elseif place == SHELVED then put(SHELF, shelf_member(d, d.begun), '0')
   -- Never expires before others have heard of it: `sent` puts it in its place.
   elseif place == DONE then put(ended_key(d.ending), d.id, d.unsent > 0 and '+inf' or d.since) end
 end

@@ -7,10 +7,11 @@ use redis::Value;
 
 use super::assemble::{COMMANDS, letters};
 use super::session::Why;
-use super::{Call, Found, Said, Scripts, claim, control, create, look, own, send, session, sweep};
+use super::{Call, Found, Said, Scripts, claim, control, create, limit, look, own, send, session, sweep};
 use crate::journal::command::{
     Action, Claim, Control, Create, Ending, InstanceSpec, Owner, OwnerWrite, Send, Then, Write,
 };
+use crate::journal::lease::{Lease, LimitName};
 use crate::journal::message::{Channel, NewMessage};
 use crate::store::redis::keys::Keys;
 use crate::store::redis::link::Request;
@@ -18,7 +19,7 @@ use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, W
 use crate::words::payload::Payload;
 
 /// Each file, its twins, and whether it answers with words of its own.
-const FILES: [(&str, &str, &[&str]); 19] = [
+const FILES: [(&str, &str, &[&str]); 20] = [
     ("prelude", include_str!("prelude.lua"), &[include_str!("mod.rs"), include_str!("claim.rs")]),
     ("main", include_str!("main.lua"), &[include_str!("mod.rs")]),
     ("create", include_str!("create.lua"), &[include_str!("create.rs")]),
@@ -26,6 +27,7 @@ const FILES: [(&str, &str, &[&str]); 19] = [
     ("control", include_str!("control.lua"), &[include_str!("control.rs")]),
     ("own", include_str!("own.lua"), &[include_str!("own.rs")]),
     ("claim", include_str!("claim.lua"), &[include_str!("claim.rs"), include_str!("create.rs")]),
+    ("limit", include_str!("limit.lua"), &[include_str!("limit.rs")]),
     ("session", include_str!("session.lua"), &[include_str!("session.rs")]),
     ("sweep", include_str!("sweep.lua"), &[include_str!("sweep.rs"), include_str!("session.rs")]),
     ("candidates", include_str!("candidates.lua"), &[include_str!("claim.rs")]),
@@ -104,7 +106,7 @@ fn every_word_that_a_command_answers_is_known_to_its_twin() {
 fn every_command_has_one_letter_and_one_file() {
     let mut all: Vec<&str> = COMMANDS.iter().flat_map(|lua| letters(lua)).collect();
     all.sort_unstable();
-    assert_eq!(all.concat(), "ACEKNOQSTUVX");
+    assert_eq!(all.concat(), "ACEGKNOQSTUVX");
 }
 
 #[test]
@@ -137,7 +139,14 @@ fn id() -> InstanceId {
 const SESSION: SessionId = SessionId(1);
 
 fn a_claim() -> Claim {
-    Claim { session: SESSION, number: 1, limit: 1, queues: Vec::new().into(), known: Vec::new().into() }
+    let (queues, known) = (Vec::new().into(), Vec::new().into());
+    Claim { session: SESSION, number: 1, limit: 1, queues, known, quotas: Vec::new(), limits: Vec::new() }
+}
+
+fn a_lease() -> Lease {
+    let name = LimitName::Queue(QueueName::new("q").expect("valid"));
+    let per = Some(Duration::from_secs(1));
+    Lease { session: SESSION, name, number: 1, limit: 2, per, spent: 0, held: 0, want: 1 }
 }
 
 #[test]
@@ -196,7 +205,17 @@ fn calls() -> Vec<(&'static str, Call)> {
     let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
     let pair = || Value::Array(vec![text("a"), text("Rmember")]);
     let ids = Value::Array(vec![text("a")]);
-    let looked = Value::Array(vec![text("F"), pair(), pair(), ids, Value::Int(0), text(""), Value::Int(1)]);
+    let looked = Value::Array(vec![
+        text("F"),
+        pair(),
+        pair(),
+        pair(),
+        ids,
+        Value::Int(0),
+        text(""),
+        Value::Int(1),
+        Value::Array(vec![text("qq")]),
+    ]);
     let said = Said::read(looked).expect("a list");
     let candidates = claim::read_candidates(&said).expect("it reads").expect("it lives");
     vec![
@@ -207,6 +226,7 @@ fn calls() -> Vec<(&'static str, Call)> {
         ("own", own::call(&keys, &an_own(Then::Hold))),
         ("own", own::call(&keys, &an_own(Then::Finish(Ending { result: Ok(Payload::from_bytes(*b"1")) })))),
         ("claim", candidates.call(&keys, &a_claim())),
+        ("limit", limit::call(&a_lease())),
         ("session", session::open(SESSION, Duration::from_secs(1))),
         ("session", session::fence(SESSION, 1)),
         ("session", session::take(&keys, SESSION, Why::Closes, &found())),
@@ -264,7 +284,7 @@ fn widths(said: &str) -> impl Iterator<Item = (bool, usize)> {
 
 #[test]
 fn commands_are_packed_as_the_heads_of_their_scripts_say() {
-    for (file, call) in calls().into_iter().filter(|(file, _)| ["create", "send", "control"].contains(file)) {
+    for (file, call) in calls().into_iter().filter(|(file, _)| ["create", "send", "control", "limit"].contains(file)) {
         let mut rest = &call.packed[4..];
         for (counted, width) in widths(&said_of(file, "ARGV")) {
             let length = rest[..width].iter().fold(0_usize, |value, byte| value << 8 | usize::from(*byte));

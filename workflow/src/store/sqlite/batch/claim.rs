@@ -1,15 +1,15 @@
 //! Claims: which instances a session gets, in the order the table asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::super::fault::Fault;
 use super::super::spot::{self, NOTICED, Placement};
 use super::super::tables::{Shelf, Stored};
 use super::{Batch, with_messages};
 use crate::journal::command::{Claim, ClaimReply, Claimed};
-use crate::journal::table::claim::{Taken, again, noticed, take};
+use crate::journal::table::claim::{Allowance, Taken, again, noticed, take};
 use crate::journal::table::session::{ClaimMemory, Earlier, Session};
-use crate::words::id::InstanceId;
+use crate::words::id::{InstanceId, QueueName, WorkflowName};
 use crate::words::limits::SHELVED_MAX;
 
 /// Most candidates read at a time.
@@ -19,13 +19,27 @@ const PAGE: usize = 256;
 struct Giving<'a> {
     claim: &'a Claim,
     given: Vec<Claimed>,
-    shelved: usize,
+    put_away: usize,
+    allowed: Allowance,
 }
 
 impl Giving<'_> {
     fn wants(&self) -> usize {
-        if self.shelved >= SHELVED_MAX { 0 } else { self.claim.limit - self.given.len() }
+        if self.put_away >= SHELVED_MAX { 0 } else { self.claim.limit - self.given.len() }
     }
+}
+
+/// The ready instances of one workflow in one queue that have begun, or that have not, as far as they were read.
+struct List {
+    queue: QueueName,
+    workflow: WorkflowName,
+    begun: bool,
+    spot: Vec<u8>,
+    page: VecDeque<(i64, InstanceId)>,
+    /// The last that was read.
+    after: Option<(i64, InstanceId)>,
+    /// There is no more to read, or it may not be given.
+    ended: bool,
 }
 
 impl Batch<'_> {
@@ -33,12 +47,14 @@ impl Batch<'_> {
         let Some(mut session) = self.session(claim.session)?.filter(Session::alive) else {
             return Ok(ClaimReply::Fenced);
         };
+        let mut told = (Vec::new(), Vec::new());
         let (instances, notices) = match session.earlier(claim.number) {
             Earlier::Late => (Vec::new(), Vec::new()),
             // Nothing changes, so nothing has to be written.
             Earlier::Repeated(memory) => self.give_again(claim, memory)?,
             Earlier::Nothing => {
-                let instances = self.give_new(claim)?;
+                let Giving { given: instances, allowed, .. } = self.give_new(claim)?;
+                told = allowed.told();
                 let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
                 notices.extend(self.take_notices(claim)?);
                 let notices: Vec<InstanceId> = notices.into_iter().collect();
@@ -50,15 +66,16 @@ impl Batch<'_> {
                 (instances, notices)
             }
         };
-        Ok(ClaimReply::Given { now: self.now, instances, notices, next_due: self.next_due()? })
+        let (short, started) = told;
+        Ok(ClaimReply::Given { now: self.now, instances, notices, next_due: self.next_due()?, short, started })
     }
 
-    fn give_new(&mut self, claim: &Claim) -> Result<Vec<Claimed>, Fault> {
-        let mut giving = Giving { claim, given: Vec::new(), shelved: 0 };
+    fn give_new<'c>(&mut self, claim: &'c Claim) -> Result<Giving<'c>, Fault> {
+        let mut giving = Giving { claim, given: Vec::new(), put_away: 0, allowed: Allowance::of(claim) };
         self.give_inbox(&mut giving)?;
         self.give_shelved(&mut giving)?;
         self.give_ready(&mut giving)?;
-        Ok(giving.given)
+        Ok(giving)
     }
 
     /// What a claim gave whose answer was lost; a notice for what cannot be given again.
@@ -91,34 +108,74 @@ impl Batch<'_> {
                 && claim.known.iter().any(|(name, version)| *name == shelf.workflow && *version == shelf.version)
         };
         let shelves: Vec<Shelf> = self.tables.shelves()?.into_iter().filter(known).collect();
-        if shelves.is_empty() {
-            return Ok(());
+        let mut ids = Vec::new();
+        // Of each no more than is wanted: what is refused of one is all that follows on it.
+        for shelf in &shelves {
+            ids.extend(self.tables.at_spot(&shelf.spot, giving.wants())?.into_iter().map(|id| (id, shelf)));
         }
-        self.give_all(giving, |batch, limit| {
-            let mut ids = Vec::new();
-            for shelf in &shelves {
-                ids.extend(batch.tables.at_spot(&shelf.spot, limit)?);
+        ids.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (id, shelf) in ids {
+            if giving.wants() == 0 {
+                return Ok(());
             }
-            ids.sort_unstable();
-            ids.truncate(limit);
-            Ok(ids)
-        })
+            if giving.allowed.admits(&shelf.queue, &shelf.workflow, shelf.begun) {
+                self.give(&id, giving)?;
+            }
+        }
+        Ok(())
     }
 
     fn give_ready(&mut self, giving: &mut Giving<'_>) -> Result<(), Fault> {
-        let lists: Vec<Vec<u8>> = giving.claim.queues.iter().map(spot::ready).collect();
-        self.give_all(giving, |batch, limit| {
-            if let [only] = lists.as_slice() {
-                return batch.tables.at_spot(only, limit);
+        if giving.wants() == 0 {
+            return Ok(());
+        }
+        let mut lists = Vec::new();
+        for queue in giving.claim.queues.iter() {
+            let (from, to) = spot::all_ready(queue);
+            let read = |spot: Vec<u8>| {
+                let (begun, workflow) = spot::read_ready(&spot, queue)?;
+                let (page, queue) = (VecDeque::new(), queue.clone());
+                Some(List { queue, workflow, begun, spot, page, after: None, ended: false })
+            };
+            lists.extend(self.tables.spots_between(&from, &to)?.into_iter().filter_map(read));
+        }
+        let claim = giving.claim;
+        for (queue, quota) in claim.queues.iter().zip(&claim.quotas) {
+            let enough = giving.given.len() + *quota;
+            self.give_from(&mut lists, giving, |list| list.queue == *queue, enough)?;
+        }
+        self.give_from(&mut lists, giving, |_| true, usize::MAX)
+    }
+
+    /// Takes the first of the lists that are `wanted`, again and again, until the claim has enough or there are no more.
+    fn give_from(
+        &mut self,
+        lists: &mut [List],
+        giving: &mut Giving<'_>,
+        wanted: impl Fn(&List) -> bool,
+        enough: usize,
+    ) -> Result<(), Fault> {
+        while giving.wants() > 0 && giving.given.len() < enough {
+            for list in lists.iter_mut().filter(|list| wanted(list) && list.page.is_empty() && !list.ended) {
+                let limit = giving.wants().min(PAGE);
+                list.page = self.tables.at_spot_after(&list.spot, list.after.as_ref(), limit)?.into();
+                list.ended = list.page.len() < limit;
+                list.after = list.page.back().cloned().or(list.after.take());
             }
-            let mut ranked = Vec::new();
-            for list in &lists {
-                ranked.extend(batch.tables.ranked_at_spot(list, limit)?);
+            let first = lists.iter_mut().filter(|list| wanted(list) && !list.page.is_empty());
+            let Some(list) = first.min_by(|one, other| one.page.front().cmp(&other.page.front())) else {
+                return Ok(());
+            };
+            if !giving.allowed.admits(&list.queue, &list.workflow, list.begun) {
+                list.page.clear();
+                list.ended = true;
+                continue;
             }
-            ranked.sort_unstable();
-            ranked.truncate(limit);
-            Ok(ranked.into_iter().map(|(_, id)| id).collect())
-        })
+            if let Some((_, id)) = list.page.pop_front() {
+                self.give(&id, giving)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes candidates, a page at a time, until the claim has enough or there are no more. Every candidate leaves the
@@ -151,10 +208,10 @@ impl Batch<'_> {
     /// Returns whether the candidate left its place.
     fn give(&mut self, id: &InstanceId, giving: &mut Giving<'_>) -> Result<bool, Fault> {
         let Some(stored) = self.take_candidate(id)? else { return Ok(true) };
-        let transition = take(id, &stored.head, giving.claim, self.now);
+        let transition = take(id, &stored.head, giving.claim, &mut giving.allowed, self.now);
         match self.settle(id, Some(stored), transition)? {
             (Taken::Given(claimed), messages) => giving.given.push(with_messages(*claimed, messages)),
-            (Taken::Shelved, _) => giving.shelved += 1,
+            (Taken::Shelved | Taken::SetAside, _) => giving.put_away += 1,
             (Taken::Left, _) => return Ok(false),
         }
         Ok(true)

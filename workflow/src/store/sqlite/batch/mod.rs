@@ -19,9 +19,10 @@ use crate::journal::command::{
     Claimed, Command, Control, ControlReply, Create, CreateReply, Granted, OwnReply, OwnerWrite, Reply, Send, SendReply,
 };
 use crate::journal::head::Head;
+use crate::journal::lease::{Lease, LeaseReply};
 use crate::journal::message::Message;
 use crate::journal::table::session::Session;
-use crate::journal::table::{Effects, Hint, Transition, control, create, own, send};
+use crate::journal::table::{Effects, Hint, Transition, control, create, limit, own, send};
 use crate::words::id::{InstanceId, SessionId};
 use crate::words::time::Timestamp;
 
@@ -58,6 +59,7 @@ impl<'a> Batch<'a> {
             Command::Send(send) => Reply::Send(self.send(send)?),
             Command::Control(control) => Reply::Control(self.control(control)?),
             Command::Own(write) => Reply::Own(self.own(write)?),
+            Command::Lease(lease) => Reply::Lease(self.lease(lease)?),
             Command::Claim(claim) => Reply::Claim(self.claim(claim)?),
             Command::OpenSession { session, lease } => {
                 let next = Session::open(self.session(*session)?.as_ref(), *lease, self.now);
@@ -86,7 +88,8 @@ impl<'a> Batch<'a> {
             None => false,
         };
         // Asked only where it decides anything.
-        let ready_empty = alive && before.is_none() && self.tables.is_empty(&spot::ready(&request.spec.queue))?;
+        let (from, to) = spot::all_ready(&request.spec.queue);
+        let ready_empty = alive && before.is_none() && self.tables.is_empty(&from, &to)?;
         let facts = create::Facts { alive, ready_empty };
         let head = before.as_ref().map(|stored| &stored.head);
         let transition = create::create(head, request, facts, self.now);
@@ -128,6 +131,24 @@ impl<'a> Batch<'a> {
             granted.messages = messages;
         }
         Ok(reply)
+    }
+
+    fn lease(&mut self, request: &Lease) -> Result<LeaseReply, Fault> {
+        let alive = self.alive(request.session)?;
+        let limit = self.tables.limit(&request.name)?;
+        let mut known = HashSet::new();
+        for share in limit.iter().flat_map(|limit| &limit.shares) {
+            if self.session(share.session)?.is_some() {
+                known.insert(share.session);
+            }
+        }
+        let known = |session: SessionId| known.contains(&session);
+        let leased = limit::lease(limit.as_ref(), request, alive, &known, self.now);
+        if let Some(limit) = &leased.limit {
+            self.tables.save_limit(&request.name, limit)?;
+        }
+        self.done.hints.extend(leased.hint);
+        Ok(leased.reply)
     }
 
     // ---- carrying a transition out

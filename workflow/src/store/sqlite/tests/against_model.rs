@@ -14,6 +14,7 @@ use crate::journal::command::{
     PauseReason, Send, Then, Wait, Write,
 };
 use crate::journal::head::{Place, State};
+use crate::journal::lease::{Lease, LimitName};
 use crate::journal::message::{Channel, NewMessage};
 use crate::journal::path::Path;
 use crate::store::model::ModelStore;
@@ -150,6 +151,25 @@ impl Step {
         Command::Control(Control { request: self.request(), id: name(self.instance), run, action })
     }
 
+    fn limits(&self) -> Vec<(LimitName, u32)> {
+        let (of_order, of_slow) = (LimitName::Workflow(workflow("order")), LimitName::Queue(queue("slow")));
+        vec![(of_order, u32::from(self.of(3))), (of_slow, u32::from(self.amount % 2))]
+    }
+
+    fn lease(&self) -> Command {
+        let rate = self.of(2) == 0;
+        Command::Lease(Lease {
+            session: self.session(),
+            name: if rate { LimitName::Queue(queue("slow")) } else { LimitName::Workflow(workflow("order")) },
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed) - u64::from(self.of(3)),
+            limit: 4,
+            per: rate.then(|| Duration::from_millis(u64::from(self.amount % 500))),
+            spent: u32::from(self.of(3)),
+            held: u32::from(self.of(5) / 4),
+            want: u32::from(self.amount % 5),
+        })
+    }
+
     fn claim(&self) -> Command {
         let queues = if self.of(3) == 0 { vec![queue("slow")] } else { vec![queue("default"), queue("slow")] };
         let mut known = vec![(workflow("order"), 1), (workflow("refund"), 1)];
@@ -162,6 +182,8 @@ impl Step {
             limit: usize::from(self.amount % 4),
             queues: queues.into(),
             known: known.into(),
+            quotas: if self.of(5) == 0 { vec![usize::from(self.amount % 3), 1] } else { Vec::new() },
+            limits: if self.of(2) == 0 { self.limits() } else { Vec::new() },
         })
     }
 
@@ -192,7 +214,8 @@ impl Step {
             16 => Command::CloseSession { session: self.session() },
             17 => Command::Fence { session: self.session(), beats: 0 },
             18 | 19 => Command::Recover { session: self.session(), limit },
-            20..=24 => self.claim(),
+            20..=23 => self.claim(),
+            24 => self.lease(),
             25 => Command::WakeDue { limit },
             26 => Command::Unstick { older_than: Duration::from_millis(u64::from(self.amount % 300)), limit },
             27 => self.sent(model),

@@ -79,10 +79,10 @@ async fn a_newer_layout_is_refused_and_not_touched() {
     let folder = folder();
     drop(open(&folder, &clock()).await);
     let file = rusqlite::Connection::open(folder.path().join("w.db")).expect("opened");
-    file.execute_batch("PRAGMA user_version = 2").expect("written");
+    file.execute_batch("PRAGMA user_version = 3").expect("written");
     let error = refused(&url(&folder)).await;
     assert!(matches!(error, StoreError::Refused { .. }), "{error}");
-    assert!(error.to_string().contains("layout 2") && error.to_string().contains(&url(&folder)), "{error}");
+    assert!(error.to_string().contains("layout 3") && error.to_string().contains(&url(&folder)), "{error}");
 }
 
 #[tokio::test]

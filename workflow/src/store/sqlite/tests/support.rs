@@ -95,6 +95,8 @@ pub(super) fn claim(session: SessionId, limit: usize) -> Command {
         limit,
         queues: Arc::from([queue("default")]),
         known: Arc::from([(workflow("order"), 1)]),
+        quotas: Vec::new(),
+        limits: Vec::new(),
     })
 }
 

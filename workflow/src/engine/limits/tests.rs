@@ -1,0 +1,94 @@
+//! Each move of a token in the hand, and each bell.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use super::*;
+
+const MINE: SessionId = SessionId(1);
+const PARTITION: usize = 0;
+
+fn name() -> LimitName {
+    LimitName::Workflow(order())
+}
+
+fn order() -> WorkflowName {
+    WorkflowName::new("order").expect("valid")
+}
+
+/// A worker of one partition that has these tokens of the limit.
+fn with(session: SessionId, tokens: u32) -> Arc<Limits> {
+    let limits = Limits::new(&[LimitRule { name: name(), tokens: 9, per: None }], 1);
+    lock(&limits.limits[0].hand).of(session).share = tokens;
+    limits
+}
+
+fn told(limits: &Limits, short: bool) -> bool {
+    let short = if short { vec![name()] } else { Vec::new() };
+    limits.answered(MINE, PARTITION, &Told { short: &short, started: &[], limit: 1, gave: false })
+}
+
+fn is_wanted(limits: &Limits) -> bool {
+    lock(&limits.limits[0].hand).wanted.contains_key(&PARTITION)
+}
+
+fn is_rung(bell: &Notify) -> bool {
+    pin!(bell.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+#[test]
+fn idle_tokens_are_given_back_at_once_unless_a_claim_is_short_of_them() {
+    let limits = with(MINE, 1);
+    let token = limits.token(MINE, PARTITION, &order()).expect("it is limited");
+    told(&limits, true);
+    assert!(!is_rung(&limits.give_back) && !is_rung(&limits.freed[PARTITION]));
+    drop(token);
+    assert!(!is_rung(&limits.give_back) && is_rung(&limits.freed[PARTITION]), "the claim can use it");
+    told(&limits, false);
+    assert!(is_rung(&limits.give_back));
+    drop(limits.token(MINE, PARTITION, &order()));
+    assert!(is_rung(&limits.give_back) && !is_rung(&limits.freed[PARTITION]));
+}
+
+#[test]
+fn what_was_short_is_asked_for_in_the_next_claim_too() {
+    let limits = with(MINE, 0);
+    told(&limits, true);
+    told(&limits, false);
+    assert!(is_wanted(&limits), "it may need another limit first");
+    told(&limits, false);
+    assert!(!is_wanted(&limits));
+}
+
+#[test]
+fn what_was_refused_just_now_is_not_asked_for_again_until_it_may_be_free() {
+    let limits = with(MINE, 0);
+    assert!(told(&limits, true), "it was not asked for");
+    lock(&limits.limits[0].hand).ask_at = Some(Instant::now() + ASK_EVERY);
+    assert!(!told(&limits, true));
+    assert!(limits.ask_at(PARTITION).is_some());
+    limits.may_be_free(Some(&name()));
+    assert!(is_rung(&limits.freed[PARTITION]) && told(&limits, true));
+}
+
+#[test]
+fn a_token_of_a_lost_session_frees_none_of_the_next() {
+    let limits = with(MINE, 1);
+    let lost = limits.token(MINE, PARTITION, &order());
+    let next = SessionId(2);
+    lock(&limits.limits[0].hand).of(next).share = 1;
+    let kept = limits.token(next, PARTITION, &order());
+    drop(lost);
+    assert_eq!(limits.health()[0].in_use, 1);
+    drop(kept);
+    assert_eq!(limits.health()[0].in_use, 0);
+}
+
+#[test]
+fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
+    let limits = with(MINE, 0);
+    let (other, queue) = (WorkflowName::new("other").expect("valid"), QueueName::new("order").expect("valid"));
+    assert!(limits.concern(&order(), &queue));
+    assert!(!limits.concern(&other, &queue), "a queue of the name of a workflow is another matter");
+}
