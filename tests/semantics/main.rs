@@ -10,6 +10,7 @@ mod groups;
 mod joins;
 mod lints;
 mod operations;
+mod ported;
 mod priorities;
 mod races;
 mod replay;
