@@ -10,72 +10,119 @@ on_every_store!(
     two_waits_of_one_type_take_one_event_each,
 );
 
-#[derive(Debug, PartialEq, Event, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
+struct NewOrder {
+    id: u64,
+    sku: String,
+}
+
+/// Somebody approved an order.
+#[derive(Clone, Event, Serialize, Deserialize)]
 #[event(name = "order.approved")]
 struct Approved {
     approved_by: String,
-    timestamp: SystemTime,
+    at: SystemTime,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 enum Outcome {
-    Approved { order_id: u64, by: String, timestamp: SystemTime },
+    Approved { order_id: u64 },
     Cancelled { reason: String },
 }
 
+/// What the workflow needs of the world.
+struct Shop(Witness);
+
+impl Shop {
+    async fn create(&self, order: &NewOrder) -> Result<u64, Oops> {
+        self.0.ok(&format!("create {} of {}", order.id, order.sku), order.id).await
+    }
+
+    async fn process(&self, order_id: u64, approval: &Approved) -> Result<(), Oops> {
+        let Approved { approved_by, at } = approval;
+        self.0.ok(&format!("process {order_id} for {approved_by} at {at:?}"), ()).await
+    }
+
+    async fn cancel(&self, order_id: u64) -> Result<(), Oops> {
+        self.0.ok(&format!("cancel {order_id}"), ()).await
+    }
+}
+
 #[workflow]
-async fn order_approval(order: u64, #[resource] witness: &Witness) -> workflow::Result<Outcome> {
-    let order_id = step!("Create order", witness.ok("create order", order)).await?;
+async fn order_approval(order: NewOrder, #[resource] shop: &Shop) -> workflow::Result<Outcome> {
+    let order_id = step!(
+        "Create order",
+        retries = 3,
+        delay = "2 seconds",
+        backoff = exponential,
+        timeout = "30 seconds",
+        shop.create(&order)
+    )
+    .await?;
 
     match wait_for::<Approved>("wait for approval").timeout("24 hours").await {
-        Ok(Approved { approved_by, timestamp }) => {
-            step!("Process order", witness.ok("process order", ())).await?;
-            Ok(Outcome::Approved { order_id, by: approved_by, timestamp })
+        Ok(approval) => {
+            step!("Process order", shop.process(order_id, &approval)).await?;
+            Ok(Outcome::Approved { order_id })
         }
         Err(TimedOut { .. }) => {
-            step!("Cancel order", witness.ok("cancel order", ())).await?;
+            step!("Cancel order", shop.cancel(order_id)).await?;
             Ok(Outcome::Cancelled { reason: "approval_timeout".to_owned() })
         }
     }
 }
 
-fn approval() -> Approved {
-    Approved { approved_by: "admin@example.com".to_owned(), timestamp: SystemTime::UNIX_EPOCH }
+async fn start(store: &str, shop: Shop) -> Result<Engine, EngineError> {
+    // Without `only` it serves every workflow of the program.
+    Engine::builder().store(store).resource(shop).only::<order_approval>().start().await
 }
 
-fn approved(order_id: u64) -> Outcome {
-    let Approved { approved_by, timestamp } = approval();
-    Outcome::Approved { order_id, by: approved_by, timestamp }
+async fn create(engine: &Engine, order: NewOrder) -> Result<Handle<order_approval>, EngineError> {
+    let id = format!("order-{}", order.id);
+    order_approval::create(engine, order).id(id).await
+}
+
+async fn approve(engine: &Engine, id: &str, approval: Approved) -> Result<(), EngineError> {
+    order_approval::get(engine, id).await?.send(approval).await
+}
+
+fn mug(id: u64) -> NewOrder {
+    NewOrder { id, sku: "MUG".to_owned() }
+}
+
+fn approval() -> Approved {
+    Approved { approved_by: "admin@example.com".to_owned(), at: SystemTime::UNIX_EPOCH }
 }
 
 async fn an_approval_processes_the_order(stage: Stage) -> TestResult {
-    let engine = stage.builder().only::<order_approval>().start().await?;
-    let instance = order_approval::create(&engine, 5).id("order-12345").await?;
+    let engine = start(&stage.url(), Shop(stage.witness.clone())).await?;
+    let instance = create(&engine, mug(12_345)).await?;
     let status = wait::state(&instance, State::Waiting).await;
     let due = status.waits[0].due.expect("the wait has a deadline");
     let left = due.duration_since(status.created_at)?;
     assert!(left >= Duration::from_secs(24 * 3600) && left < Duration::from_secs(25 * 3600), "{left:?}");
 
-    order_approval::get(&engine, "order-12345").await?.send(approval()).await?;
-    assert_eq!(instance.result().await?, approved(5));
-    assert_eq!(stage.witness.notes(), ["create order", "process order"]);
+    approve(&engine, "order-12345", approval()).await?;
+    assert_eq!(instance.result().await?, Outcome::Approved { order_id: 12_345 });
+    let processed = format!("process 12345 for admin@example.com at {:?}", SystemTime::UNIX_EPOCH);
+    assert_eq!(stage.witness.notes(), ["create 12345 of MUG", processed.as_str()]);
     Ok(())
 }
 
 /// A sender that has only names, as the model's senders: of the workflow it knows the id, of the event the type.
 async fn an_approval_by_the_name_of_its_type_is_the_same(stage: Stage) -> TestResult {
-    let engine = stage.builder().only::<order_approval>().start().await?;
-    let instance = order_approval::create(&engine, 6).id("order-6").await?;
+    let engine = start(&stage.url(), Shop(stage.witness.clone())).await?;
+    let instance = create(&engine, mug(6)).await?;
     let payload = serde_json::to_value(approval())?;
     engine.instance("order-6").await?.send_type("order.approved", payload).await?;
-    assert_eq!(instance.result().await?, approved(6));
+    assert_eq!(instance.result().await?, Outcome::Approved { order_id: 6 });
     Ok(())
 }
 
 #[test]
 fn an_order_that_nobody_approves_is_cancelled_after_a_day() {
-    let report = order_approval::test(7).resource(Witness::default()).run();
+    let report = order_approval::test(mug(7)).resource(Shop(Witness::default())).run();
     let cancelled = Outcome::Cancelled { reason: "approval_timeout".to_owned() };
     assert_eq!(report.result.as_ref().ok(), Some(&cancelled));
     assert_eq!(report.names().collect::<Vec<_>>(), ["Create order", "Cancel order"]);
