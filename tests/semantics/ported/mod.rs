@@ -7,3 +7,4 @@ mod approvals;
 mod instances;
 mod order;
 mod steps;
+mod suite;
