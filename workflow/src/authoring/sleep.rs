@@ -35,6 +35,7 @@ pub fn sleep(duration: Duration) -> SleepToAwaitInWorkflow {
 ///
 /// # Durability
 /// As [`sleep`], but a pause of the instance does not move it.
+#[doc(alias = "sleepUntil")]
 #[track_caller]
 pub fn sleep_until(moment: SystemTime) -> SleepToAwaitInWorkflow {
     SleepToAwaitInWorkflow { ask: Ask::SleepUntil(Timestamp::from_system_time(moment)), at: caller(Caller::caller()) }
