@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use workflow::journal::command::{Action, OwnReply, Send, SendReply, Then, Write};
+use workflow::journal::command::{Action, Command, OwnReply, Reply, Send, SendReply, Then, Write};
 use workflow::journal::head::State;
 use workflow::journal::message::{Channel, NewMessage};
-use workflow::words::limits::MAILBOX_MAX;
+use workflow::words::limits::{EVENTS_MAX, MAILBOX_MAX};
 
 use crate::world::{World, event, finish, id, payload, record, suspend, wait_for, write};
 
@@ -20,6 +20,7 @@ on_every_store!(
     a_message_for_an_unknown_or_ended_instance_is_said_to_be_so,
     a_message_for_another_run_is_unknown,
     a_full_mailbox_refuses_and_recovers,
+    a_run_takes_no_more_than_ten_thousand_events_over_its_life,
     an_owner_gets_new_messages_with_the_answer_to_any_write,
     a_paused_instance_keeps_its_messages,
 );
@@ -80,6 +81,25 @@ fn a_consumed_message_is_not_given_again(w: &mut World) {
     let held = w.claim_one(session);
     assert_eq!(held.event_ids(), ["a", "c"]);
     assert_eq!(held.messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 3]);
+}
+
+fn a_run_takes_no_more_than_ten_thousand_events_over_its_life(w: &mut World) {
+    const AT_ONCE: u64 = 500;
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    for round in 0..EVENTS_MAX / AT_ONCE {
+        let sends =
+            (0..AT_ONCE).map(|number| Command::Send(event("i", "paid", &format!("{round}-{number}")))).collect();
+        let replies = w.wait(w.store().execute(0, sends)).expect("the store works");
+        assert!(replies.iter().all(|reply| *reply == Reply::Send(SendReply::Accepted)), "{round}");
+        let consumed = (round * AT_ONCE + 1..=(round + 1) * AT_ONCE).collect();
+        w.done(&mut held, Write { consumed, seen: (round + 1) * AT_ONCE, ..write(Then::Hold) });
+    }
+    assert_eq!((w.head("i").arrivals, w.head("i").unread), (EVENTS_MAX, 0));
+    assert_eq!(w.send("i", "paid", "one more"), SendReply::Full);
+    assert_eq!(w.send("i", "paid", "0-0"), SendReply::Accepted, "it is known");
+    w.control("i", Action::Restart);
+    assert_eq!(w.send("i", "paid", "one more"), SendReply::Accepted, "another run, another count");
 }
 
 fn a_message_wakes_who_waits_for_its_channel(w: &mut World) {

@@ -14,6 +14,7 @@ mod creates;
 mod events;
 mod forks;
 mod owners;
+mod queues;
 mod random;
 mod retention;
 mod review;

@@ -12,6 +12,7 @@ use workflow::journal::command::{
     Action, Claim, ClaimReply, Claimed, Command, Control, Create, CreateReply, Ending, InstanceSpec, Outgoing,
     OwnReply, Owner, OwnerWrite, Parent, ParentClose, PauseReason, Reply, Send, Then, Write,
 };
+use workflow::journal::head::State;
 use workflow::journal::message::{Channel, NewMessage};
 use workflow::journal::path::{Kind, Path};
 use workflow::journal::table::outbox::command;
@@ -26,6 +27,8 @@ on_every_other_store!(agrees_with_the_model);
 
 /// Few names, so that commands meet.
 const NAMES: [&str; 4] = ["a", "b", "c", "p"];
+const STATES: [State; 7] =
+    [State::Queued, State::Running, State::Waiting, State::Paused, State::Complete, State::Errored, State::Terminated];
 
 /// One thing to do, in numbers that mean something only together with what was answered before.
 #[derive(Debug, Clone)]
@@ -146,7 +149,7 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (name.clone(), any::<bool>(), 0..4_u8, run.clone()).prop_map(
             |(name, channel, event, run)| Step::Send { name, channel, event, run }
         ),
-        8 => (name, 0..7_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
+        8 => (name, 0..8_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
         3 => session.clone().prop_map(|session| Step::Open { session }),
         1 => session.clone().prop_map(|session| Step::Close { session }),
         2 => session.clone().prop_map(|session| Step::Beat { session }),
@@ -304,6 +307,7 @@ impl Pair {
                     2 => Action::Resume,
                     3 => Action::Terminate { reason: "no".to_owned() },
                     4 => Action::Restart,
+                    5 => Action::Delete,
                     other => Action::RestartFrom { path: Path::root().join(Kind::Step, &other.to_string(), None, 0) },
                 },
             }),
@@ -405,13 +409,32 @@ impl Pair {
         })?;
         self.both(World::outbox)?;
         self.both(|world| world.wait(world.store().overview()).expect("works"))?;
+        for name in ["q", "r"] {
+            self.both(|world| world.wait(world.store().queue(queue(name))).expect("works"))?;
+        }
         self.both(|world| world.wait(world.store().list(every(2))).expect("works"))?;
+        Ok(())
+    }
+
+    /// All pages of what is in a state, and by id.
+    fn compare_lists(&self, state: State) -> Result<(), TestCaseError> {
+        let of_state = ListQuery { state: Some(state), ..every(2) };
+        let by_id = |prefix| ListQuery { id_prefix: Some(id(prefix)), ..every(2) };
+        for mut query in [of_state, by_id("p"), by_id(NAMES[0]), ListQuery { state: Some(state), ..by_id("p") }] {
+            loop {
+                let page = self.both(|world| world.wait(world.store().list(query.clone())).expect("works"))?;
+                match page.next {
+                    Some(next) => query.after = Some(next),
+                    None => break,
+                }
+            }
+        }
         Ok(())
     }
 }
 
 fn every(limit: usize) -> ListQuery {
-    ListQuery { workflow: None, state: None, created_from: None, created_to: None, limit, after: None }
+    ListQuery::newest(limit)
 }
 
 fn seed() -> u64 {
@@ -445,9 +468,11 @@ fn agrees_with_the_model(open: fn() -> World) {
             pair.step(step).map_err(|error| TestCaseError::fail(format!("step {number}, {step:?}: {error}")))?;
             if number % 8 == 0 {
                 pair.compare()?;
+                pair.compare_lists(STATES[number / 8 % STATES.len()])?;
             }
         }
-        pair.compare()
+        pair.compare()?;
+        STATES.into_iter().try_for_each(|state| pair.compare_lists(state))
     });
     match outcome {
         Ok(()) => {}

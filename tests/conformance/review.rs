@@ -288,7 +288,7 @@ fn a12_an_unknown_workflow_does_not_block_the_head_of_the_queue(w: &mut World) {
     let one = Claim { limit: 1, ..w.new_claim(session) };
     assert_eq!(names(&w.claim_with(&one).0), ["old"]);
     let overview = w.wait(w.store().overview()).expect("the store works");
-    assert_eq!((overview.ready, overview.shelves.len(), overview.shelves[0].2), (0, 1, 20));
+    assert_eq!((overview.ready, overview.shelves.len(), overview.shelves[0].instances), (0, 1, 20));
 }
 
 fn a13_a_busy_sessions_inbox_does_not_wait_for_it_for_ever(w: &mut World) {

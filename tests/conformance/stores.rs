@@ -43,16 +43,17 @@ fn sqlite(url: &str, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
     Arc::new(runtime.block_on(SqliteStore::open(url, &namespace, clock)).expect("it opens"))
 }
 
-/// Redis, on a server of its own.
+/// Redis, on a server of its own, with the index of ids that lists by id need.
 pub(crate) fn redis() -> World {
     World::new(|clock, kept| {
         let server = match kept {
             Some(Kept::Server(server)) => server,
-            _ => RedisServer::start(),
+            // As the docs say a user should be.
+            _ => RedisServer::start_restricted(),
         };
         let namespace = Namespace::new("conformance").expect("valid");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let url = server.url();
+        let url = format!("{}?ids=1", server.url());
         let store = runtime.block_on(RedisStore::open_with(&url, &namespace, Some(clock))).expect("it opens");
         let store = Arc::new(store);
         Opened { store, kept: Some(Kept::Server(server)) }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
 
 use support::prelude::*;
 use support::redis::RedisServer;
@@ -80,7 +81,7 @@ async fn leave_nothing(stage: Stage) -> TestResult {
     let rules = ["~wf:{kept:0}:*", "~wf:{kept}:meta", "&wf:{kept:0}:hints", "+@all"];
     server.command(&[&["ACL", "SETUSER", "kept", "on", ">secret"], &rules[..]].concat());
     let clock = Arc::new(Forward::default());
-    let url = format!("{}?user=kept&pass=secret", server.url());
+    let url = format!("{}?user=kept&pass=secret&ids=1", server.url());
     let store = RedisStore::open_with(&url, &Namespace::new("kept")?, Some(clock.clone())).await?;
     let store: Arc<dyn Store> = Arc::new(store);
     let builder = stage.builder().store(store).namespace("kept").retention(KEPT, KEPT);
@@ -103,7 +104,8 @@ async fn leave_nothing(stage: Stage) -> TestResult {
     Ok(())
 }
 
-/// Instances that complete, fail, are terminated, and are begun anew; each is sent more than it reads.
+/// Instances that complete, fail, are terminated, and are begun anew; each is sent more than it reads. And some of a batch
+/// that are paused, resumed, not begun, and deleted before their time.
 async fn run_everything(engine: &Engine) -> TestResult {
     for number in 0..OF_EACH {
         let [completes, fails, terminated, restarted] = [
@@ -128,12 +130,32 @@ async fn run_everything(engine: &Engine) -> TestResult {
             assert_eq!(instance.result().await?, number + 6 + 1);
         }
     }
+    run_a_batch(engine).await?;
     // Children that were given up end a little later than their parents, and are kept from then on.
     let ended = async || {
         let all = engine.list().limit(500).await.expect("the store of a test answers");
         all.instances.iter().all(|instance| instance.state.is_final()).then_some(())
     };
     wait::until("every child has ended", ended).await;
+    Ok(())
+}
+
+async fn run_a_batch(engine: &Engine) -> TestResult {
+    let later = SystemTime::now() + Duration::from_secs(3_600);
+    let items = (0..OF_EACH).map(|number| doubles::new(number).id(format!("batch-{number}")).start_at(later));
+    for made in doubles::create_batch(engine, items).await? {
+        made?.pause().await?;
+    }
+    let deleted = doubles::create(engine, 1).retention(10 * LONGER_THAN_CHILDREN_ARE_KEPT, KEPT).await?;
+    deleted.result().await?;
+    deleted.delete().await?;
+    let listed = engine.list().id_prefix("batch-").state(State::Paused).await?;
+    assert_eq!(listed.instances.len(), usize::try_from(OF_EACH)?);
+    for instance in listed.instances {
+        let instance = engine.instance(instance.id).await?;
+        assert_eq!(instance.resume().await?, State::Queued);
+        instance.terminate("not begun").await?;
+    }
     Ok(())
 }
 

@@ -4,9 +4,11 @@
 
 mod acknowledged;
 mod deliveries;
+mod environment;
 mod fleet;
 mod freezes;
 mod kills;
 mod leftovers;
 mod outages;
+mod readers;
 mod wires;

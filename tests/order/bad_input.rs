@@ -47,7 +47,7 @@ fn a_missing_field_or_a_wrong_type_names_file_and_line() {
         &["orders.json:4:", "payment_timeout"],
     );
     says(&refused(&format!("[\n{GOOD},\n{}\n]", GOOD.replace("true", "\"yes\"")), &[]), &["orders.json:3:"]);
-    says(&refused(&format!("[\n{}\n]", GOOD.replace("10m", "10 minutes")), &[]), &["orders.json:2:", "10 minutes"]);
+    says(&refused(&format!("[\n{}\n]", GOOD.replace("10m", "10 munites")), &[]), &["orders.json:2:", "10 munites"]);
 }
 
 #[test]

@@ -35,9 +35,11 @@ impl Seen {
             use workflow::journal::command::Action;
             match action {
                 Action::Pause => self.paused.insert(control.id.clone()),
-                Action::Resume | Action::Terminate { .. } | Action::Restart | Action::RestartFrom { .. } => {
-                    self.paused.remove(&control.id)
-                }
+                Action::Resume
+                | Action::Terminate { .. }
+                | Action::Restart
+                | Action::RestartFrom { .. }
+                | Action::Delete => self.paused.remove(&control.id),
             };
         }
         let ended = |id: &InstanceId| {

@@ -24,7 +24,7 @@ async fn nothing() -> workflow::Result<()> {
 fn commands_during(server: &RedisServer, time: Duration) -> u64 {
     let url = server.url();
     let mut socket = UnixStream::connect(url.trim_start_matches("unix://")).expect("it answers");
-    socket.write_all(b"MONITOR\r\n").expect("it reads");
+    socket.write_all(format!("{}MONITOR\r\n", server.harness_login()).as_bytes()).expect("it reads");
     socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
     let (mut lines, until, mut count) = (BufReader::new(socket), Instant::now() + time, 0);
     let mut line = Vec::new();

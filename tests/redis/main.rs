@@ -4,19 +4,25 @@
 /// The store is part of every test's name, as in all suites.
 #[path = "."]
 mod redis {
+    mod acl;
     mod damage;
     mod faults;
     mod heart;
     mod hints;
     mod idle;
     mod large;
+    mod limits;
+    mod listing;
     mod memory;
     mod neighbours;
     mod partitions;
     mod races;
     mod repeats;
+    mod secrets;
     mod stage;
     mod stale;
     mod start;
+    mod tls;
+    mod waiters;
     mod words;
 }

@@ -89,7 +89,7 @@ fn a_list_is_one_list_in_pages() {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let (workflow, state, created_from, created_to) = (None, None, None, None);
-            let query = ListQuery { workflow, state, created_from, created_to, limit: 7, after };
+            let query = ListQuery { workflow, state, created_from, created_to, after, ..ListQuery::newest(7) };
             let page = store.list(query).await.expect("it reads");
             found.extend(page.rows.into_iter().map(|row| (row.created_at, row.id)));
             match page.next {
@@ -138,6 +138,6 @@ fn an_instance_is_where_its_id_says() {
             let control = Control { request: RequestId::generate(), id: id.clone(), run: None, action };
             to(&store, store.partition_of(&id), Command::Control(control)).await;
         }
-        assert_eq!(store.overview().await.expect("it reads").done, INSTANCES as u64);
+        assert_eq!(store.overview().await.expect("it reads").terminated, INSTANCES as u64);
     });
 }

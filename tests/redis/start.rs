@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use support::redis::RedisServer;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use workflow::prelude::*;
 use workflow::store::StoreError;
 
 use super::stage::{make, open, runtime};
@@ -26,7 +27,7 @@ fn a_server_that_would_evict_instances_is_refused() {
 }
 
 /// What is written to the log while `work` runs on this thread.
-fn logged(work: impl FnOnce()) -> String {
+pub(super) fn logged(work: impl FnOnce()) -> String {
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
     impl std::io::Write for Lines {
@@ -39,7 +40,11 @@ fn logged(work: impl FnOnce()) -> String {
     }
     let lines = Lines::default();
     let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
     let guard = subscriber.set_default();
     work();
     drop(guard);
@@ -48,7 +53,7 @@ fn logged(work: impl FnOnce()) -> String {
 }
 
 #[test]
-fn one_line_says_where_the_store_is_and_what_it_survives() {
+fn one_line_says_what_has_started_and_what_it_survives() {
     let kept = [
         (&[("appendonly", "yes"), ("appendfsync", "always")][..], "survives a power cut", "INFO"),
         (&[("appendonly", "yes"), ("appendfsync", "everysec")], "may lose the last two seconds", "INFO"),
@@ -57,15 +62,39 @@ fn one_line_says_where_the_store_is_and_what_it_survives() {
     for (settings, words, level) in kept {
         let settings: Vec<_> = settings.iter().copied().chain([("requirepass", "s3cret")]).collect();
         let server = RedisServer::start_with(&settings);
-        let text = logged(|| drop(runtime().block_on(open(&server.url())).expect("it opens")));
-        let line: Vec<&str> = text.lines().filter(|line| line.contains("connected to Redis")).collect();
+        let mut described = None;
+        let text = logged(|| {
+            runtime().block_on(async {
+                let builder = Engine::builder().store(server.url()).namespace("shop").mode(Mode::Worker).concurrency(3);
+                let engine = builder.queues(["b", "a"]).only::<looks>().start().await.expect("it starts");
+                described = Some(engine.describe());
+            });
+        });
+        let line: Vec<&str> = text.lines().filter(|line| line.contains("the engine has started")).collect();
         assert_eq!(line.len(), 1, "{text}");
-        for part in [words, level, "version=\"7", "role=\"master\"", "store=\"unix:", "maxmemory="] {
+        let facts = described.expect("it has started");
+        assert!(facts.server.starts_with("Redis 7.") || facts.server.starts_with("Redis 6."), "{facts:?}");
+        for part in [
+            words,
+            level,
+            "store=unix:",
+            &facts.server,
+            &facts.durability,
+            "namespace=shop",
+            "mode=Worker",
+            "concurrency=3",
+            "queues=a,b",
+            "workflows=1: looks",
+        ] {
             assert!(line[0].contains(part), "{part}: {text}");
         }
         assert!(!text.contains("s3cret"), "{text}");
+        assert!(!text.contains("connected to Redis"), "one line is enough: {text}");
     }
 }
+
+#[workflow]
+async fn looks() {}
 
 #[test]
 fn a_replica_is_refused() {

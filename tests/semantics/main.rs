@@ -1,5 +1,6 @@
 //! What a workflow means, on every store: see `tests/README.md`.
 
+mod bad_input;
 mod bugs;
 mod children;
 mod control;
@@ -7,8 +8,12 @@ mod creating;
 mod errors;
 mod events;
 mod groups;
+mod histories;
 mod joins;
+mod kept;
+mod limits;
 mod lints;
+mod namespaces;
 mod operations;
 mod ported;
 mod priorities;

@@ -97,7 +97,8 @@ async fn a_status_shows_what_an_instance_waits_for(stage: Stage) -> TestResult {
     let instance = waits_then_ends::create(&engine).await?;
     let look = async || {
         let status = instance.status().await.expect("the store of a test answers");
-        status.waits.iter().any(|wait| wait.operation.contains("approval")).then_some(status)
+        let waits = status.waits.iter().any(|wait| wait.operation.contains("approval"));
+        (waits && status.state == State::Waiting).then_some(status)
     };
     let status = wait::until("it waits for approval", look).await;
     let open = &status.waits[0];
@@ -116,7 +117,8 @@ async fn waits_beside_a_body(#[resource] witness: &Witness) -> workflow::Result<
     Ok(go?.number)
 }
 
-/// While the body runs the worker owns the instance: its status shows no waits, its history what has begun.
+/// While the body runs the worker owns the instance: what runs and is waited for beside it is known there, and nowhere
+/// else; the history has what has begun.
 async fn a_deadline_beside_a_running_body_is_kept_and_shown(stage: Stage) -> TestResult {
     let engine = stage.builder().only::<waits_beside_a_body>().start().await?;
     let instance = waits_beside_a_body::create(&engine).await?;
@@ -124,13 +126,21 @@ async fn a_deadline_beside_a_running_body_is_kept_and_shown(stage: Stage) -> Tes
     let history = instance.history().await?;
     let begun =
         history.operations.iter().find(|begun| begun.name == "approval").expect("it is written before the body");
-    let running = instance.status().await?;
-    assert_eq!((running.state, running.waits.as_slice()), (State::Running, [].as_slice()));
+    let shown = instance.status().await?;
+    assert_eq!((shown.state, shown.runs.as_slice()), (State::Running, [1].as_slice()));
+    let [runs] = shown.running.as_slice() else { panic!("one body runs: {shown:?}") };
+    assert_eq!((runs.operation.as_str(), runs.path.as_str(), runs.attempt), ("step \"work\"", "s:work", 1));
+    assert!(runs.since >= shown.created_at, "{shown:?}");
+    assert_eq!(shown.waits.iter().map(|wait| wait.due).collect::<Vec<_>>(), [begun.due]);
+
+    let elsewhere = stage.builder().mode(Mode::Client).start().await?;
+    let shown = waits_beside_a_body::get(&elsewhere, instance.id()).await?.status().await?;
+    assert_eq!((shown.state, shown.running.len(), shown.waits.len()), (State::Running, 0, 0));
 
     stage.witness.open("work");
     let waiting = wait::state(&instance, State::Waiting).await;
     assert_eq!(waiting.waits.iter().map(|wait| wait.due).collect::<Vec<_>>(), [begun.due]);
-    assert!(begun.due.is_some());
+    assert!(begun.due.is_some() && waiting.running.is_empty());
     instance.send(Go { number: 8 }).await?;
     assert_eq!(instance.result().await?, 8);
     Ok(())

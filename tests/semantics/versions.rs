@@ -51,11 +51,8 @@ async fn an_instance_waits_on_a_shelf_until_a_worker_knows_its_version(stage: St
     v1::report::get(&new_worker, "old").await?.send(Go { number: 1 }).await?;
     let shelved = async || {
         let overview = new_worker.overview().await.expect("the store of a test answers");
-        overview
-            .shelves
-            .iter()
-            .any(|(name, version, count)| name.as_str() == "report" && (*version, *count) == (1, 1))
-            .then_some(())
+        let is_it = |shelf: &Shelf| (shelf.workflow.as_str(), shelf.version, shelf.instances) == ("report", 1, 1);
+        overview.shelves.iter().any(is_it).then_some(())
     };
     wait::until("the instance is on its shelf", shelved).await;
     let new = v2::report::create(&new_worker).await?;

@@ -11,6 +11,7 @@ pub mod prelude;
 pub mod proxy;
 pub mod redis;
 pub mod stage;
+pub mod tls;
 pub mod wait;
 pub mod witness;
 pub mod worker;

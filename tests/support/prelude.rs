@@ -6,7 +6,7 @@ pub use serde::{Deserialize, Serialize};
 pub use workflow::journal::divergence::Divergence;
 pub use workflow::prelude::*;
 pub use workflow::words::failure::FailureKind;
-pub use workflow::{PauseReason, Subject, WaitTarget};
+pub use workflow::{PauseReason, Shelf, Subject, WaitTarget};
 
 pub use crate::stage::{self, CrashableEngine, Stage, StoreKind};
 pub use crate::wait;

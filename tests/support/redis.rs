@@ -12,12 +12,19 @@ use std::time::Duration;
 use redis::{Connection, RedisResult, Value};
 use tempfile::TempDir;
 
+use crate::tls::Identity;
+
 /// How often a server that starts is asked whether it answers.
 const ASK_EVERY: Duration = Duration::from_millis(1);
 /// How often it is asked at most. Only a server that does not start is asked so often.
 const ASKED_MAX: u32 = 30_000;
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// With this variable set to 1 the user of a server's url may do no more than the docs' line for `ACL SETUSER` grants, in
+/// any namespace.
+const ACL_VARIABLE: &str = "WORKFLOW_TEST_ACL";
+/// Who asks and prepares such servers on behalf of the tests.
+const HARNESS: &str = "harness";
 /// How many ports are tried: another process can take a port that was free.
 const PORTS_TRIED: u32 = 10;
 
@@ -26,8 +33,11 @@ const PORTS_TRIED: u32 = 10;
 pub struct RedisServer {
     folder: TempDir,
     port: Option<u16>,
+    tls_port: Option<u16>,
     /// Names and values, as in a configuration file.
     settings: Vec<(String, String)>,
+    /// The user of its url may do what the docs grant, and no more.
+    restricted: bool,
     child: Child,
 }
 
@@ -50,6 +60,15 @@ impl RedisServer {
         Self::try_start(settings, None).expect("redis-server starts: scripts/test installs it")
     }
 
+    /// The same as [`Self::start`], for a user who may do no more than the docs' line for `ACL SETUSER` grants.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_restricted() -> Self {
+        Self::try_start_as(&[], None, true).expect("redis-server starts: scripts/test installs it")
+    }
+
     /// The same, reached by a TCP port of loopback.
     ///
     /// # Panics
@@ -60,11 +79,46 @@ impl RedisServer {
         tries.find_map(Result::ok).expect("redis-server starts: scripts/test installs it")
     }
 
+    /// Starts one that speaks TLS alone on a TCP port of loopback, as `identity`, whose authority's certificates it takes from
+    /// clients too: it asks for one when the settings say so (`("tls-auth-clients", "yes")`), else not.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_on_tls(identity: &Identity, settings: &[(&str, &str)]) -> Self {
+        let path = |path: &std::path::Path| path.display().to_string();
+        let (cert, key, ca) = (path(identity.cert()), path(identity.key()), path(identity.ca()));
+        let mut tries = (0..PORTS_TRIED).map(|_| {
+            let port = free_port();
+            let number = port.to_string();
+            let mut all = vec![
+                ("tls-port", number.as_str()),
+                ("tls-cert-file", cert.as_str()),
+                ("tls-key-file", key.as_str()),
+                ("tls-ca-cert-file", ca.as_str()),
+                ("tls-auth-clients", "no"),
+            ];
+            all.extend(settings);
+            Self::try_start(&all, None).map(|server| (server, port))
+        });
+        let started = tries.find_map(Result::ok);
+        let (mut server, port) =
+            started.expect("redis-server starts with TLS: it must be built with it, as Debian's is");
+        server.tls_port = Some(port);
+        server
+    }
+
     fn try_start(settings: &[(&str, &str)], port: Option<u16>) -> Result<Self, String> {
+        // One with a password is as its test says.
+        let wanted = std::env::var(ACL_VARIABLE).is_ok_and(|value| value == "1");
+        Self::try_start_as(settings, port, wanted && settings.iter().all(|(name, _)| *name != "requirepass"))
+    }
+
+    fn try_start_as(settings: &[(&str, &str)], port: Option<u16>, restricted: bool) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let child = spawn(&folder, port, &settings);
-        let mut server = Self { folder, port, settings, child };
+        let child = spawn(&folder, port, &settings, restricted);
+        let mut server = Self { folder, port, tls_port: None, settings, restricted, child };
         server.wait_until_it_answers().map(|()| server)
     }
 
@@ -84,7 +138,7 @@ impl RedisServer {
     /// When it was started without one.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port.expect("this server was started on TCP")
+        self.port.or(self.tls_port).expect("this server was started on TCP")
     }
 
     /// The id of its process.
@@ -120,7 +174,13 @@ impl RedisServer {
         self.kill();
         // A socket that a killed server left behind would be taken for that of the new one.
         drop(std::fs::remove_file(self.socket()));
-        self.child = spawn(&self.folder, self.port, &self.settings);
+        self.child = spawn(&self.folder, self.port, &self.settings, self.restricted);
+    }
+
+    /// What a test says first on a socket of its own, to be allowed what no store needs; nothing, most of the time.
+    #[must_use]
+    pub fn harness_login(&self) -> String {
+        if self.restricted { format!("AUTH {HARNESS} {HARNESS}\r\n") } else { String::new() }
     }
 
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.
@@ -155,7 +215,11 @@ impl RedisServer {
     /// # Errors
     /// When it does not take one.
     pub fn connect(&self) -> RedisResult<Connection> {
-        let connection = redis::Client::open(self.socket_url())?.get_connection()?;
+        let url = match self.restricted {
+            true => format!("unix://{}?user={HARNESS}&pass={HARNESS}", self.socket().display()),
+            false => self.socket_url(),
+        };
+        let connection = redis::Client::open(url)?.get_connection()?;
         connection.set_read_timeout(Some(ANSWER_WITHIN))?;
         Ok(connection)
     }
@@ -202,16 +266,38 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)]) -> Child {
+fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)], restricted: bool) -> Child {
     let mut command = Command::new("redis-server");
     command.arg("--dir").arg(folder.path()).arg("--unixsocket").arg(folder.path().join("socket"));
     command.arg("--port").arg(port.unwrap_or(0).to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
+    if restricted {
+        // The user of urls without a login.
+        let rights = acl_rights().replace("{shop}", "{*}").replace("{shop:*}", "{*:*}");
+        command.args(["--user", "default", "on", "nopass"]).args(rights.split(' '));
+        command.args(["--user", HARNESS, "on", &format!(">{HARNESS}"), "~*", "&*", "+@all"]);
+    }
     for (name, value) in settings {
         // More than one value is more than one word.
         command.arg(format!("--{name}")).args(value.split(' '));
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     child.expect("redis-server is installed: scripts/test does it")
+}
+
+/// The line for `ACL SETUSER` as the docs have it, for the namespace `shop`.
+///
+/// # Panics
+/// When the docs have no such line.
+#[must_use]
+pub fn acl_line() -> &'static str {
+    let docs = include_str!("../../docs/CONFIGURATION.md");
+    docs.lines().find(|line| line.starts_with("ACL SETUSER ")).expect("the docs have the line")
+}
+
+/// Its rights, without the user and the password.
+fn acl_rights() -> String {
+    let rights: Vec<&str> = acl_line().split(' ').filter(|word| word.starts_with(['~', '&', '-', '+'])).collect();
+    rights.join(" ")
 }
 
 /// A port that nobody listened on a moment ago.

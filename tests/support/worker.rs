@@ -10,6 +10,9 @@ pub const RUN: &str = "run";
 /// The first argument of a process that creates instances.
 pub const CREATE: &str = "create";
 
+/// The first argument of a process that lists instances.
+pub const READ: &str = "read";
+
 /// How to start a worker process.
 #[derive(Debug, Clone)]
 pub struct WorkerSetup {
@@ -57,6 +60,17 @@ impl TestWorker {
     pub fn start_creating(setup: &WorkerSetup, prefix: &str) -> Self {
         let mut command = Command::new(setup.program);
         command.arg(CREATE).arg(&setup.store).arg(prefix).arg(&setup.effects);
+        Self::spawn(command, &setup.log)
+    }
+
+    /// Starts one that lists instances, and writes down those that wait; `setup.store` is opened as it is.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_reading(setup: &WorkerSetup) -> Self {
+        let mut command = Command::new(setup.program);
+        command.arg(READ).arg(&setup.store).arg(&setup.effects);
         Self::spawn(command, &setup.log)
     }
 

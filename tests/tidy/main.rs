@@ -6,6 +6,7 @@
 mod bans;
 mod coming_from;
 mod layers;
+mod metrics;
 mod purity;
 mod size;
 mod source;

@@ -1,13 +1,14 @@
 //! A process for the durability tests: runs instances until it is killed, or creates them and writes down which were
-//! acknowledged. Started by `support::worker`.
+//! acknowledged, or lists them. Started by `support::worker`.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use support::effects::Effects;
 use support::load::{Hands, delivery, parcel, trip};
-use support::worker::{CREATE, RUN};
+use support::worker::{CREATE, READ, RUN};
 use workflow::prelude::*;
 
 #[tokio::main]
@@ -20,6 +21,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             run(store, millis(lease_ms)?, concurrency.parse()?, hands).await
         }
         [CREATE, store, prefix, effects] => create(store, prefix, &Effects::open(&PathBuf::from(effects))?).await,
+        [READ, store, effects] => read(store, &Effects::open(&PathBuf::from(effects))?).await,
         _ => Err("started by the durability tests only".into()),
     }
 }
@@ -56,4 +58,22 @@ async fn create(store: &str, prefix: &str, effects: &Effects) -> Result<(), Box<
         effects.begin(&id, "created", 1)?;
     }
     Ok(())
+}
+
+/// Lists instances until it is killed; each is written down once it is seen to wait. It tries to write once: that must be
+/// refused.
+async fn read(store: &str, effects: &Effects) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let engine = Engine::builder().store(store).mode(Mode::Client).start().await?;
+    match parcel::create(&engine, 0, false).id("of-the-reader").await {
+        Err(EngineError::Store(_)) => effects.begin("of-the-reader", "refused", 1)?,
+        other => return Err(format!("a reader wrote: {other:?}").into()),
+    }
+    let mut seen = BTreeSet::new();
+    loop {
+        for instance in engine.list().state(State::Waiting).limit(1_000).await?.instances {
+            if seen.insert(instance.id.clone()) {
+                effects.begin(&instance.id, "seen", 1)?;
+            }
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! `key = value` lists of the attributes: `#[workflow(..)]`, `#[part(..)]`, `#[event(..)]`.
 
 use crate::errors::Errors;
+use crate::step::check_duration;
 use crate::suggest;
 use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Token};
@@ -54,6 +56,18 @@ impl Options {
             return None;
         }
         number
+    }
+
+    /// The value of an option that is a duration, as an expression. It is written out: then its bounds are known.
+    pub(crate) fn duration(&mut self, key: &str, errors: &mut Errors) -> Option<TokenStream> {
+        let value = self.take(key)?;
+        match errors.take(check_duration(value))? {
+            written @ Expr::Verbatim(_) => Some(written.into_token_stream()),
+            other => {
+                errors.push(other, format!("`{key}` is a duration that is written out: `{key} = 7d`"));
+                None
+            }
+        }
     }
 
     /// The value of an option that is a path.

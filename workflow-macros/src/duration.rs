@@ -87,6 +87,12 @@ fn malformed(text: &str) -> String {
     format!("`{text}` is not a duration: write a whole number and a unit, such as \"30s\", \"15 minutes\" or \"24h\"")
 }
 
+/// The runtime's own reader of durations: this crate cannot depend on the runtime, so a test holds the two together.
+#[cfg(test)]
+#[path = "../../workflow/src/words/duration.rs"]
+#[expect(unreachable_pub, reason = "a test needs its reader only")]
+mod runtime;
+
 #[cfg(test)]
 mod tests {
     use super::{of_literal, of_string};
@@ -127,5 +133,48 @@ mod tests {
         assert!(of_string("11 years").is_err_and(|message| message.contains("longer than ten years")));
         assert!(of_string("99999999999999999999s").is_err_and(|message| message.contains("longer than ten years")));
         assert!(literal("99999999d").is_some_and(|result| result.is_err()));
+    }
+
+    #[test]
+    fn a_text_means_the_same_to_the_runtime() {
+        let numbers =
+            ["", "0", "1", "2", "007", "30", "3650", "3651", "315360000000", "99999999999999999999", "-1", "1.5"];
+        let units = [
+            "",
+            "ms",
+            "s",
+            "m",
+            "h",
+            "d",
+            "w",
+            "millisecond",
+            "milliseconds",
+            "second",
+            "seconds",
+            "minutes",
+            "hours",
+            "day",
+            "week",
+            "weeks",
+            "month",
+            "months",
+            "year",
+            "years",
+            "Years",
+            "ss",
+            "s s",
+            "sceonds",
+            "µs",
+        ];
+        for number in numbers {
+            for unit in units {
+                for text in [format!("{number}{unit}"), format!("{number} {unit}"), format!("{number}{unit} ")] {
+                    let here = of_string(&text);
+                    let there = super::runtime::parse(&text);
+                    let there = there.map(|duration| duration.as_millis() as u64).map_err(|error| error.to_string());
+                    assert_eq!(here, there, "{text:?}");
+                }
+            }
+        }
     }
 }

@@ -33,7 +33,8 @@ use proc_macro::TokenStream;
 /// await as a child, a type of the same name starts and finds instances: `order::create(&engine, input).await`.
 ///
 /// Options: `name = ".."` (default: the fn's name), `version = n` (default 1), `queue = ".."` (default `"default"`),
-/// `crate = path` (default `::workflow`).
+/// `keep_complete = 7d` and `keep_failed = 30d`: how long instances are kept after they completed, and after they failed or
+/// were terminated (default: as the engine says; a create may say otherwise), `crate = path` (default `::workflow`).
 #[proc_macro_attribute]
 pub fn workflow(options: TokenStream, item: TokenStream) -> TokenStream {
     workflow::expand(options.into(), item.into()).into()

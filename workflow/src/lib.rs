@@ -109,17 +109,17 @@ pub use authoring::sleep::{sleep, sleep_until};
 pub use authoring::timeout::timeout;
 pub use authoring::wait::{wait_for, wait_for_type};
 pub use client::{
-    Attempt, Changes, Create, CreateBatch, Definitions, Engine, EngineBuilder, EngineError, Get, Handle, History,
-    Instance, List, Listed, Listing, New, OpenWait, Operation, OperationEnd, PageToken, Pause, Paused, Recorded,
-    RecordedError, RestartFrom, ResultError, SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget,
-    open_store,
+    Attempt, Changes, Create, CreateBatch, DamagedInstance, Definitions, Description, Engine, EngineBuilder,
+    EngineError, Get, Handle, History, Instance, List, Listed, Listing, New, OpenWait, Operation, OperationEnd,
+    PageToken, Pause, Paused, Recorded, RecordedError, RestartFrom, ResultError, RunningOperation, SendEvent, SetAside,
+    Status, StoreChoice, Subject, Untyped, WaitTarget, open_store,
 };
 pub use definition::Definition;
 pub use engine::{Health, LoopHealth, Mode, ShutdownReport, StartError, StoreHealth, VerifyReplay, WorkerHealth};
 pub use error::{Error, Result};
 pub use journal::command::PauseReason;
 pub use journal::head::State;
-pub use store::Overview;
+pub use store::{Overview, Shelf};
 pub use workflow_macros::{Event, group, part, race, step, workflow};
 
 /// Several durable operations at once; awaiting it gives all their outputs, in the order written.

@@ -181,11 +181,18 @@ fn definition(model: &Model, graph: &str) -> TokenStream {
     let private = |name: &str| runtime.private(name, Span::call_site());
     let (definition, registration) = (private("Definition"), private("Registration"));
     let (output, error) = outcome(model);
+    let kept = [("KEEP_COMPLETE", &model.keep_complete), ("KEEP_FAILED", &model.keep_failed)];
+    let kept = kept.into_iter().filter_map(|(name, duration)| {
+        let (name, duration) = (Ident::new(name, Span::call_site()), duration.as_ref()?);
+        let option = quote!(::core::option::Option);
+        Some(quote!(const #name: #option<::core::time::Duration> = #option::Some(#duration);))
+    });
     quote! {
         impl #definition for #ident {
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
             const QUEUE: &'static str = #queue;
+            #(#kept)*
             const GRAPH: &'static str = #graph;
             type Output = #output;
             type Error = #error;

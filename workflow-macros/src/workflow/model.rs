@@ -1,6 +1,7 @@
 //! What a workflow is, once read.
 
 use crate::runtime::Runtime;
+use proc_macro2::TokenStream;
 use syn::{Attribute, Block, Expr, Ident, LitStr, Pat, Signature, Type, Visibility};
 
 /// A workflow as written, with its options; the nodes keep their spans.
@@ -10,6 +11,10 @@ pub(crate) struct Model {
     pub(crate) name: LitStr,
     pub(crate) version: u32,
     pub(crate) queue: LitStr,
+    /// How long instances are kept that completed; nothing: as long as the engine says.
+    pub(crate) keep_complete: Option<TokenStream>,
+    /// The same, of instances that failed or were terminated.
+    pub(crate) keep_failed: Option<TokenStream>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     /// As written, without the attributes of its inputs.

@@ -11,7 +11,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, Expr, FnArg, ItemFn, LitStr, Meta, PatType, parse_quote_spanned, spanned::Spanned};
 
-const OPTIONS: &[&str] = &["name", "version", "queue", "crate"];
+const OPTIONS: &[&str] = &["name", "version", "queue", "keep_complete", "keep_failed", "crate"];
 
 /// The fn under the attribute, and whether its body could not be read: then it keeps its signature, so that what calls it
 /// goes on working.
@@ -54,6 +54,8 @@ pub(super) fn model(options: TokenStream, function: ItemFn, errors: &mut Errors)
         runtime: Runtime::new(options.path("crate", errors)),
         name,
         version: options.count("version", errors).unwrap_or(1),
+        keep_complete: options.duration("keep_complete", errors),
+        keep_failed: options.duration("keep_failed", errors),
         queue: queue.unwrap_or_else(|| LitStr::new("default", signature.ident.span())),
         attributes: attrs.into_iter().map(fallback::outer).collect(),
         visibility: vis,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::durable::BoxFuture;
+use super::observed::{Observed, Within};
 use super::operation::Operation;
 use super::run::{Answer, Attempt};
 use super::signals::{BodyWake, Signals};
@@ -27,8 +28,8 @@ pub(super) trait Work: Send + Unpin {
     /// One attempt in progress.
     type Body: Send + Unpin;
 
-    /// Begins an attempt.
-    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32) -> Self::Body;
+    /// Begins an attempt, which is within these spans.
+    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32, within: &Within) -> Self::Body;
 
     /// Polls an attempt.
     fn poll(body: &mut Self::Body, operation: &Operation, task: &mut Context<'_>) -> Poll<Ended>;
@@ -41,26 +42,44 @@ pub(super) struct Attempts<W: Work> {
     body: Option<W::Body>,
     /// The latest attempt that was started here.
     started: u32,
+    observed: Observed,
 }
 
 impl<W: Work> Attempts<W> {
     pub(super) fn new(operation: Operation, work: W) -> Self {
-        Self { operation, work, body: None, started: 0 }
+        Self { operation, work, body: None, started: 0, observed: Observed::default() }
     }
 
     /// Brings the body in line with the attempt that is to run now, and polls it.
     fn run_attempt(&mut self, attempt: u32, task: &mut Context<'_>) {
         let Some(op) = self.operation.id() else { return };
-        if attempt > self.started {
+        let begins = attempt > self.started;
+        if begins {
             self.started = attempt;
             // The earlier body goes first: the operations of a block must be dropped before the new one asks for the same.
             self.body = None;
-            self.body = Some(self.work.begin(&self.operation, op, attempt));
+        }
+        let within = self.observed.within(&self.operation, op, attempt);
+        let entered = within.enter();
+        if begins {
+            self.observed.begins(&self.operation);
+            self.body = Some(self.work.begin(&self.operation, op, attempt, &within));
         }
         let Some(body) = &mut self.body else { return };
         if let Poll::Ready(ended) = W::poll(body, &self.operation, task) {
             self.body = None;
+            drop(entered);
+            self.observed.ended(&self.operation, &ended);
             self.operation.cx.run().machine(|machine| machine.body_ended(op, attempt, ended));
+        }
+    }
+}
+
+impl<W: Work> Attempts<W> {
+    /// Drops a body that is not to run any more.
+    fn stop(&mut self) {
+        if self.body.take().is_some() {
+            self.observed.dropped(&self.operation);
         }
     }
 }
@@ -72,11 +91,13 @@ impl<W: Work> Future for Attempts<W> {
         let this = &mut *self;
         match this.operation.poll(task) {
             OpPoll::Ready(outcome) => {
-                this.body = None;
+                this.stop();
+                let done = matches!(outcome, Outcome::Value(_));
+                this.observed.over(&this.operation, done, this.started > 0);
                 return Poll::Ready(outcome);
             }
             OpPoll::Pending { attempt: Some(attempt) } => this.run_attempt(attempt, task),
-            OpPoll::Pending { attempt: None } => this.body = None,
+            OpPoll::Pending { attempt: None } => this.stop(),
         }
         Poll::Pending
     }
@@ -93,7 +114,7 @@ pub(super) struct Bodies<'w, 'a>(pub(super) &'w mut (dyn Start<'a> + 'w));
 impl<'a> Work for Bodies<'_, 'a> {
     type Body = Body<'a>;
 
-    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32) -> Body<'a> {
+    fn begin(&mut self, operation: &Operation, op: OpId, attempt: u32, within: &Within) -> Body<'a> {
         let run = operation.cx.run();
         let label = &operation.label;
         let answer = run.stand_in.as_ref().and_then(|other| {
@@ -106,7 +127,7 @@ impl<'a> Work for Bodies<'_, 'a> {
             Some(Answer::Never) => (never(), false),
             None => (self.own_body(operation, op, attempt), true),
         };
-        Body::new(run.signals.clone(), op, future, counts)
+        Body::new(run.signals.clone(), op, future, counts, within.clone())
     }
 
     /// Polls it if it was woken: its waker is its own.
@@ -136,16 +157,18 @@ pub(super) struct Body<'a> {
     signals: Arc<Signals>,
     /// Whether it is something that can still happen by itself.
     counts: bool,
+    /// What is polled within it is dropped within it.
+    within: Within,
 }
 
 impl<'a> Body<'a> {
-    fn new(signals: Arc<Signals>, op: OpId, future: BoxFuture<'a, Ended>, counts: bool) -> Self {
+    fn new(signals: Arc<Signals>, op: OpId, future: BoxFuture<'a, Ended>, counts: bool, within: Within) -> Self {
         let wake = BodyWake::new(signals.clone(), op);
         let waker = Waker::from(wake.clone());
         if counts {
             signals.body_began();
         }
-        Self { future: Some(future), wake, waker, signals, counts }
+        Self { future: Some(future), wake, waker, signals, counts, within }
     }
 
     fn poll(&mut self) -> Poll<Ended> {
@@ -163,10 +186,12 @@ impl Drop for Body<'_> {
         if self.counts {
             self.signals.body_ended();
         }
+        let _entered = self.within.enter();
         let future = self.future.take();
         // A panic while a body is dropped must not be taken for one of the workflow's code, nor abort a panic in flight.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
-            tracing::warn!(message = panic_message(&*panic), "a step's body panicked while it was dropped");
+        if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
+            // Not what it said, which may hold values: the program's panic hook had that.
+            tracing::warn!("a step's body panicked while it was dropped");
         }
     }
 }

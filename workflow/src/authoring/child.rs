@@ -58,6 +58,8 @@ impl<W: Definition> Child<W> {
             version: W::VERSION,
             queue: QueueName::new(W::QUEUE).map_err(|error| error.to_string())?,
             input: self.inputs.into_payload().map_err(|error| error.to_string())?,
+            keep_complete: W::KEEP_COMPLETE,
+            keep_failed: W::KEEP_FAILED,
             on_close: self.on_close,
         };
         Ok((Label { kind: Kind::Child, name: W::NAME, key: None, at: self.at }, Ask::Child(spec)))

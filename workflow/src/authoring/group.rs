@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use super::attempt::{Attempts, Ended, Work};
 use super::context::Ctx;
 use super::durable::{BoxFuture, Durable, Recordable};
+use super::observed::Within;
 use super::operation::{Operation, result};
 use super::options::Options;
 use super::step::{Decode, record};
@@ -143,7 +144,7 @@ struct Blocks<'w, 'a>(&'w mut (dyn FnMut(Ctx) -> BoxFuture<'a, Ended> + Send + '
 impl<'a> Work for Blocks<'_, 'a> {
     type Body = BoxFuture<'a, Ended>;
 
-    fn begin(&mut self, operation: &Operation, op: OpId, _attempt: u32) -> BoxFuture<'a, Ended> {
+    fn begin(&mut self, operation: &Operation, op: OpId, _attempt: u32, _within: &Within) -> BoxFuture<'a, Ended> {
         let cx = &operation.cx;
         let scope = cx.run().machine(|machine| machine.group_scope(op));
         (self.0)(cx.within(scope))

@@ -12,7 +12,7 @@
 //! - [`probe`], [`ordered`], [`settled`]: what differs from run to run, refused by type; [`log`]: what is said once;
 //! - [`facts`], [`random`]: deterministic facts and randomness;
 //! - [`event`]: what can be sent and waited for; [`owned`]: what a step made in a closure takes along;
-//! - [`run`], [`signals`], [`task`]: the run as its driver sees it;
+//! - [`run`], [`signals`], [`task`]: the run as its driver sees it; [`observed`]: as an observer does;
 //! - [`verify`]: a run compared with its replay.
 
 pub(crate) mod attempt;
@@ -25,6 +25,7 @@ pub(crate) mod facts;
 pub(crate) mod group;
 pub(crate) mod join;
 pub(crate) mod log;
+pub(crate) mod observed;
 pub(crate) mod operation;
 pub(crate) mod options;
 pub(crate) mod ordered;

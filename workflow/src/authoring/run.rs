@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
+use super::observed::{Measured, Spans};
 use super::signals::Signals;
 use crate::journal::machine::{Machine, OpId, OpPoll, RunInfo};
 use crate::journal::path::Path;
@@ -21,6 +23,9 @@ pub(crate) struct Run {
     /// What answers instead of bodies, in tests.
     pub(super) stand_in: Option<Arc<dyn StandIn>>,
     clock: Arc<dyn StoreClock>,
+    pub(super) spans: Spans,
+    /// What was measured since the driver last asked.
+    measured: Mutex<Vec<Measured>>,
 }
 
 struct Core {
@@ -35,6 +40,11 @@ struct Core {
 pub(crate) trait StoreClock: Send + Sync {
     /// The store's time is now between these two.
     fn bounds(&self) -> (Timestamp, Timestamp);
+
+    /// A time that only grows, where what bodies do is measured; none where nobody asks for it.
+    fn stopwatch(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Virtual time is known exactly.
@@ -79,7 +89,8 @@ impl Run {
     pub(super) fn new(machine: Machine, stand_in: Option<Arc<dyn StandIn>>, clock: Arc<dyn StoreClock>) -> Arc<Self> {
         let info = machine.info().clone();
         let core = Mutex::new(Core { machine, tasks: Vec::new(), closed: false });
-        Arc::new(Self { core, signals: Arc::default(), info, stand_in, clock })
+        let (signals, spans, measured) = (Arc::default(), Spans::default(), Mutex::default());
+        Arc::new(Self { core, signals, info, stand_in, clock, spans, measured })
     }
 
     fn core(&self) -> MutexGuard<'_, Core> {
@@ -96,6 +107,21 @@ impl Run {
     pub(super) fn tick(&self) {
         let (earliest, latest) = self.clock.bounds();
         self.machine(|machine| machine.tick_between(earliest, latest));
+    }
+
+    /// The driver's stopwatch, where it measures.
+    pub(super) fn stopwatch(&self) -> Option<Duration> {
+        self.clock.stopwatch()
+    }
+
+    /// Keeps what was measured until the driver asks for it.
+    pub(super) fn note(&self, measured: Measured) {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner).push(measured);
+    }
+
+    /// What was measured since this was last asked.
+    pub(super) fn take_measured(&self) -> Vec<Measured> {
+        std::mem::take(&mut self.measured.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Where an operation stands. While it is pending, `task` is woken when there is something to do for it.

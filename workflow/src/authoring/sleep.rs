@@ -21,7 +21,7 @@ pub struct SleepToAwaitInWorkflow {
     at: Location,
 }
 
-/// Sleeps for this long: to the millisecond, at most ten years.
+/// Sleeps for this long: to the millisecond, at most ten years. A longer one ends the run with an error that says so.
 ///
 /// # Durability
 /// The wake time is recorded when the sleep begins. Crashes and restarts of workers neither shorten nor lengthen it; it

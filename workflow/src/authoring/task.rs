@@ -3,21 +3,21 @@
 //! Owns the workflow's future and every body in it, and knows no store or executor: whoever drives it (the engine, the
 //! test kit) tells what is known of the store's time, carries writes out, and waits. Dropping it drops every body at once.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::attempt::panic_message;
 use super::context::Ctx;
 use super::log;
+use super::observed::Measured;
 use super::run::{Run, StandIn, StoreClock};
 use super::signals::RootWake;
 use crate::definition::{Ended, InputError, Inputs, Registration, Resources, RunFuture, Start};
-use crate::journal::command::{Granted, PauseReason, Then, Write};
+use crate::journal::command::{Granted, PauseReason, Then, Wait, Write};
 use crate::journal::divergence::Divergence;
-use crate::journal::machine::{Lived, Machine, Next, RunInfo, RunStart, Stand, Trace};
+use crate::journal::machine::{Lived, Machine, Next, OpId, RunInfo, RunStart, Running, Stand, Trace};
 use crate::journal::record::Record;
 use crate::words::time::Timestamp;
 
@@ -106,6 +106,11 @@ impl RunTask {
         self.run.machine(|machine| machine.seen())
     }
 
+    /// How many operations are open, and how deep groups and parts were nested so far.
+    pub(crate) fn extent(&self) -> (usize, usize) {
+        self.run.machine(|machine| (machine.open_operations(), machine.depth()))
+    }
+
     fn follow_machine(&mut self) -> Action {
         loop {
             self.heed_foreign_wake();
@@ -120,13 +125,40 @@ impl RunTask {
     /// Does the next thing within the run; `Some` is for the driver to do.
     fn follow(&mut self, next: Next) -> Option<Action> {
         match next {
-            Next::Deliver(op) | Next::Cancel(op) => self.run.wake(op),
+            Next::Deliver(op) => {
+                self.measure_timer(op);
+                self.run.wake(op);
+            }
+            Next::Cancel(op) => self.run.wake(op),
             Next::Run(ops) => ops.into_iter().for_each(|op| self.run.wake(op)),
             Next::Write(write) => return Some(Action::Write(write)),
             Next::Idle { until } => return Some(Action::Idle { until }),
         }
         self.poll_root();
         None
+    }
+
+    fn measure_timer(&self, op: OpId) {
+        if self.run.stopwatch().is_some()
+            && let Some(late) = self.run.machine(|machine| machine.lateness(op))
+        {
+            self.run.note(Measured::Timer { late });
+        }
+    }
+
+    /// What was measured since this was last asked.
+    pub(crate) fn measured(&self) -> Vec<Measured> {
+        self.run.take_measured()
+    }
+
+    /// The run stops running here, though its memory may be kept: what is open of its spans closes.
+    pub(crate) fn leave(&self) {
+        self.run.spans.leave();
+    }
+
+    /// A look at the run for others, while its driver has it.
+    pub(crate) fn peek(&self) -> Peek {
+        Peek(Arc::downgrade(&self.run))
     }
 
     fn heed_foreign_wake(&self) {
@@ -228,14 +260,37 @@ impl RunTask {
         self.run.close();
         let root = self.root.take();
         // What the workflow holds may panic when it is dropped; the run is given up either way.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(root))) {
-            warn_of_drop(&*panic);
+        if catch_unwind(AssertUnwindSafe(|| drop(root))).is_err() {
+            // Not what it said, which may hold values: the program's panic hook had that.
+            tracing::warn!("a workflow panicked while it was dropped");
         }
     }
 }
 
-fn warn_of_drop(panic: &(dyn Any + Send)) {
-    tracing::warn!(message = panic_message(panic), "a workflow panicked while it was dropped");
+/// A look at a run that somebody else drives. Keeps nothing of it alive.
+#[derive(Debug, Clone)]
+pub(crate) struct Peek(Weak<Run>);
+
+/// What a run does at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) run: u32,
+    /// Step bodies that run.
+    pub(crate) running: Vec<Running>,
+    /// What it waits for beside them.
+    pub(crate) waits: Vec<Wait>,
+}
+
+impl Peek {
+    /// What the run does now; `None` when its memory is gone.
+    pub(crate) fn look(&self) -> Option<Seen> {
+        let run = self.0.upgrade()?;
+        Some(run.machine(|machine| Seen {
+            run: machine.info().run,
+            running: machine.running(),
+            waits: machine.waits(),
+        }))
+    }
 }
 
 impl Drop for RunTask {

@@ -1,28 +1,28 @@
 //! How an engine is put together: its options, their defaults and bounds, and what is checked before anything runs.
 
-use std::env::VarError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bounds;
+use super::description::Description;
 use super::engine::Engine;
+use super::environment::{self, Environment, Url};
 use super::error::EngineError;
 use super::open;
 use crate::definition::{Definition, Registration, Resources};
-use crate::engine::{Config, Core, Mode, VerifyReplay};
+use crate::engine::{self, Config, Core, Mode, VerifyReplay};
 use crate::store::Store;
 use crate::words::id::{Namespace, QueueName};
-use crate::words::limits::DURATION_MS_MAX;
 
-/// The environment variable that names the store where the program does not.
-pub(super) const STORE_VARIABLE: &str = "WORKFLOW_STORE";
 /// The store of an engine in mode All that was told of none.
 pub(super) const STORE_DEFAULT: &str = "sqlite:workflow.db";
 /// The queue of workflows that name none.
 const QUEUE_DEFAULT: &str = "default";
-const LEASE_MIN: Duration = Duration::from_millis(500);
-const LEASE_MAX: Duration = Duration::from_secs(600);
-const CONCURRENCY_MAX: usize = 100_000;
-const STICKY_MAX: usize = 1_000_000;
+const NAMESPACE_DEFAULT: &str = "default";
+const CONCURRENCY_DEFAULT: usize = 256;
+const LEASE_DEFAULT: Duration = Duration::from_secs(10);
+const STICKY_DEFAULT: usize = 1_000;
+const PATIENCE_DEFAULT: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which store an engine uses: a url, or one that is open already. Made by `.into()` from either.
@@ -31,29 +31,19 @@ pub struct StoreChoice(Choice);
 
 #[derive(Debug, Clone)]
 enum Choice {
-    Url(Secret),
+    Url(Url),
     Open(Arc<dyn Store>),
-}
-
-/// A url that may hold a password: never shown.
-#[derive(Clone)]
-struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("<url>")
-    }
 }
 
 impl From<&str> for StoreChoice {
     fn from(url: &str) -> Self {
-        Self(Choice::Url(Secret(url.to_owned())))
+        Self(Choice::Url(Url(url.to_owned())))
     }
 }
 
 impl From<String> for StoreChoice {
     fn from(url: String) -> Self {
-        Self(Choice::Url(Secret(url)))
+        Self(Choice::Url(Url(url)))
     }
 }
 
@@ -118,17 +108,17 @@ definitions!(A B C D E F G H I J K L M N O P);
 #[must_use = "an engine does nothing until it is started: call `.start().await`"]
 pub struct EngineBuilder {
     store: Option<StoreChoice>,
-    mode: Mode,
-    namespace: String,
-    concurrency: usize,
+    mode: Option<Mode>,
+    namespace: Option<String>,
+    concurrency: Option<usize>,
     queues: Option<Vec<String>>,
     resources: Resources,
     only: Option<Vec<&'static Registration>>,
-    lease: Duration,
-    retention: Retention,
-    sticky: usize,
-    patience: Duration,
-    verify_replay: VerifyReplay,
+    lease: Option<Duration>,
+    retention: Option<Retention>,
+    sticky: Option<usize>,
+    patience: Option<Duration>,
+    verify_replay: Option<VerifyReplay>,
 }
 
 /// How long finished instances are kept.
@@ -139,13 +129,15 @@ pub(super) struct Retention {
 }
 
 impl Retention {
+    /// What a workflow says of its instances, when they completed and when they did not, and this where it says nothing.
+    pub(super) fn or_of(self, (complete, failed): (Option<Duration>, Option<Duration>)) -> Self {
+        Self { success: complete.unwrap_or(self.success), failure: failed.unwrap_or(self.failure) }
+    }
+
     /// Refuses durations over ten years.
     pub(super) fn check(self) -> Result<(), EngineError> {
-        let most = Duration::from_millis(DURATION_MS_MAX.unsigned_abs());
-        if self.success.max(self.failure) > most {
-            return Err(EngineError::option("retention", "the longest is ten years of 365 days"));
-        }
-        Ok(())
+        let longer = self.success.max(self.failure);
+        bounds::retention(longer).map_err(|message| EngineError::option("retention", message))
     }
 }
 
@@ -153,17 +145,17 @@ impl EngineBuilder {
     pub(super) fn new() -> Self {
         Self {
             store: None,
-            mode: Mode::All,
-            namespace: "default".to_owned(),
-            concurrency: 256,
+            mode: None,
+            namespace: None,
+            concurrency: None,
             queues: None,
             resources: Resources::default(),
             only: None,
-            lease: Duration::from_secs(10),
-            retention: Retention { success: 7 * DAY, failure: 30 * DAY },
-            sticky: 1_000,
-            patience: Duration::from_secs(30),
-            verify_replay: VerifyReplay::default(),
+            lease: None,
+            retention: None,
+            sticky: None,
+            patience: None,
+            verify_replay: None,
         }
     }
 
@@ -179,23 +171,24 @@ impl EngineBuilder {
     /// What this engine does: creates and runs (`All`, the default), only creates and asks (`Client`), or is a
     /// process of its own for running (`Worker`).
     ///
-    /// A `Client` needs no resources and no workflow code of the right version: it never executes.
+    /// On a store that is opened to read from only (`sqlite:path?mode=ro`) it must be `Client`, which then asks only: what
+    /// would write is refused at once. A `Client` needs no resources and no workflow code of the right version: it never executes.
     pub fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
+        self.mode = Some(mode);
         self
     }
 
     /// Keeps this system apart from others on the same store: 1 to 100 bytes, `default` if not set. Engines see only
     /// instances of their own namespace.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = namespace.into();
+        self.namespace = Some(namespace.into());
         self
     }
 
     /// How many instances this engine drives at once: 1 to 100,000, 256 if not set. An instance that waits for a timer,
     /// an event or a child is not being driven.
     pub fn concurrency(mut self, instances: usize) -> Self {
-        self.concurrency = instances;
+        self.concurrency = Some(instances);
         self
     }
 
@@ -230,28 +223,29 @@ impl EngineBuilder {
     /// After a crash others take its instances over between one and two leases later. A lease that is too short makes
     /// live workers under load lose theirs: no harm is done, but bodies run again.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
+        self.lease = Some(lease);
         self
     }
 
-    /// How long finished instances are kept where their create does not say: completed ones (7 days if not set), and
+    /// How long finished instances are kept where neither their create nor their workflow (`keep_complete`,
+    /// `keep_failed`) says: completed ones (7 days if not set), and
     /// errored and terminated ones (30 days if not set). At most ten years. After that the id is free again.
     pub fn retention(mut self, success: Duration, failure: Duration) -> Self {
-        self.retention = Retention { success, failure };
+        self.retention = Some(Retention { success, failure });
         self
     }
 
     /// How many waiting instances stay in memory, so that they go on without a replay: up to 1,000,000; 1,000 if not
     /// set, 0 for none.
     pub fn sticky(mut self, instances: usize) -> Self {
-        self.sticky = instances;
+        self.sticky = Some(instances);
         self
     }
 
     /// How long a call waits for a store that cannot be reached before it gives up with [`EngineError::NoAnswer`]: more
     /// than zero, 30 s if not set. Waiting for results, and workers, go on for ever.
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = Some(patience);
         self
     }
 
@@ -259,82 +253,103 @@ impl EngineBuilder {
     /// something else is parked, with both traces, instead of ended. `Always` in tests and debug builds, `Never` in
     /// release builds, if not set. What it costs, and what is true after a crash: see [`VerifyReplay`].
     pub const fn verify_replay(mut self, which: VerifyReplay) -> Self {
-        self.verify_replay = which;
+        self.verify_replay = Some(which);
         self
     }
 
     /// Starts the engine: opens the store, checks the workflows and their resources, and, unless it is a client, begins
     /// to claim work. Must be called inside a tokio runtime.
     ///
+    /// What the program does not say is taken from the environment: `WORKFLOW_STORE`, `WORKFLOW_NAMESPACE`,
+    /// `WORKFLOW_MODE`, `WORKFLOW_CONCURRENCY`, `WORKFLOW_QUEUES`, `WORKFLOW_LEASE`, `WORKFLOW_RETENTION_SUCCESS`,
+    /// `WORKFLOW_RETENTION_FAILURE`, `WORKFLOW_STICKY`, `WORKFLOW_PATIENCE`, `WORKFLOW_VERIFY_REPLAY`; what that does not
+    /// say either has its default. Of other variables that begin with `WORKFLOW_` the log warns. When it has started, one
+    /// line of the log says what it is: the same as [`Engine::describe`].
+    ///
     /// # Errors
-    /// - [`EngineError::Option`], [`EngineError::InvalidId`]: an option is out of bounds.
+    /// - [`EngineError::Option`], [`EngineError::InvalidId`], [`EngineError::Variable`]: an option is out of bounds.
     /// - [`EngineError::NoStore`], [`EngineError::UnknownStore`], [`EngineError::Store`]: there is no such store.
     /// - [`EngineError::Start`]: two workflows have one name and version, or a resource is missing. Both are found
     ///   before anything runs; a client is not asked for resources.
     pub async fn start(self) -> Result<Engine, EngineError> {
-        let namespace = self.check()?;
-        let workflows = match (self.mode, self.only) {
+        let (environment, strangers) = Environment::read(std::env::vars_os())?;
+        for name in strangers {
+            tracing::warn!("{}", environment::stranger(&name));
+        }
+        self.start_in(environment).await
+    }
+
+    async fn start_in(self, environment: Environment) -> Result<Engine, EngineError> {
+        let namespace = self.check(&environment)?;
+        let mode = self.mode.or(environment.mode).unwrap_or_default();
+        let workflows = match (mode, self.only) {
             (Mode::Client, _) => Vec::new(),
             (_, Some(only)) => only,
             (_, None) => Registration::all().collect(),
         };
-        let queues = queues_served(self.queues, &workflows)?;
-        let store = match choose(self.store, store_of_environment()?, self.mode)?.0 {
+        let queues = queues_served(self.queues.or(environment.queues), &workflows)?;
+        if mode != Mode::Client {
+            // Before the store: what cannot be served shall not make a file or lay out a server.
+            engine::check(&workflows, &self.resources)?;
+        }
+        let store = match choose(self.store, environment.store, mode)?.0 {
             Choice::Open(store) => store,
             Choice::Url(url) => open::open(&url.0, &namespace).await?,
         };
+        if mode != Mode::Client && !store.writable() {
+            let message =
+                "the store is opened to read from only (mode=ro): `.mode(Mode::Client)` is the one that can be";
+            return Err(EngineError::option("mode", message));
+        }
         let config = Config {
             store,
-            mode: self.mode,
+            mode,
             namespace,
-            concurrency: self.concurrency,
+            concurrency: self.concurrency.or(environment.concurrency).unwrap_or(CONCURRENCY_DEFAULT),
             queues,
-            lease: self.lease,
+            lease: self.lease.or(environment.lease).unwrap_or(LEASE_DEFAULT),
             resources: self.resources,
             workflows,
-            sticky: self.sticky,
-            verify_replay: self.verify_replay,
+            sticky: self.sticky.or(environment.sticky).unwrap_or(STICKY_DEFAULT),
+            verify_replay: self.verify_replay.or(environment.verify_replay).unwrap_or_default(),
         };
+        let retention = self.retention.unwrap_or(Retention {
+            success: environment.retention_success.unwrap_or(7 * DAY),
+            failure: environment.retention_failure.unwrap_or(30 * DAY),
+        });
+        let patience = self.patience.or(environment.patience).unwrap_or(PATIENCE_DEFAULT);
         let core = Core::start(config).await?;
-        Ok(Engine::new(core, self.retention, self.patience))
+        Description::of(core.config()).log();
+        Ok(Engine::new(core, retention, patience))
     }
 
-    fn check(&self) -> Result<Namespace, EngineError> {
-        if !(1..=CONCURRENCY_MAX).contains(&self.concurrency) {
-            return Err(EngineError::option("concurrency", format_args!("it must be from 1 to {CONCURRENCY_MAX}")));
+    /// Checks what the program says; what the environment says was checked when it was read.
+    fn check(&self, environment: &Environment) -> Result<Namespace, EngineError> {
+        check("concurrency", self.concurrency, bounds::concurrency)?;
+        check("lease", self.lease, bounds::lease)?;
+        check("sticky", self.sticky, bounds::sticky)?;
+        check("patience", self.patience, bounds::patience)?;
+        check("verify_replay", self.verify_replay, bounds::verify_replay)?;
+        if let Some(retention) = self.retention {
+            retention.check()?;
         }
-        if !(LEASE_MIN..=LEASE_MAX).contains(&self.lease) {
-            return Err(EngineError::option("lease", format_args!("it must be from {LEASE_MIN:?} to {LEASE_MAX:?}")));
-        }
-        if self.sticky > STICKY_MAX {
-            return Err(EngineError::option("sticky", format_args!("it must be at most {STICKY_MAX}")));
-        }
-        if self.patience.is_zero() {
-            return Err(EngineError::option("patience", "it must be more than zero"));
-        }
-        if !self.verify_replay.is_valid() {
-            return Err(EngineError::option("verify_replay", "the part of `Sampled` must be from 0.0 to 1.0"));
-        }
-        self.retention.check()?;
-        Ok(Namespace::new(&self.namespace)?)
+        let namespace = self.namespace.as_deref().or(environment.namespace.as_deref());
+        Ok(Namespace::new(namespace.unwrap_or(NAMESPACE_DEFAULT))?)
     }
 }
 
-fn store_of_environment() -> Result<Option<String>, EngineError> {
-    match std::env::var(STORE_VARIABLE) {
-        Ok(url) => Ok(Some(url)),
-        Err(VarError::NotPresent) => Ok(None),
-        // What it holds is not repeated: it may be a secret.
-        Err(VarError::NotUnicode(_)) => Err(EngineError::option(STORE_VARIABLE, "it is not Unicode text")),
+fn check<T>(option: &'static str, value: Option<T>, bounds: fn(T) -> Result<(), String>) -> Result<(), EngineError> {
+    match value {
+        Some(value) => bounds(value).map_err(|message| EngineError::option(option, message)),
+        None => Ok(()),
     }
 }
 
 /// Which store: what the program says, else the environment, else the default of mode All.
-fn choose(told: Option<StoreChoice>, variable: Option<String>, mode: Mode) -> Result<StoreChoice, EngineError> {
-    let variable = variable.filter(|url| !url.is_empty());
+fn choose(told: Option<StoreChoice>, variable: Option<Url>, mode: Mode) -> Result<StoreChoice, EngineError> {
     match (told, variable, mode) {
         (Some(told), _, _) => Ok(told),
-        (None, Some(url), _) => Ok(StoreChoice::from(url)),
+        (None, Some(url), _) => Ok(StoreChoice(Choice::Url(url))),
         (None, None, Mode::All) => Ok(StoreChoice::from(STORE_DEFAULT)),
         (None, None, mode) => Err(EngineError::NoStore { mode }),
     }
@@ -367,13 +382,13 @@ mod tests {
     #[test]
     fn the_program_comes_before_the_environment_and_that_before_the_default() {
         let choose = |told: Option<&str>, variable: Option<&str>, mode| {
-            choose(told.map(StoreChoice::from), variable.map(str::to_owned), mode)
+            choose(told.map(StoreChoice::from), variable.map(|url| Url(url.to_owned())), mode)
         };
         let told = choose(Some("sqlite:a"), Some("sqlite:b"), Mode::Client).expect("told");
         assert_eq!(url(&told), "sqlite:a");
         let variable = choose(None, Some("sqlite:b"), Mode::All).expect("in the environment");
         assert_eq!(url(&variable), "sqlite:b");
-        assert_eq!(url(&choose(None, Some(""), Mode::All).expect("the default")), STORE_DEFAULT);
+        assert_eq!(url(&choose(None, None, Mode::All).expect("the default")), STORE_DEFAULT);
     }
 
     #[test]
@@ -381,7 +396,7 @@ mod tests {
         for mode in [Mode::Client, Mode::Worker] {
             let error = choose(None, None, mode).expect_err("no default");
             assert_eq!(error.code(), "no_store");
-            assert!(error.to_string().contains(STORE_VARIABLE), "{error}");
+            assert!(error.to_string().contains(environment::STORE), "{error}");
         }
     }
 
@@ -393,24 +408,91 @@ mod tests {
 
     #[test]
     fn options_are_refused_at_their_bounds() {
-        let code = |builder: EngineBuilder| builder.check().expect_err("out of bounds").to_string();
-        assert!(code(EngineBuilder::new().concurrency(0)).starts_with("concurrency: "));
-        assert!(code(EngineBuilder::new().concurrency(100_001)).starts_with("concurrency: "));
-        assert!(code(EngineBuilder::new().lease(Duration::from_millis(499))).starts_with("lease: "));
-        assert!(code(EngineBuilder::new().lease(Duration::from_secs(601))).starts_with("lease: "));
-        assert!(code(EngineBuilder::new().retention(DAY, 3651 * DAY)).starts_with("retention: "));
-        assert!(code(EngineBuilder::new().sticky(1_000_001)).starts_with("sticky: "));
-        assert!(code(EngineBuilder::new().patience(Duration::ZERO)).starts_with("patience: "));
-        for part in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
-            let builder = EngineBuilder::new().verify_replay(VerifyReplay::Sampled(part));
-            assert!(code(builder).starts_with("verify_replay: "), "{part}");
+        let refused = |builder: EngineBuilder| {
+            let error = builder.check(&Environment::default()).expect_err("out of bounds");
+            assert_eq!(error.code(), "option");
+            error.to_string()
+        };
+        assert!(refused(EngineBuilder::new().concurrency(0)).starts_with("concurrency: "));
+        assert!(refused(EngineBuilder::new().lease(Duration::from_millis(499))).starts_with("lease: "));
+        assert!(refused(EngineBuilder::new().retention(DAY, 3651 * DAY)).starts_with("retention: "));
+        assert!(refused(EngineBuilder::new().retention(3651 * DAY, DAY)).starts_with("retention: "));
+        assert!(refused(EngineBuilder::new().sticky(1_000_001)).starts_with("sticky: "));
+        assert!(refused(EngineBuilder::new().patience(Duration::ZERO)).starts_with("patience: "));
+        let part = VerifyReplay::Sampled(1.1);
+        assert!(refused(EngineBuilder::new().verify_replay(part)).starts_with("verify_replay: "));
+        let error = EngineBuilder::new().namespace("a b").check(&Environment::default()).expect_err("a space");
+        assert!(error.to_string().contains("the namespace"), "{error}");
+    }
+
+    /// What an engine of this builder in this environment is: mode, namespace, concurrency, queues and lease.
+    async fn started(builder: EngineBuilder, environment: Environment) -> (Mode, String, usize, Vec<String>, Duration) {
+        let environment = Environment { store: Some(Url("sqlite::memory:".to_owned())), ..environment };
+        let engine =
+            EngineBuilder { only: Some(Vec::new()), ..builder }.start_in(environment).await.expect("it starts");
+        let config = engine.core().config();
+        let queues = config.queues.iter().map(ToString::to_string).collect();
+        (config.mode, config.namespace.to_string(), config.concurrency, queues, config.lease)
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn each_option_is_taken_from_the_program_else_the_environment_else_its_default() {
+        let second = Duration::from_secs(1);
+        let environment = || Environment {
+            mode: Some(Mode::Worker),
+            namespace: Some("there".to_owned()),
+            concurrency: Some(7),
+            queues: Some(vec!["far".to_owned()]),
+            lease: Some(2 * second),
+            ..Environment::default()
+        };
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let defaults = started(EngineBuilder::new(), Environment::default()).await;
+        assert_eq!(defaults, (Mode::All, "default".to_owned(), 256, owned(&["default"]), 10 * second));
+        let of_environment = started(EngineBuilder::new(), environment()).await;
+        assert_eq!(of_environment, (Mode::Worker, "there".to_owned(), 7, owned(&["far"]), 2 * second));
+        let told =
+            EngineBuilder::new().mode(Mode::Client).namespace("here").concurrency(9).queues(["near"]).lease(second);
+        let told = started(told, environment()).await;
+        assert_eq!(told, (Mode::Client, "here".to_owned(), 9, owned(&["near"]), second));
+    }
+
+    #[tokio::test]
+    async fn a_url_of_the_environment_is_not_shown_when_it_is_refused() {
+        for url in ["redis://u:s3cret@127.0.0.1:1/3", "redis://u:s3cret@h:port", "sqlite:a?key=s3cret", "s3cret"] {
+            let environment = Environment { store: Some(Url(url.to_owned())), ..Environment::default() };
+            let builder = EngineBuilder { only: Some(Vec::new()), ..EngineBuilder::new() };
+            let error = builder.start_in(environment).await.expect_err(url);
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
         }
-        for part in [0.0, 0.5, 1.0] {
-            EngineBuilder::new().verify_replay(VerifyReplay::Sampled(part)).check().expect("within bounds");
-        }
-        assert!(code(EngineBuilder::new().namespace("a b")).contains("the namespace"));
-        EngineBuilder::new().lease(LEASE_MIN).concurrency(1).sticky(0).check().expect("within bounds");
-        EngineBuilder::new().lease(LEASE_MAX).concurrency(CONCURRENCY_MAX).check().expect("within bounds");
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn retention_and_patience_too() {
+        let second = Duration::from_secs(1);
+        let environment = || Environment {
+            store: Some(Url("sqlite::memory:".to_owned())),
+            retention_failure: Some(3 * second),
+            patience: Some(4 * second),
+            sticky: Some(5),
+            verify_replay: Some(VerifyReplay::Sampled(0.5)),
+            ..Environment::default()
+        };
+        let engine = EngineBuilder { only: Some(Vec::new()), ..EngineBuilder::new() }
+            .start_in(environment())
+            .await
+            .expect("it starts");
+        assert_eq!((engine.retention().success, engine.retention().failure), (7 * DAY, 3 * second));
+        assert_eq!((engine.core().config().sticky, engine.patience()), (5, 4 * second));
+        assert_eq!(engine.core().config().verify_replay, VerifyReplay::Sampled(0.5));
+        let told = EngineBuilder::new().retention(second, second).patience(second).sticky(6);
+        let told = told.verify_replay(VerifyReplay::Never);
+        let engine = EngineBuilder { only: Some(Vec::new()), ..told }.start_in(environment()).await.expect("it starts");
+        assert_eq!((engine.retention().success, engine.retention().failure), (second, second));
+        assert_eq!((engine.core().config().sticky, engine.patience()), (6, second));
+        assert_eq!(engine.core().config().verify_replay, VerifyReplay::Never);
     }
 
     #[test]

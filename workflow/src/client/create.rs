@@ -95,8 +95,8 @@ macro_rules! options {
                 $self
             }
 
-            /// How long it is kept after it completed, and after it errored or was terminated; the engine's retention
-            /// if not set. At most ten years.
+            /// How long it is kept after it completed, and after it errored or was terminated; if not set, as its workflow
+            /// says (`keep_complete`, `keep_failed`), else the engine. At most ten years.
             pub fn retention(mut $self, success: Duration, failure: Duration) -> Self {
                 $options.retention = Some(Retention { success, failure });
                 $self
@@ -155,7 +155,8 @@ impl<W: Definition> New<W> {
 
     /// Checks everything that can be checked without the store.
     pub(super) fn prepare(self, engine: &Engine) -> Result<Prepared, EngineError> {
-        let kind = Kind { name: W::NAME, version: W::VERSION, queue: W::QUEUE };
+        let keep = (W::KEEP_COMPLETE, W::KEEP_FAILED);
+        let kind = Kind { name: W::NAME, version: W::VERSION, queue: W::QUEUE, keep };
         Prepared::new(kind, self.inputs, self.options, engine)
     }
 }
@@ -165,6 +166,8 @@ struct Kind {
     name: &'static str,
     version: u32,
     queue: &'static str,
+    /// When it completed, when it did not.
+    keep: (Option<Duration>, Option<Duration>),
 }
 
 /// A create that passed its checks.
@@ -205,7 +208,7 @@ impl Prepared {
             Some(id) => InstanceId::new(id)?,
             None => InstanceId::generate(now),
         };
-        let retention = options.retention.unwrap_or(engine.retention());
+        let retention = options.retention.unwrap_or_else(|| engine.retention().or_of(kind.keep));
         retention.check()?;
         let spec = InstanceSpec {
             workflow: WorkflowName::new(kind.name)?,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::{EngineBuilder, Retention};
+use super::description::Description;
 use super::error::EngineError;
 use super::handle::{Get, Untyped, get};
 use super::list::List;
@@ -49,12 +50,14 @@ impl Engine {
         get(self, id)
     }
 
-    /// Instances page by page, newest first: of one workflow, in one state, created between two times.
+    /// Instances page by page, newest first: of one workflow, in one state, created between two times; or by what their
+    /// ids begin with.
     pub fn list(&self) -> List {
         List::new(self)
     }
 
-    /// How many instances are where, and what no worker knows. Cheap: nothing is counted one by one.
+    /// How many instances are in each state and of each workflow, and what no worker knows. No instance is looked at:
+    /// entries of indexes are counted. What it costs and how exact it is: see [`Overview`].
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -66,6 +69,13 @@ impl Engine {
     #[must_use]
     pub fn health(&self) -> Health {
         self.0.core.health()
+    }
+
+    /// What this engine is: its store, without secrets, what that survives, and what it serves. The store's facts are those
+    /// of when it was opened.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description::of(self.0.core.config())
     }
 
     /// Stops: claims nothing more, lets the step bodies that run end for as long as `grace`, then hands everything it
@@ -90,6 +100,11 @@ impl Engine {
         self.0.retention
     }
 
+    #[cfg(test)]
+    pub(super) fn patience(&self) -> Duration {
+        self.0.patience
+    }
+
     /// This machine's time: for ids, and for refusing what is absurdly far away.
     pub(super) fn rough_now(&self) -> Timestamp {
         self.0.clock.now()
@@ -102,6 +117,10 @@ impl Engine {
 
     /// Waits for a write's answer. Giving up does not take the write back.
     pub(super) async fn within<T>(&self, write: impl Future<Output = Result<T, StoreError>>) -> Result<T, EngineError> {
+        if !self.store().writable() {
+            let message = "it was opened to read from only (mode=ro)".to_owned();
+            return Err(StoreError::Refused { store: self.store().describe(), message }.into());
+        }
         match tokio::time::timeout(self.0.patience, write).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(self.no_answer()),
@@ -117,7 +136,9 @@ impl Engine {
         let outcome = tokio::time::timeout(self.0.patience, async {
             let mut pause = Pause::default();
             loop {
-                match ask().await {
+                let answer = ask().await;
+                self.core().commands().was_read(&answer);
+                match answer {
                     Err(error @ StoreError::Unavailable { .. }) => latest = Some(error),
                     other => return other,
                 }

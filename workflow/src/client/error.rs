@@ -26,6 +26,16 @@ pub enum EngineError {
         /// What is wrong with the value, and which are allowed.
         message: String,
     },
+    /// An environment variable that sets an option has a value that cannot be used.
+    #[error("the environment variable {variable}{}: {message}", holds(value.as_deref()))]
+    Variable {
+        /// The variable.
+        variable: &'static str,
+        /// What it holds, cut to 100 characters; `None` where that could be a secret.
+        value: Option<String>,
+        /// What is wrong with it, and what is allowed.
+        message: String,
+    },
     /// The engine was told of no store.
     #[error(
         "no store: an engine in mode {mode} shares its store with others, so it must be named; call \
@@ -132,7 +142,7 @@ pub enum EngineError {
     Refused {
         /// The instance.
         id: String,
-        /// What was asked for: `paused`, `resumed`, `terminated` or `restarted`.
+        /// What was asked for: `paused`, `resumed`, `terminated`, `restarted` or `deleted`.
         action: &'static str,
         /// Its state.
         state: State,
@@ -157,6 +167,15 @@ pub enum EngineError {
         /// What cannot be, and why.
         message: String,
     },
+    /// A list by the beginning of ids was asked of a Redis store whose namespace keeps no index of ids.
+    #[error(
+        "the store {store} keeps no index of ids, which a list by id_prefix needs; it is kept in a namespace whose first \
+         url has ids=1: open a new namespace so (redis://host?ids=1), or list by workflow, state and time"
+    )]
+    NoIdIndex {
+        /// Which, without secrets.
+        store: String,
+    },
     /// The store did not answer in time. A write may have been done or not, or may still be: ask again with the same
     /// id, or look.
     #[error("the store {store} did not answer within {waited:?}; whether a write was done is not known")]
@@ -169,6 +188,10 @@ pub enum EngineError {
     /// The store could not do what it was asked. A write may have been done or not.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn holds(value: Option<&str>) -> String {
+    value.map(|value| format!(" holds {value:?}")).unwrap_or_default()
 }
 
 impl From<StartError> for EngineError {
@@ -186,6 +209,7 @@ impl EngineError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Option { .. } => "option",
+            Self::Variable { .. } => "variable",
             Self::NoStore { .. } => "no_store",
             Self::UnknownStore { .. } => "unknown_store",
             Self::Start(_) => "start",
@@ -203,6 +227,7 @@ impl EngineError {
             Self::Finished { .. } => "finished",
             Self::MailboxFull { .. } => "mailbox_full",
             Self::Unreadable { .. } => "unreadable",
+            Self::NoIdIndex { .. } => "no_id_index",
             Self::NoAnswer { .. } => "no_answer",
             Self::Store(_) => "store",
         }

@@ -249,6 +249,21 @@ impl<W: Subject> Handle<W> {
         RestartFrom::new(self.clone(), operation.into())
     }
 
+    /// Deletes the instance, which has ended, before its retention is over: with the journals of all its runs, as soon as a
+    /// worker sweeps next, within seconds. Then its id is free again. A child is kept for ten more minutes, so that a late
+    /// copy of the command that created it does not create it once more; and what has something to say to others, such as
+    /// its end to its parent, is kept until that is said.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] when it has not ended: terminate it first. [`EngineError::NotFound`], which is also what a
+    /// second call says when it is gone; or what writing to the store gives.
+    ///
+    /// # Crashes
+    /// Once answered, it is deleted by whichever worker sweeps next.
+    pub async fn delete(&self) -> Result<(), EngineError> {
+        self.control(Action::Delete, "deleted").await.map(drop)
+    }
+
     /// Sends an event to the instance, for `wait_for::<E>`. Awaiting what this gives carries it out; `.key(…)` names the
     /// key of the waits it is for, `.id(…)` makes it safe to send twice.
     #[expect(

@@ -1,6 +1,6 @@
 //! What a run did, read from its journal: each operation once, as a tree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -62,8 +62,11 @@ pub struct Operation {
     pub first_at: SystemTime,
     /// When it ended.
     pub ended_at: Option<SystemTime>,
-    /// When its timer is due, or its next attempt.
+    /// When its timer is due, or its next attempt, while it is open. A pause that is over has moved it.
     pub due: Option<SystemTime>,
+    /// The end of a sleep, or the deadline of a wait or of a group's attempt, however it ended; `None` where none was set.
+    /// A pause that was over before it ended has moved it.
+    pub deadline: Option<SystemTime>,
     /// The attempts that failed, but the last one when that ended it.
     pub failed_attempts: Vec<Attempt>,
     /// The child it created.
@@ -217,10 +220,11 @@ fn of_records(id: &InstanceId, run: u32, records: &[Record]) -> History {
     let mut pauses = Vec::new();
     for record in records {
         match &record.entry {
-            Entry::Shifted { by_ms } => pauses.push(Pause {
-                at: record.time.to_system_time(),
-                lasted: Duration::from_millis(u64::try_from(*by_ms).unwrap_or(0)),
-            }),
+            Entry::Shifted { by_ms } => {
+                let lasted = Duration::from_millis(u64::try_from(*by_ms).unwrap_or(0));
+                tree.shift(lasted);
+                pauses.push(Pause { at: record.time.to_system_time(), lasted });
+            }
             _ => tree.add(record),
         }
     }
@@ -231,6 +235,8 @@ fn of_records(id: &InstanceId, run: u32, records: &[Record]) -> History {
 #[derive(Default)]
 struct Tree {
     nodes: Vec<(Operation, Vec<usize>)>,
+    /// The operations whose timers no pause moves.
+    fixed: HashSet<usize>,
     by_path: HashMap<String, usize>,
     roots: Vec<usize>,
 }
@@ -238,7 +244,20 @@ struct Tree {
 impl Tree {
     fn add(&mut self, record: &Record) {
         let index = self.node(&record.path, record.time);
+        if let Entry::Begun { shifts: false, .. } = record.entry {
+            self.fixed.insert(index);
+        }
         self.nodes[index].0.learn(record);
+    }
+
+    /// A pause is over: what was to come while it lasted comes later.
+    fn shift(&mut self, by: Duration) {
+        for (index, (operation, _)) in self.nodes.iter_mut().enumerate() {
+            if !self.fixed.contains(&index) && operation.due.is_some() {
+                operation.due = operation.due.map(|due| due + by);
+                operation.deadline = operation.deadline.map(|deadline| deadline + by);
+            }
+        }
     }
 
     /// The node of a path, made with the scopes around it when it is new.
@@ -295,6 +314,7 @@ impl Operation {
             first_at: time.to_system_time(),
             ended_at: None,
             due: None,
+            deadline: None,
             failed_attempts: Vec::new(),
             child: None,
             set_aside: Vec::new(),
@@ -322,7 +342,10 @@ impl Operation {
                 self.failed_attempts.push(Attempt { number: *number, at, error, retry_at: Some(due) });
                 self.due = Some(due);
             }
-            Entry::Begun { due, .. } => self.due = Some(due.to_system_time()),
+            Entry::Begun { due, .. } => {
+                self.due = Some(due.to_system_time());
+                self.deadline = self.due;
+            }
             Entry::Resumed { .. } => self.due = None,
             Entry::Started { child } => self.child = Some(child.to_string()),
             Entry::SetAside { .. } => self.set_aside.extend(SetAside::of(record)),

@@ -24,8 +24,12 @@ const LIMIT_MAX: usize = 1_000;
 /// Pages are read one at a time and the system moves on between them: an instance that exists throughout is on exactly
 /// one page, unless the filter is by state and its state changes.
 ///
+/// A page looks at 10,000 instances at most. Where few of many are what is asked for it may end before it is full, even
+/// empty, and still have a [`Listing::next`]: go on until there is none. What that means for each filter and store is in
+/// `docs/LISTING.md`.
+///
 /// # Errors
-/// [`EngineError::InvalidId`], [`EngineError::Option`], or what reading the store gives.
+/// [`EngineError::InvalidId`], [`EngineError::Option`], [`EngineError::NoIdIndex`], or what reading the store gives.
 #[derive(Debug)]
 #[must_use = "nothing is listed until it is awaited"]
 pub struct List {
@@ -34,6 +38,7 @@ pub struct List {
     state: Option<State>,
     created_from: Option<SystemTime>,
     created_to: Option<SystemTime>,
+    id_prefix: Option<String>,
     limit: usize,
     after: Option<PageToken>,
 }
@@ -46,6 +51,7 @@ impl List {
             state: None,
             created_from: None,
             created_to: None,
+            id_prefix: None,
             limit: 100,
             after: None,
         }
@@ -80,13 +86,22 @@ impl List {
         self
     }
 
+    /// Only instances whose ids begin so, and in the order of their ids, the smallest first: `order-2026-`.
+    ///
+    /// SQLite has what this needs. On Redis it takes an index of its own, some 100 bytes an instance, which a namespace
+    /// keeps if its first url had `ids=1`; without it the list is refused with [`EngineError::NoIdIndex`].
+    pub fn id_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.id_prefix = Some(prefix.into());
+        self
+    }
+
     /// How many instances a page has at most: 1 to 1,000; 100 if not set.
     pub fn limit(mut self, instances: usize) -> Self {
         self.limit = instances;
         self
     }
 
-    /// Goes on where a page ended: [`Listing::next`] of that page.
+    /// Goes on where a page ended: [`Listing::next`] of that page, of a list that asks for the same.
     pub fn after(mut self, page: PageToken) -> Self {
         self.after = Some(page);
         self
@@ -96,11 +111,15 @@ impl List {
         if !(1..=LIMIT_MAX).contains(&self.limit) {
             return Err(EngineError::option("limit", format_args!("it must be from 1 to {LIMIT_MAX}")));
         }
+        if self.id_prefix.is_some() && !self.engine.store().lists_by_id() {
+            return Err(EngineError::NoIdIndex { store: self.engine.store().describe() });
+        }
         Ok(ListQuery {
             workflow: self.workflow.as_ref().map(WorkflowName::new).transpose()?,
             state: self.state,
             created_from: self.created_from.map(Timestamp::from_system_time),
             created_to: self.created_to.map(Timestamp::from_system_time),
+            id_prefix: self.id_prefix.as_ref().map(InstanceId::new).transpose()?,
             limit: self.limit,
             after: self.after.clone().map(|token| token.0),
         })
@@ -109,7 +128,13 @@ impl List {
     async fn carry_out(self) -> Result<Listing, EngineError> {
         let query = self.query()?;
         let page = self.engine.read(|| self.engine.store().list(query.clone())).await?;
-        Ok(Listing { instances: page.rows.into_iter().map(Listed::from).collect(), next: page.next.map(PageToken) })
+        let damaged =
+            page.damaged.into_iter().map(|row| DamagedInstance { id: row.id.to_string(), damage: row.damage });
+        Ok(Listing {
+            instances: page.rows.into_iter().map(Listed::from).collect(),
+            damaged: damaged.collect(),
+            next: page.next.map(PageToken),
+        })
     }
 }
 
@@ -126,8 +151,11 @@ impl IntoFuture for List {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Listing {
-    /// The instances, newest first.
+    /// The instances, newest first; with [`List::id_prefix`] by id.
     pub instances: Vec<Listed>,
+    /// Instances of this part of the list that cannot be read, so that it is not known whether they are what was asked
+    /// for. The list goes on around them; each counts as one of the page's limit.
+    pub damaged: Vec<DamagedInstance>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<PageToken>,
 }
@@ -144,10 +172,22 @@ pub struct Listed {
     pub version: u32,
     /// Its state.
     pub state: State,
+    /// It waits for a worker that knows its workflow in its version: no worker so far did.
+    pub shelved: bool,
     /// When it was created.
     pub created_at: SystemTime,
     /// When it last changed.
     pub updated_at: SystemTime,
+}
+
+/// An instance that is in a list and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DamagedInstance {
+    /// Its id.
+    pub id: String,
+    /// What is wrong with it.
+    pub damage: String,
 }
 
 impl From<Row> for Listed {
@@ -157,6 +197,7 @@ impl From<Row> for Listed {
             workflow: row.workflow.to_string(),
             version: row.version,
             state: row.state,
+            shelved: row.shelved,
             created_at: row.created_at.to_system_time(),
             updated_at: row.updated_at.to_system_time(),
         }

@@ -5,10 +5,13 @@
 //! [`crate::engine`]'s): every call here is a command or a question to the store. Called by users and by generated code.
 
 mod batch;
+mod bounds;
 mod builder;
 mod change;
 mod create;
+mod description;
 mod engine;
+mod environment;
 mod error;
 mod event;
 mod failure;
@@ -26,14 +29,15 @@ pub use self::batch::{CreateBatch, create_batch};
 pub use self::builder::{Definitions, EngineBuilder, StoreChoice};
 pub use self::change::Changes;
 pub use self::create::{Create, New, create, new_instance};
+pub use self::description::Description;
 pub use self::engine::Engine;
 pub use self::error::EngineError;
 pub use self::event::SendEvent;
 pub use self::failure::RecordedError;
 pub use self::handle::{Get, Handle, Instance, Subject, Untyped, get};
 pub use self::history::{Attempt, History, Operation, OperationEnd, Pause, Recorded, SetAside};
-pub use self::list::{List, Listed, Listing, PageToken};
+pub use self::list::{DamagedInstance, List, Listed, Listing, PageToken};
 pub use self::open::open_store;
 pub use self::restart::RestartFrom;
 pub use self::result::ResultError;
-pub use self::status::{OpenWait, Paused, Status, WaitTarget};
+pub use self::status::{OpenWait, Paused, RunningOperation, Status, WaitTarget};

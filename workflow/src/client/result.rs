@@ -175,7 +175,9 @@ pub(super) async fn look(engine: &Engine, id: &InstanceId) -> Result<Option<Snap
     let mut pause = Pause::default();
     let mut told = false;
     loop {
-        match engine.store().inspect(id.clone()).await {
+        let answer = engine.store().inspect(id.clone()).await;
+        engine.core().commands().was_read(&answer);
+        match answer {
             Err(StoreError::Unavailable { store, message }) => {
                 if !told {
                     tracing::warn!(store, message, instance = %id, "cannot reach the store; still waiting");

@@ -12,6 +12,7 @@ use super::history::{SetAside, decode};
 use crate::definition::WorkflowOutput;
 use crate::journal::command::{PauseReason, Wait};
 use crate::journal::head::{End, Head, Place, State, Suspect};
+use crate::journal::machine::Running;
 use crate::journal::message::Channel;
 use crate::journal::record::Record;
 use crate::store::Snapshot;
@@ -41,12 +42,16 @@ pub struct Status<T> {
     pub priority: u8,
     /// Its state.
     pub state: State,
+    /// It waits for a worker that knows its workflow in its version: no worker so far did.
+    pub shelved: bool,
     /// A pause is asked for, and takes effect when the bodies that run have ended.
     pub pausing: bool,
     /// The run, from 1; each restart begins the next.
     pub run: u32,
     /// The operation that this run was restarted from, in words: `step "reserve" [tea]`.
     pub restarted_from: Option<String>,
+    /// The runs whose history can be read, oldest first, this one included.
+    pub runs: Vec<u32>,
     /// Its output, once it is complete.
     pub output: Option<T>,
     /// Why the recorded output cannot be read as a `T`: the workflow's output type has changed since.
@@ -56,8 +61,12 @@ pub struct Status<T> {
     /// Why it was terminated, once it is.
     pub terminated: Option<String>,
     /// What it waits for, while it is waiting or paused. While it runs, what it waits for beside a running body is known
-    /// to its worker; the deadlines that began are in the history.
+    /// to its worker only: it is here when that is this engine, as a hint; elsewhere the deadlines that began are in the
+    /// history.
     pub waits: Vec<OpenWait>,
+    /// The step bodies that run, when it runs in this engine. A hint: by the time it is read it may be others. Empty when
+    /// another engine has it: see `worker`.
+    pub running: Vec<RunningOperation>,
     /// Why and since when it is paused, while it is.
     pub paused: Option<Paused>,
     /// Events that came in this run and could not be read by the wait they were for. Empty once the run has ended: then
@@ -104,6 +113,31 @@ pub struct OpenWait {
     pub shifts: bool,
 }
 
+/// A step body that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RunningOperation {
+    /// The step in words: `group "ship" › step "label" [eu]`.
+    pub operation: String,
+    /// Its structural path, as in the history.
+    pub path: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// When it began, by the worker's estimate of the store's time.
+    pub since: SystemTime,
+}
+
+impl RunningOperation {
+    fn of(running: &Running) -> Self {
+        Self {
+            operation: running.path.to_string(),
+            path: running.path.as_str().to_owned(),
+            attempt: running.attempt,
+            since: running.since.to_system_time(),
+        }
+    }
+}
+
 /// What ends a wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -147,8 +181,8 @@ pub struct Paused {
 
 /// The status of an instance as it stands in the store, with what only its journal knows.
 pub(super) async fn read<T: WorkflowOutput>(engine: &Engine, snapshot: Snapshot) -> Result<Status<T>, EngineError> {
-    let Snapshot { id, head, .. } = snapshot;
-    let mut status = of_head(&id, &head);
+    let Snapshot { id, head, runs } = snapshot;
+    let mut status = Status { runs, ..of_head(&id, &head) };
     match &head.place {
         Place::Done { end: End::Returned(ending), .. } => match &ending.result {
             Ok(output) => read_output(&mut status, output),
@@ -158,7 +192,19 @@ pub(super) async fn read<T: WorkflowOutput>(engine: &Engine, snapshot: Snapshot)
         _ if head.arrivals > 0 => status.set_aside = read_set_aside(engine, &id, &head).await?,
         _ => {}
     }
+    if let Place::Held { .. } = &head.place {
+        add_what_runs(&mut status, engine, &id);
+    }
     Ok(status)
+}
+
+/// What only the worker knows, if that is this engine.
+fn add_what_runs<T>(status: &mut Status<T>, engine: &Engine, id: &InstanceId) {
+    let seen = engine.core().drive_of(id, None).and_then(|drive| drive.look());
+    if let Some(seen) = seen.filter(|seen| seen.run == status.run) {
+        status.running = seen.running.iter().map(RunningOperation::of).collect();
+        status.waits = open_waits(&seen.waits);
+    }
 }
 
 fn of_head<T>(id: &InstanceId, head: &Head) -> Status<T> {
@@ -170,14 +216,17 @@ fn of_head<T>(id: &InstanceId, head: &Head) -> Status<T> {
         queue: spec.queue.to_string(),
         priority: spec.priority,
         state: head.state(),
+        shelved: matches!(head.place, Place::Shelved),
         pausing: head.pause,
         run: head.run,
         restarted_from: head.fork.as_ref().map(|fork| fork.path.to_string()),
+        runs: vec![head.run],
         output: None,
         unreadable: None,
         error: None,
         terminated: None,
         waits: Vec::new(),
+        running: Vec::new(),
         paused: None,
         set_aside: Vec::new(),
         created_at: head.created_at.to_system_time(),
@@ -260,6 +309,7 @@ impl<T> fmt::Debug for Status<T> {
             .field("id", &self.id)
             .field("workflow", &self.workflow)
             .field("state", &self.state)
+            .field("shelved", &self.shelved)
             .field("pausing", &self.pausing)
             .field("run", &self.run)
             .field("restarted_from", &self.restarted_from)
@@ -268,6 +318,7 @@ impl<T> fmt::Debug for Status<T> {
             .field("error", &self.error)
             .field("terminated", &self.terminated)
             .field("waits", &self.waits)
+            .field("running", &self.running)
             .field("paused", &self.paused)
             .field("set_aside", &self.set_aside)
             .field("worker", &self.worker)

@@ -11,6 +11,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +33,11 @@ pub trait Definition: Send + Sync + 'static {
     const VERSION: u32;
     /// The queue of its instances unless another is given.
     const QUEUE: &'static str;
+    /// How long its instances are kept after they completed, unless their create says; `None`: as long as the engine says,
+    /// or, of a child, as long as its parent. At most ten years.
+    const KEEP_COMPLETE: Option<Duration> = None;
+    /// The same, of instances that failed or were terminated.
+    const KEEP_FAILED: Option<Duration> = None;
     /// Its operations as a Mermaid diagram.
     const GRAPH: &'static str;
     /// What it gives.

@@ -36,6 +36,12 @@ impl Backoff {
     }
 }
 
+/// Somewhere between none of `pause` and all of it: so that many who begin together do not end together.
+pub(crate) fn spread(pause: Duration) -> Duration {
+    let permille = u32::try_from(random_u128() % 1_001).expect("at most 1,000");
+    pause * permille / 1_000
+}
+
 /// Between half of `pause` and all of it.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     let percent = u32::try_from(random_u128() % 51).expect("at most 50");

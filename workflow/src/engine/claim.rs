@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::backoff::jittered;
 use super::drives::Tell;
+use super::meter::{self, Origin};
 use super::session::Session;
 use super::worker::Worker;
 use crate::journal::command::{Claim, ClaimReply};
@@ -64,6 +65,7 @@ async fn claim_once(worker: &Arc<Worker>, partition: usize, session: &Arc<Sessio
                     Some(slot) => slot,
                     None => worker.slots.clone().acquire_owned().await.expect("the slots are never closed"),
                 };
+                meter::given(&claimed, Origin::Claim);
                 worker.drive(session.clone(), claimed, slot);
             }
             Ok(given == limit)

@@ -16,12 +16,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::estimate::StoreTime;
 use super::lane::{Answer, Batch, Lane, Sending};
+use super::meter;
 use super::supervise::{Supervisor, lock};
 use crate::journal::command::{Claim, ClaimReply, Command, Create, CreateReply, OwnReply, OwnerWrite, Reply};
 use crate::store::{BoxFuture, Store, StoreError};
@@ -33,11 +35,13 @@ const RESEND_FIRST: Duration = Duration::from_millis(20);
 /// The longest.
 const RESEND_LONGEST: Duration = Duration::from_secs(2);
 
-/// How the store answers this engine's writes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// How the store answers this engine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct StoreHealth {
     /// Whether the newest batch was answered.
     pub answering: bool,
+    /// Whether the newest look at an instance, a list or the overview was, as far as handles of this engine asked.
+    pub readable: bool,
     /// Batches that were sent again because their outcome was not known.
     pub resends: u64,
     /// The newest error.
@@ -54,6 +58,7 @@ struct Shared {
     lanes: Vec<Lane>,
     time: Arc<StoreTime>,
     answering: AtomicBool,
+    readable: AtomicBool,
     resends: AtomicU64,
     last_error: Mutex<Option<String>>,
 }
@@ -67,6 +72,7 @@ impl Commands {
             lanes,
             time,
             answering: AtomicBool::new(true),
+            readable: AtomicBool::new(true),
             resends: AtomicU64::new(0),
             last_error: Mutex::new(None),
         });
@@ -212,8 +218,18 @@ impl Commands {
     pub(crate) fn health(&self) -> StoreHealth {
         StoreHealth {
             answering: self.shared.answering.load(Ordering::Relaxed),
+            readable: self.shared.readable.load(Ordering::Relaxed),
             resends: self.shared.resends.load(Ordering::Relaxed),
             last_error: lock(&self.shared.last_error).clone(),
+        }
+    }
+
+    /// Notes for health how a question was answered that went past the lanes.
+    pub(crate) fn was_read<T>(&self, outcome: &Result<T, StoreError>) {
+        let error = outcome.as_ref().err().filter(|error| matches!(error, StoreError::Unavailable { .. }));
+        self.shared.readable.store(error.is_none(), Ordering::Relaxed);
+        if let Some(error) = error {
+            *lock(&self.shared.last_error) = Some(error.to_string());
         }
     }
 
@@ -271,6 +287,7 @@ impl Shared {
                 continue;
             }
             self.resends.fetch_add(1, Ordering::Relaxed);
+            meter::resent();
             backoff.pause().await;
             batch.forget_late(&error);
         }

@@ -22,10 +22,13 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::backoff::Backoff;
 use super::drives::{Entered, Tell};
 use super::holding::{Holding, Over, Written, nothing};
+use super::limits::Limit;
+use super::meter;
 use super::session::Session;
 use super::sticky::Point;
 use super::supervise::panic_message;
@@ -55,6 +58,22 @@ const LOAD_LONGEST: Duration = Duration::from_secs(2);
 /// The longest retry delay that is slept in memory, unless a tenth of the lease is less.
 const SHORT_DELAY_MAX: Duration = Duration::from_secs(1);
 
+/// The span of an instance while this worker has it: from the claim to the write that suspends, ends or parks it. It has
+/// no parent, as it may go on where another worker stopped.
+pub(super) fn span(claimed: &Claimed) -> Span {
+    let Claimed { id, run, spec, .. } = claimed;
+    tracing::info_span!(
+        target: "workflow",
+        parent: None,
+        "instance",
+        %id,
+        workflow = spec.workflow.as_str(),
+        version = spec.version,
+        run,
+        parent_id = spec.parent.as_ref().map(|parent| parent.id.as_str()),
+    )
+}
+
 /// Drives an instance that was given to this session until it waits, ends, parks or is lost.
 pub(super) async fn run(
     worker: Arc<Worker>,
@@ -75,7 +94,10 @@ pub(super) async fn run(
     };
     tracing::debug!(instance = %id, %over, "a drive is over");
     match over {
-        Over::Suspended(task, point) => drop(worker.sticky.keep(id, point, *task)),
+        Over::Suspended(task, point) => {
+            task.leave();
+            drop(worker.sticky.keep(id, point, *task));
+        }
         Over::Behind => drive.holding.hand_back_after_loss().await,
         Over::Ended | Over::Released | Over::Lost => {}
     }
@@ -142,10 +164,14 @@ impl Drive {
     }
 
     async fn steps(&mut self, mut claimed: Claimed) -> Result<Over, Over> {
+        // A claim brings all that is unread.
+        let unread = claimed.granted.messages.len() as u64;
+        self.worker.warnings.look(&claimed.id, Limit::Unread, unread);
         if claimed.suspect {
             self.begin_trial(&mut claimed).await?;
         }
         let mut task = self.task(claimed).await?;
+        self.holding.signal.shows(task.peek());
         loop {
             if !self.draining && self.holding.signal.was_told(Tell::Drain) {
                 self.draining = true;
@@ -153,7 +179,11 @@ impl Drive {
                 let now = self.holding.told_at;
                 task.granted(Granted { v: self.holding.v, now, pause: true, messages: Vec::new() });
             }
-            match task.advance() {
+            let action = task.advance();
+            if meter::ON {
+                meter::ran(&self.spec.workflow, &task.measured());
+            }
+            match action {
                 Action::Idle { until } => self.idle(&mut task, until).await?,
                 Action::Write(mut write) => {
                     if self.draining && matches!(write.then, Then::Suspend { paused: true, .. }) {
@@ -265,6 +295,7 @@ impl Drive {
             None => self.load(&claimed.id, claimed.run, claimed.records).await?,
         };
         self.holding.bytes = bytes;
+        meter::replays(&claimed.spec.workflow, records.len());
         let start = RunStart {
             compared: self.worker.verify_replay.of(&info),
             info,

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Notify, watch};
 
+use super::meter;
 use super::supervise::lock;
+use crate::authoring::task::{Peek, Seen};
 use crate::journal::command::{Claimed, Ending};
 use crate::words::id::{InstanceId, SessionId, WorkflowName};
 
@@ -33,6 +35,8 @@ pub(crate) enum Tell {
 pub(crate) struct Signal {
     told: AtomicU8,
     bell: Notify,
+    /// A look at the run, once it is in memory.
+    peek: OnceLock<Peek>,
     /// How the run ended, once that is committed.
     end: OnceLock<Ending>,
     /// The drive is over, whatever became of the run.
@@ -66,6 +70,17 @@ impl Signal {
         while !any.iter().any(|what| self.was_told(*what)) {
             self.rung().await;
         }
+    }
+
+    /// The run is in memory, and others may look at it.
+    pub(super) fn shows(&self, peek: Peek) {
+        // A drive drives one run.
+        let _ = self.peek.set(peek);
+    }
+
+    /// What the run does now; `None` while it is not in memory.
+    pub(crate) fn look(&self) -> Option<Seen> {
+        self.peek.get()?.look()
     }
 
     /// The drive's run ended so, and the store has it.
@@ -143,6 +158,7 @@ impl Drives {
         };
         driven.insert(claimed.id.clone(), entry);
         self.count.send_modify(|count| *count += 1);
+        meter::driving(1, 0);
         Some(Entered { drives: self.clone(), id: claimed.id.clone(), key, signal })
     }
 
@@ -217,6 +233,7 @@ impl Drop for Entered {
         drop(driven);
         self.signal.leave();
         self.drives.count.send_modify(|count| *count -= 1);
+        meter::driving(0, 1);
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::meter;
 use super::supervise::lock;
 use crate::authoring::run::StoreClock;
 use crate::words::time::Timestamp;
@@ -16,6 +17,7 @@ use crate::words::time::Timestamp;
 #[derive(Debug)]
 pub(crate) struct StoreTime {
     newest: Mutex<Answer>,
+    began: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +30,8 @@ struct Answer {
 impl StoreTime {
     /// From a first answer that came just now.
     pub(crate) fn new(asked: Instant, said: Timestamp) -> Self {
-        Self { newest: Mutex::new(Answer { asked, said, received: Instant::now() }) }
+        let received = Instant::now();
+        Self { newest: Mutex::new(Answer { asked, said, received }), began: received }
     }
 
     /// An answer that came just now says that it is this time. The newest answer counts, so that a store whose clock was
@@ -55,6 +58,10 @@ impl StoreClock for StoreTime {
         // The store says whole milliseconds, rounded down.
         let latest = newest.said.shifted(1).after(newest.asked.elapsed());
         (newest.earliest(), latest)
+    }
+
+    fn stopwatch(&self) -> Option<Duration> {
+        meter::ON.then(|| self.began.elapsed())
     }
 }
 

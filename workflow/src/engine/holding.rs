@@ -11,11 +11,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::backoff::Backoff;
 use super::drives::{Signal, Tell};
+use super::meter;
 use super::session::Session;
 use super::sticky::Point;
 use super::worker::Worker;
 use crate::authoring::task::RunTask;
-use crate::journal::command::{Claimed, Granted, OwnReply, Owner, OwnerWrite, Then, Write};
+use crate::journal::command::{Claimed, Granted, InstanceSpec, OwnReply, Owner, OwnerWrite, PauseReason, Then, Write};
 use crate::words::id::{InstanceId, RequestId};
 use crate::words::time::Timestamp;
 
@@ -83,7 +84,8 @@ pub(super) struct Holding {
     pub(super) pause: bool,
     /// The store's time in its newest answer.
     pub(super) told_at: Timestamp,
-    has_parent: bool,
+    spec: Arc<InstanceSpec>,
+    started_at: Timestamp,
     /// The place among what this worker runs at once, until the run has ended.
     slot: Option<OwnedSemaphorePermit>,
 }
@@ -109,7 +111,8 @@ impl Holding {
             seen: claimed.arrivals,
             pause: claimed.granted.pause,
             told_at: claimed.granted.now,
-            has_parent: claimed.spec.parent.is_some(),
+            spec: claimed.spec.clone(),
+            started_at: claimed.started_at,
         }
     }
 
@@ -117,6 +120,9 @@ impl Holding {
     pub(super) async fn write(&mut self, mut task: Option<&mut RunTask>, mut write: Write) -> Result<Written, Over> {
         // A replayed run may not know the positions of all messages it consumed; the claim does.
         write.seen = write.seen.max(self.seen);
+        if let Some(task) = task.as_deref() {
+            self.worker.warnings.look_at_run(&self.id, task);
+        }
         let request = RequestId::generate();
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
         let mut again = false;
@@ -165,18 +171,40 @@ impl Holding {
         self.records += u32::try_from(write.records.len()).expect("the store accepted no more than a journal holds");
         self.bytes += write.records.iter().map(|record| record.as_bytes().len() as u64).sum::<u64>();
         self.seen = granted.messages.iter().map(|message| message.seq).fold(self.seen, u64::max);
+        self.worker.warnings.look_at_write(&self.id, write, self.records, self.bytes, self.seen);
         if let Then::Finish(end) = &write.then {
             // First: whoever hears of the end and makes the next one shall find a slot, or that one must queue, and all
             // that come after it.
             self.slot = None;
+            meter::finished(&self.spec.workflow, end.result.is_ok(), self.started_at, granted.now);
             self.signal.ended(end);
         }
-        let told_parent = self.has_parent && matches!(write.then, Then::Finish(_));
+        if let Then::Park(reason) = &write.then {
+            meter::parked(&self.spec.workflow, reason);
+            self.tell_parked(reason);
+        }
+        let told_parent = self.spec.parent.is_some() && matches!(write.then, Then::Finish(_));
         if told_parent || !write.outgoing.is_empty() {
             self.worker.bells.outbox_here.notify_one();
         }
         if let Some(due) = earliest(&write.then) {
             self.worker.bells.timer(due);
+        }
+    }
+
+    /// Says that nobody goes on with it. What a panic or an unreadable value said may hold values, and is in the status.
+    fn tell_parked(&self, reason: &PauseReason) {
+        let (instance, run, workflow) = (&self.id, self.run, &self.spec.workflow);
+        match reason {
+            // Told with both traces where it was found.
+            PauseReason::Divergence(divergence) if divergence.traces.is_some() => {}
+            PauseReason::Divergence(divergence) => {
+                tracing::error!(%instance, run, %workflow, "the instance is parked: {divergence}");
+            }
+            other => {
+                let reason = meter::reason(other);
+                tracing::error!(%instance, run, %workflow, reason, "the instance is parked; its status says more");
+            }
         }
     }
 

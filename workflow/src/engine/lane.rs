@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
+use super::meter;
 use super::supervise::lock;
 use crate::journal::command::{Command, Outgoing, Reply, Then};
 use crate::store::{BoxFuture, StoreError};
@@ -167,6 +168,7 @@ impl<'a> Batch<'a> {
     /// Answers every command, in order.
     pub(super) fn answer(&mut self, replies: Vec<Reply>) {
         for (item, reply) in self.items.drain(..).zip(replies) {
+            meter::answered(&item.command, &reply);
             item.answer(Ok(reply));
         }
     }

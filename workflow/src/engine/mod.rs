@@ -28,6 +28,7 @@
 //! - [`verify`]: a run that ended, compared with its replay;
 //! - [`sweep`], [`outbox`]: timers, recovery, retention, commands between instances;
 //! - [`hints`], [`bells`], [`changes`]: who is woken by what;
+//! - [`meter`], [`metered`]: what is counted and measured;
 //! - [`supervise`], [`health`], [`backoff`], [`estimate`]: loops that never end on an error, and how they fare.
 
 mod backoff;
@@ -42,6 +43,9 @@ mod health;
 mod hints;
 mod holding;
 mod lane;
+mod limits;
+mod meter;
+mod metered;
 mod outbox;
 mod session;
 mod start;
@@ -57,6 +61,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -82,7 +87,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 /// What an engine does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Creates and asks, and runs what it finds.
     #[default]
@@ -128,6 +134,14 @@ pub struct Config {
     pub verify_replay: VerifyReplay,
 }
 
+/// Sees whether workflows can be served with these resources, before a store is opened for them.
+///
+/// # Errors
+/// As [`Core::start`], which asks again.
+pub(crate) fn check(workflows: &[&'static Registration], resources: &Resources) -> Result<(), StartError> {
+    start::check(workflows, resources).map(drop)
+}
+
 /// A running engine. Dropping it stops everything at once, as a crash does; [`Core::shutdown`] stops it in good order.
 pub struct Core {
     config: Config,
@@ -156,7 +170,9 @@ impl Core {
     /// # Errors
     /// Before anything runs: when the workflows cannot be served (two of one name and version, a missing resource, an
     /// invalid name), or the store does not answer.
-    pub async fn start(config: Config) -> Result<Arc<Self>, StartError> {
+    pub async fn start(mut config: Config) -> Result<Arc<Self>, StartError> {
+        meter::describe();
+        config.store = metered::metered(config.store);
         let registry = match config.mode {
             // A client never executes, so it needs nothing that executing needs.
             Mode::Client => start::Registry::default(),
@@ -261,7 +277,7 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         if let Some(worker) = &self.worker {
-            worker.stage.send_replace(Stage::Closed);
+            worker.end();
             worker.drives.tell_all(Tell::Stop);
         }
     }

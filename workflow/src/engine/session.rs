@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::backoff::jittered;
+use super::meter;
 use super::worker::Worker;
 use crate::journal::command::Command;
 use crate::store::{Beat, Heart, Store, StoreError};
@@ -134,6 +135,7 @@ pub(super) async fn keep(worker: Arc<Worker>) -> Result<(), StoreError> {
         drop(published);
         if revoked {
             worker.counts.lost_sessions.add();
+            meter::session_lost();
             tracing::warn!(session = ?session.id, "the session was fenced: its instances go to others");
         }
     }

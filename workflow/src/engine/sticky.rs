@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Mutex;
 
+use super::meter;
 use super::supervise::lock;
 use crate::journal::command::Claimed;
 use crate::words::id::InstanceId;
@@ -92,6 +93,7 @@ impl<T> Sticky<T> {
             let Some(oldest) = kept.by_age.first_key_value().map(|(_, oldest)| oldest.clone()) else { break };
             gone.extend(kept.remove(&oldest).map(|entry| entry.run));
         }
+        meter::in_memory(1, gone.len());
         gone
     }
 
@@ -100,6 +102,7 @@ impl<T> Sticky<T> {
     #[must_use = "dropping a run is to be done on purpose"]
     pub(crate) fn take(&self, claimed: &Claimed) -> Option<Result<(T, u64), T>> {
         let Entry { point, run, .. } = lock(&self.kept).remove(&claimed.id)?;
+        meter::in_memory(0, 1);
         Some(if point.is_of(claimed) { Ok((run, point.bytes)) } else { Err(run) })
     }
 
@@ -109,12 +112,19 @@ impl<T> Sticky<T> {
         let mut kept = lock(&self.kept);
         kept.by_age.clear();
         kept.bytes = 0;
+        meter::in_memory(0, kept.entries.len());
         kept.entries.drain().map(|(_, entry)| entry.run).collect()
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         lock(&self.kept).entries.len()
+    }
+}
+
+impl<T> Drop for Sticky<T> {
+    fn drop(&mut self) {
+        meter::in_memory(0, self.len());
     }
 }
 

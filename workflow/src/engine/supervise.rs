@@ -9,11 +9,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::meter;
 use crate::store::StoreError;
 
 /// The first pause before a loop is started again.
@@ -24,7 +26,7 @@ const RESTART_LONGEST: Duration = Duration::from_secs(5);
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
 /// How one background loop fares.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LoopHealth {
     /// Its name.
     pub name: String,
@@ -34,6 +36,15 @@ pub struct LoopHealth {
     pub restarts: u64,
     /// The newest error or panic.
     pub last_error: Option<String>,
+}
+
+impl fmt::Display for LoopHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, running, restarts, last_error } = self;
+        let state = if *running { "runs" } else { "stands still" };
+        write!(f, "the loop `{name}` {state}, started again {restarts} times")?;
+        last_error.iter().try_for_each(|error| write!(f, ", newest error: {error}"))
+    }
 }
 
 /// The owner of an engine's background loops.
@@ -125,6 +136,7 @@ fn note_failure(health: &Mutex<LoopHealth>, message: &str) {
     let mut health = lock(health);
     health.running = false;
     health.restarts += 1;
+    meter::loop_restarted(&health.name);
     health.last_error = Some(message.to_owned());
     tracing::warn!(
         name = health.name,

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -126,6 +127,8 @@ pub(super) async fn recover(worker: Arc<Worker>) -> Result<(), StoreError> {
         // After an error this loop begins anew, and with it the watch over hearts: they could not reach the store either.
         let sessions = worker.store.sessions().await?;
         let due = hearts.look(&sessions, Instant::now(), worker.time.now());
+        let alive = sessions.iter().filter(|view| !view.revoked).count();
+        worker.alive.store(alive as u64, Ordering::Relaxed);
         for view in sessions {
             let revoked = view.revoked || due.contains(&view.session) && fence(&worker, &view).await?;
             if revoked {

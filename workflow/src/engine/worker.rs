@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tracing::Instrument;
 
 use super::bells::Bells;
 use super::commands::Commands;
 use super::drive;
 use super::drives::{Drives, Tell};
 use super::estimate::StoreTime;
+use super::limits::Warnings;
+use super::meter::{self, Origin};
 use super::session::{Session, Slot};
 use super::start::Registry;
 use super::sticky::Sticky;
@@ -23,7 +26,7 @@ use super::{Config, Mode, VerifyReplay};
 use crate::authoring::task::RunTask;
 use crate::definition::Resources;
 use crate::journal::command::{Claimed, Command, Create, CreateReply};
-use crate::store::{Store, StoreError};
+use crate::store::{Shelf, Store, StoreError};
 use crate::words::id::{Namespace, QueueName, WorkflowName};
 
 /// How far the worker's life has gone.
@@ -78,6 +81,8 @@ pub(crate) struct Worker {
     pub(super) verify_replay: VerifyReplay,
     pub(super) session: Slot,
     pub(super) slots: Arc<Semaphore>,
+    /// How many there are.
+    concurrency: usize,
     /// How many of them a claim leaves for creates, as long as more are free.
     pub(super) kept_slots: usize,
     pub(super) drives: Arc<Drives>,
@@ -86,16 +91,21 @@ pub(crate) struct Worker {
     pub(super) trial: Arc<Semaphore>,
     pub(super) bells: Bells,
     pub(super) counts: Counts,
+    pub(super) warnings: Warnings,
     /// What no worker knew, as the store said last.
-    pub(super) shelves: Mutex<Vec<(WorkflowName, u32, u64)>>,
+    pub(super) shelves: Mutex<Vec<Shelf>>,
+    /// How many sessions live, as the store said last.
+    pub(super) alive: AtomicU64,
     pub(super) stage: watch::Sender<Stage>,
     pub(super) runtime: Handle,
 }
 
 impl Worker {
     pub(super) fn new(config: &Config, registry: Registry, commands: Arc<Commands>, time: Arc<StoreTime>) -> Arc<Self> {
+        meter::slots(config.concurrency, 0);
         Arc::new(Self {
             store: config.store.clone(),
+            concurrency: config.concurrency,
             time,
             namespace: config.namespace.clone(),
             lease: config.lease,
@@ -113,17 +123,26 @@ impl Worker {
             bells: Bells::new(commands.partitions()),
             commands,
             counts: Counts::default(),
+            warnings: Warnings::default(),
             shelves: Mutex::default(),
+            alive: AtomicU64::new(0),
             stage: watch::channel(Stage::Running).0,
             runtime: Handle::current(),
         })
+    }
+
+    /// From now on it drives nothing.
+    pub(super) fn end(&self) {
+        if self.stage.send_replace(Stage::Closed) != Stage::Closed {
+            meter::slots(0, self.concurrency);
+        }
     }
 
     /// Closes the session: what it still holds goes to others at once. False when the store did not answer in time.
     pub(super) async fn close(&self, limit: Duration) -> bool {
         let session = self.session.current();
         // Its keeper and its heart stop, and no new session is opened.
-        self.stage.send_replace(Stage::Closed);
+        self.end();
         let Some(session) = session else { return true };
         let mut closed = true;
         for partition in 0..self.commands.partitions() {
@@ -142,6 +161,9 @@ impl Worker {
         self.keep(supervisor, "retention", |worker| Box::pin(sweep::expire(worker)));
         self.keep(supervisor, "outbox", |worker| Box::pin(outbox::deliver(worker)));
         self.keep(supervisor, "shelves", |worker| Box::pin(health::watch_shelves(worker)));
+        if meter::ON {
+            self.keep(supervisor, "queues", |worker| Box::pin(health::watch_queues(worker)));
+        }
         for partition in 0..self.commands.partitions() {
             let claims = move |worker| -> Looping { Box::pin(claim::claim(worker, partition)) };
             self.keep(supervisor, &format!("claims {partition}"), claims);
@@ -190,7 +212,8 @@ impl Worker {
         if self.is_stopping() {
             entered.signal().tell(Tell::Drain);
         }
-        self.runtime.spawn(drive::run(self.clone(), session, claimed, entered, slot));
+        let span = drive::span(&claimed);
+        self.runtime.spawn(drive::run(self.clone(), session, claimed, entered, slot).instrument(span));
     }
 
     /// Carries out a create, and drives the instance here if a slot is free and the store hands it over.
@@ -225,6 +248,7 @@ impl Worker {
     ) -> Result<CreateReply, StoreError> {
         match reply {
             Ok(CreateReply::Created { claimed: Some(claimed) }) => {
+                meter::given(&claimed, Origin::Create);
                 self.drive(session, *claimed, slot);
                 Ok(CreateReply::Created { claimed: None })
             }

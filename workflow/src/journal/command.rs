@@ -207,6 +207,9 @@ pub enum Action {
         /// The operation.
         path: Path,
     },
+    /// What has ended is not kept any longer: the next [`Command::Expire`] deletes it, once everything it has to say to
+    /// others is sent; a child ten minutes later. Refused to what has not ended.
+    Delete,
 }
 
 /// See [`Command::Claim`].

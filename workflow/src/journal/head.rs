@@ -34,6 +34,10 @@ pub enum State {
 }
 
 impl State {
+    /// All of them. Stores number them in this order: it never changes.
+    pub const ALL: [Self; 7] =
+        [Self::Queued, Self::Running, Self::Waiting, Self::Paused, Self::Complete, Self::Errored, Self::Terminated];
+
     /// Whether the run has ended.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -4,6 +4,7 @@
 //! decides nothing: every transition is [`crate::journal::table`]'s, carried out atomically. The only layer that knows
 //! a database. Called by the engine's batcher and by read-only views.
 
+pub(crate) mod listing;
 pub mod model;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -16,10 +17,11 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+pub use self::listing::{Cursor, DamagedRow, ListQuery, Overview, Page, Row, Shelf};
 use crate::journal::command::{Command, Reply};
-use crate::journal::head::{Head, State};
+use crate::journal::head::Head;
 pub use crate::journal::table::Hint;
-use crate::words::id::{InstanceId, SessionId, WorkflowName};
+use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -32,6 +34,16 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// What this store is, for messages: its url without secrets.
     fn describe(&self) -> String;
+
+    /// What keeps the data, and what a write survives there: as it was when the store was opened.
+    fn facts(&self) -> StoreFacts {
+        StoreFacts { server: "unknown".to_owned(), durability: "unknown".to_owned(), advice: None }
+    }
+
+    /// Whether it takes commands. One that was opened to read from only refuses them all.
+    fn writable(&self) -> bool {
+        true
+    }
 
     /// How many partitions it has: commands of one batch go to one partition.
     fn partitions(&self) -> usize {
@@ -78,11 +90,42 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// How much there is of what, and what nobody can run.
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;
 
-    /// Instances page by page, newest first; of one moment, the greatest id first.
+    /// How much waits in the ready list of a queue, and for how long already. For metrics, every few seconds. A store that
+    /// does not tell shows an empty queue.
+    fn queue(&self, _queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        Box::pin(std::future::ready(Ok(QueueView::default())))
+    }
+
+    /// What nobody can run: [`Overview::shelves`] alone, where that is less to count. Workers ask it every few seconds.
+    fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
+        Box::pin(async move { Ok(self.overview().await?.shelves) })
+    }
+
+    /// Whether it can list instances by the beginning of their ids: [`ListQuery::id_prefix`].
+    fn lists_by_id(&self) -> bool {
+        true
+    }
+
+    /// Instances page by page, newest first; of one moment, the greatest id first. With a prefix of ids: by id.
+    ///
+    /// What the order goes by never changes, so an instance that exists throughout is on exactly one page, unless it is
+    /// in the state asked for on one page and not on another. A page looks at a bounded number of instances: where few of
+    /// many are what is asked for it may end before it is full, with [`Page::next`]. A damaged instance fails no page.
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
 
     /// The store's time.
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>>;
+}
+
+/// What keeps the data of a store, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFacts {
+    /// The server or library, with its version.
+    pub server: String,
+    /// What an acknowledged write survives, in words.
+    pub durability: String,
+    /// What somebody should change, if anything.
+    pub advice: Option<String>,
 }
 
 /// Keeps one session alive. Blocking: it lives on a thread of its own, so that no busy executor can starve it.
@@ -138,73 +181,14 @@ pub struct Pending {
     pub outgoing: crate::journal::command::Outgoing,
 }
 
-/// How much there is of what.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Overview {
-    /// Instances that wait for a worker.
+/// How much waits for a worker in one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueView {
+    /// Instances in its ready list.
     pub ready: u64,
-    /// Instances that sleep.
-    pub asleep: u64,
-    /// Instances held by workers, or woken for them.
-    pub held: u64,
-    /// Paused instances.
-    pub paused: u64,
-    /// Finished instances that are still kept.
-    pub done: u64,
-    /// Instances on shelves: workflows and versions that no worker knew so far.
-    pub shelves: Vec<(WorkflowName, u32, u64)>,
-}
-
-/// Which instances to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListQuery {
-    /// Of one workflow only.
-    pub workflow: Option<WorkflowName>,
-    /// In one state only.
-    pub state: Option<State>,
-    /// Created at or after this time.
-    pub created_from: Option<Timestamp>,
-    /// Created before this time.
-    pub created_to: Option<Timestamp>,
-    /// At most how many, up to 1,000.
-    pub limit: usize,
-    /// Where the page before ended.
-    pub after: Option<Cursor>,
-}
-
-/// Where a page ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor {
-    /// When the last instance of the page was created.
-    pub created_at: Timestamp,
-    /// Its id.
-    pub id: InstanceId,
-}
-
-/// A page of instances.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Page {
-    /// The instances, newest first.
-    pub rows: Vec<Row>,
-    /// Where to go on; `None` at the end.
-    pub next: Option<Cursor>,
-}
-
-/// One line of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// The instance.
-    pub id: InstanceId,
-    /// Its workflow.
-    pub workflow: WorkflowName,
-    /// Its version.
-    pub version: u32,
-    /// Its state.
-    pub state: State,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
+    /// Since when the first of them is ready, the one that is claimed next; `None` when there is none. Of a store in
+    /// several partitions, the earliest of the first ones.
+    pub first_since: Option<Timestamp>,
 }
 
 /// The store cannot do what was asked. All of these can pass; none says whether a write was done.

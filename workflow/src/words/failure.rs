@@ -20,6 +20,19 @@ pub enum FailureKind {
     NotRecordable,
 }
 
+impl FailureKind {
+    /// The kind in a word, as it is serialised.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Panicked => "panicked",
+            Self::NotRecordable => "not_recordable",
+        }
+    }
+}
+
 /// A recorded failure. The same value is given to the workflow live and in every replay.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FailureData {

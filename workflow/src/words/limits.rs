@@ -40,6 +40,11 @@ pub const CONTROLS_REMEMBERED: usize = 4;
 /// A finished child is kept at least this long, in milliseconds: ten minutes. A late duplicate of the command that
 /// created it must find it, or it would be created once more.
 pub const CHILD_KEPT_MIN_MS: i64 = 10 * 60 * 1000;
+/// Longest path of an operation, in bytes: the names and keys of all groups and parts around it, and its own. It is part of
+/// every record of the operation.
+pub const PATH_BYTES_MAX: usize = 32 * 1024;
+/// A run is warned about when it has used this part of a limit: a fifth.
+pub const WARN_PART: u64 = 5;
 /// How deep groups and parts may nest (recursion included).
 pub const DEPTH_MAX: usize = 100;
 /// Most characters of an error message that is recorded; the rest is cut.
@@ -49,5 +54,9 @@ pub const CAUSES_MAX: usize = 16;
 
 // A full journal must be able to hold at least one payload of the largest size.
 const _: () = assert!(PAYLOAD_BYTES_MAX as u64 * 2 < JOURNAL_BYTES_MAX);
+// Stores keep the length of a path in two bytes.
+const _: () = assert!(PATH_BYTES_MAX <= u16::MAX as usize);
 // A join of the largest width must fit the journal, with one begin and one end record a branch.
 const _: () = assert!(BRANCHES_MAX as u32 * 2 < RECORDS_MAX);
+// What is written as a duration is one that can be waited for.
+const _: () = assert!(super::duration::LONGEST_MS == DURATION_MS_MAX as u64);

@@ -2,10 +2,12 @@
 //!
 //! Owns validation: an id or name that exists as one of these types is valid everywhere. Never does IO.
 
+pub mod duration;
 pub mod failure;
 pub mod id;
 pub mod limits;
 pub mod location;
 pub mod payload;
 pub mod retry;
+pub(crate) mod spelling;
 pub mod time;

@@ -49,6 +49,23 @@ async fn ids_that_are_not_given_are_made_and_sort_by_time() {
 }
 
 #[tokio::test]
+async fn how_long_it_is_kept_says_the_create_else_the_workflow_else_the_engine() {
+    let bench = Bench::new().await;
+    let day = Duration::from_secs(24 * 60 * 60);
+    let (one, two) = (Duration::from_secs(1), Duration::from_secs(2));
+    create::<Refund>(&bench.engine, inputs(1)).id("of-create").retention(one, two).await.expect("new");
+    create::<Refund>(&bench.engine, inputs(1)).id("of-workflow").await.expect("new");
+    bench.order(1).id("of-engine").await.expect("new");
+    for (id, complete, failed) in
+        [("of-create", one, two), ("of-workflow", 7 * day, Duration::from_secs(60)), ("of-engine", 7 * day, 30 * day)]
+    {
+        let data = bench.store.dump();
+        let spec = &data.instances.iter().find(|(known, _)| known.as_str() == id).expect("it is there").1.head.spec;
+        assert_eq!((spec.keep_complete, spec.keep_failed), (complete, failed), "{id}");
+    }
+}
+
+#[tokio::test]
 async fn every_option_reaches_the_store() {
     let bench = Bench::new().await;
     let start = START.after(Duration::from_secs(60)).to_system_time();
@@ -70,13 +87,11 @@ async fn every_option_reaches_the_store() {
 }
 
 #[tokio::test]
-async fn the_workflows_queue_and_the_engines_retention_are_the_defaults() {
+async fn the_workflows_queue_is_the_default() {
     let bench = Bench::new().await;
     create::<Refund>(&bench.engine, inputs(7)).await.expect("new");
     let spec = bench.store.dump().instances.into_values().next().expect("one").head.spec;
-    let day = Duration::from_secs(24 * 60 * 60);
     assert_eq!(spec.queue.as_str(), "slow");
-    assert_eq!((spec.keep_complete, spec.keep_failed), (7 * day, 30 * day));
 }
 
 #[tokio::test]

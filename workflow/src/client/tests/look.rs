@@ -223,5 +223,5 @@ async fn the_overview_counts_instances_by_place() {
     bench.order(1).await.expect("new").pause().await.expect("queued");
     bench.order(1).await.expect("new").terminate("").await.expect("queued");
     let overview = bench.engine.overview().await.expect("readable");
-    assert_eq!((overview.ready, overview.paused, overview.done), (1, 1, 1));
+    assert_eq!((overview.ready, overview.paused, overview.terminated), (1, 1, 1));
 }

@@ -55,6 +55,7 @@ impl Definition for Refund {
     const NAME: &'static str = "refund";
     const VERSION: u32 = 1;
     const QUEUE: &'static str = "slow";
+    const KEEP_FAILED: Option<Duration> = Some(Duration::from_secs(60));
     const GRAPH: &'static str = "";
     type Output = u64;
     type Error = Never;

@@ -144,3 +144,21 @@ async fn damage_is_told_at_once() {
     assert!(changes.next().await.is_none());
     assert_eq!(changes.error().map(EngineError::code), Some("store"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn health_tells_that_the_store_was_not_read_and_that_it_is_again() {
+    let store = Arc::new(Flaky::default());
+    let builder = Engine::builder().store(store.clone()).mode(Mode::Client).patience(Duration::from_secs(1));
+    let engine = builder.start().await.expect("a client starts");
+    let order = create::<Order>(&engine, inputs(1)).await.expect("new");
+    assert!(engine.health().is_good());
+    store.failures.store(FOR_EVER, Ordering::Release);
+    order.status().await.expect_err("gone");
+    let health = engine.health();
+    assert!(!health.is_good() && health.store.answering && !health.store.readable, "{health}");
+    let problem = "the store did not answer the newest question: the store flaky cannot be reached: gone";
+    assert_eq!(health.problems(), [problem]);
+    store.failures.store(0, Ordering::Release);
+    order.status().await.expect("it is back");
+    assert!(engine.health().is_good());
+}

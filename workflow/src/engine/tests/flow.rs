@@ -209,7 +209,7 @@ async fn what_no_worker_knows_waits_on_a_shelf_until_one_does() {
     assert_eq!(behind.instance, "b");
     eventually("the shelf is shown", || {
         let shelves = first.core.health().worker.expect("a worker").shelves;
-        shelves.iter().any(|(name, version, count)| (name.as_str(), *version, *count) == ("one", 1, 1))
+        shelves.iter().any(|shelf| (shelf.workflow.as_str(), shelf.version, shelf.instances) == ("one", 1, 1))
     })
     .await;
     let _second = stage.engine_of(Mode::Worker, LONG_LEASE, vec![&ONE]).await;

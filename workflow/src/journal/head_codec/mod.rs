@@ -461,18 +461,14 @@ fn read_granted(from: &mut Reader<'_>) -> Result<Granted, Damaged> {
     Ok(Granted { v: from.number()?, now: read_time(from)?, pause: from.flag()?, messages: Vec::new() })
 }
 
-/// The names of the states on disk.
-const STATES: [State; 7] =
-    [State::Queued, State::Running, State::Waiting, State::Paused, State::Complete, State::Errored, State::Terminated];
-
 fn write_state(to: &mut Writer, state: State) {
-    let index = STATES.iter().position(|known| *known == state).expect("every state is in the table");
+    let index = State::ALL.iter().position(|known| *known == state).expect("every state is in the table");
     to.number(index as u64);
 }
 
 fn read_state(from: &mut Reader<'_>) -> Result<State, Damaged> {
     let index = usize::try_from(from.number()?).ok();
-    index.and_then(|index| STATES.get(index).copied()).ok_or_else(|| from.damaged("a state"))
+    index.and_then(|index| State::ALL.get(index).copied()).ok_or_else(|| from.damaged("a state"))
 }
 
 fn write_control_reply(to: &mut Writer, reply: &ControlReply) {

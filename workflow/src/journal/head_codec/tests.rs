@@ -108,7 +108,7 @@ fn heads() -> Vec<Head> {
         shift_ms: -1,
         suspect: suspects[index % suspects.len()],
         last_write: writes[index % writes.len()].clone().map(|reply| (RequestId(5), reply)),
-        last_controls: STATES.map(|state| (RequestId(6), ControlReply::Done(state))).to_vec(),
+        last_controls: State::ALL.map(|state| (RequestId(6), ControlReply::Done(state))).to_vec(),
         fork: None,
         children: vec![id("c1"), id("c2")],
     };

@@ -80,6 +80,10 @@ impl Machine {
             return self.last_write(Then::Park(reason));
         }
         self.live = true;
+        if self.exceeded {
+            // Nothing that was asked for together with what is beyond a limit begins: a replay ends before it, too.
+            self.asked.clear();
+        }
         self.apply_shift();
         self.open_asked();
         if let Some(ending) = self.ended.clone() {
@@ -211,8 +215,8 @@ impl Machine {
             input: spec.input,
             seed: self.child_seed(id),
             start_at: None,
-            keep_complete: own.keep_complete,
-            keep_failed: own.keep_failed,
+            keep_complete: spec.keep_complete.unwrap_or(own.keep_complete),
+            keep_failed: spec.keep_failed.unwrap_or(own.keep_failed),
             parent: Some(Parent { id: self.info.id.clone(), run: self.info.run, on_close: spec.on_close }),
         });
         self.child_started(self.op(id).path.clone());
@@ -304,6 +308,8 @@ impl Machine {
     }
 
     fn complete_timer(&mut self, id: OpId) -> Option<Next> {
+        let due = self.op(id).due.map(|(due, _)| due);
+        self.op_mut(id).late = due.map(|due| self.tick.until(due));
         match self.op(id).ask {
             Ask::SleepFor(_) | Ask::SleepUntil(_) => self.finish(id, Outcome::Slept),
             Ask::Wait { .. } => self.finish(id, Outcome::TimedOut),
@@ -433,11 +439,13 @@ impl Machine {
     fn start_bodies(&mut self) -> Next {
         let starting: Vec<OpId> = std::mem::take(&mut self.wanting).into_iter().collect();
         self.running += starting.len();
+        let since = self.tick;
         for id in &starting {
             let limit = self.op(*id).timeout().map(|by| self.latest.after(by));
             let op = self.op_mut(*id);
             op.phase = Phase::Running;
             op.limit_at = limit;
+            op.since = Some(since);
             if let Some(limit) = limit {
                 self.limits.insert((limit, *id));
             }
@@ -446,7 +454,7 @@ impl Machine {
     }
 
     fn suspend(&mut self) -> Next {
-        let waits: Vec<Wait> = self.open.iter().filter_map(|id| self.wait_of(*id)).collect();
+        let waits = self.waits();
         if waits.is_empty() && self.wanting.is_empty() {
             let message = "the workflow waits for something that is not durable, which nothing will ever wake; await \
                            it inside a `step!`";
@@ -454,6 +462,12 @@ impl Machine {
             return self.last_write(Then::Park(PauseReason::Divergence(Box::new(divergence))));
         }
         self.write(Then::Suspend { waits, paused: self.pause })
+    }
+
+    /// What is waited for now.
+    #[must_use]
+    pub fn waits(&self) -> Vec<Wait> {
+        self.open.iter().filter_map(|id| self.wait_of(*id)).collect()
     }
 
     fn wait_of(&self, id: OpId) -> Option<Wait> {

@@ -14,6 +14,7 @@
 //! - [`stream`]: randomness and ids that are the same in every replay;
 //! - [`lived`], [`trace`]: what a run that ended and its replay must have in common.
 
+mod bounds;
 mod fork;
 mod live;
 mod lived;
@@ -33,7 +34,7 @@ use self::live::{Completion, Held};
 pub use self::lived::{Compared, Lived, Stand};
 use self::mailbox::Mailbox;
 pub use self::operation::ScopeId;
-pub use self::operation::{Ask, ChildSpec, OpId, OpName, OpPoll};
+pub use self::operation::{Ask, ChildSpec, OpId, OpName, OpPoll, Running};
 use self::operation::{Op, Scope};
 use self::replay::Replay;
 use self::stream::Answer;
@@ -110,6 +111,8 @@ pub struct Machine {
     current: HashMap<Path, OpId>,
     /// Operations that have not ended: what a suspended run waits for, and what a divergence names.
     open: BTreeSet<OpId>,
+    /// How deep scopes were nested so far, at the deepest.
+    deepest: usize,
     /// Outcomes that a new attempt of an enclosing group finds again.
     kept: HashMap<Path, Outcome>,
     /// How many children were started at each path.
@@ -175,6 +178,7 @@ impl Machine {
             ops: Vec::new(),
             current: HashMap::new(),
             open: BTreeSet::new(),
+            deepest: 0,
             kept: HashMap::new(),
             children: HashMap::new(),
             live: records.is_empty() && !matches!(compared, Compared::Fork { .. }),

@@ -10,7 +10,6 @@ use crate::journal::path::{Kind, Path};
 use crate::journal::record::Outcome;
 use crate::words::failure::FailureData;
 use crate::words::id::{InstanceId, QueueName, WorkflowName};
-use crate::words::limits::{BRANCHES_MAX, DEPTH_MAX, KEY_BYTES_MAX};
 use crate::words::location::Location;
 use crate::words::payload::Payload;
 use crate::words::retry::RetryPolicy;
@@ -99,6 +98,10 @@ pub struct ChildSpec {
     pub queue: QueueName,
     /// Its encoded inputs.
     pub input: Payload,
+    /// How long it is kept when it completed; `None`: as long as its parent would be.
+    pub keep_complete: Option<Duration>,
+    /// How long it is kept when it failed or was terminated; `None`: as long as its parent would be.
+    pub keep_failed: Option<Duration>,
     /// What becomes of it when this run ends before it does.
     pub on_close: ParentClose,
 }
@@ -115,6 +118,17 @@ pub enum OpPoll {
     Ready(Outcome),
 }
 
+/// A step body that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// The step.
+    pub path: Path,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// When it began, by the estimate of the store's time.
+    pub since: Timestamp,
+}
+
 /// A scope: the workflow, a part, or one attempt of a group.
 #[derive(Debug)]
 pub(super) struct Scope {
@@ -128,7 +142,8 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn new(path: Path) -> Self {
-        let depth = path.enclosing().count();
+        // The workflow's own is at none.
+        let depth = path.enclosing().count() + usize::from(path != Path::root());
         Self { path, depth, occurrences: HashMap::new(), draws: 0 }
     }
 
@@ -177,6 +192,10 @@ pub(super) struct Op {
     pub(super) retry_at: Option<Timestamp>,
     /// When its running body is dropped.
     pub(super) limit_at: Option<Timestamp>,
+    /// When its running body began.
+    pub(super) since: Option<Timestamp>,
+    /// How late its timer was, by the estimate of the store's time; known once that has fired.
+    pub(super) late: Option<Duration>,
     /// How often a child was asked for at this path before.
     pub(super) turn: u32,
     /// The child it created or will create.
@@ -236,6 +255,7 @@ impl Machine {
 
     /// Opens the scope of a `#[part]`.
     pub fn open_part(&mut self, parent: ScopeId, name: &str, key: Option<&str>) -> ScopeId {
+        self.check_key(Kind::Part.word(), name, key, &"");
         let path = self.scopes[parent.index()].place(Kind::Part, name, key);
         self.open_scope(path)
     }
@@ -249,24 +269,15 @@ impl Machine {
     fn open_scope(&mut self, path: Path) -> ScopeId {
         let id = ScopeId(u32::try_from(self.scopes.len()).expect("scopes are bounded by operations"));
         let scope = Scope::new(path);
-        if scope.depth > DEPTH_MAX {
-            self.exceed(format!("groups and parts nest deeper than {DEPTH_MAX} at {}", scope.path));
-        }
+        self.check_depth(scope.depth, &scope.path);
         self.scopes.push(scope);
         id
     }
 
     /// The code asks for an operation: its place in the scope is fixed now.
     pub fn ask(&mut self, scope: ScopeId, name: OpName<'_>, ask: Ask) -> OpId {
-        let key_bytes = name.key.map_or(0, str::len);
-        if key_bytes > KEY_BYTES_MAX {
-            let OpName { kind, name, at, .. } = name;
-            let kind = kind.word();
-            self.exceed(format!(
-                "the key of {kind} {name:?} ({at}) has {key_bytes} bytes; the limit is {KEY_BYTES_MAX}"
-            ));
-        }
         let path = self.scopes[scope.index()].place(name.kind, name.name, name.key);
+        self.check_asked(name, &ask, &path);
         let id = OpId(u32::try_from(self.ops.len()).expect("operations are bounded by records and branches"));
         let mut op = Op {
             at: name.at,
@@ -277,6 +288,8 @@ impl Machine {
             turn: 0,
             retry_at: None,
             limit_at: None,
+            since: None,
+            late: None,
             started: false,
             collapsed: false,
             outcome: None,
@@ -306,9 +319,7 @@ impl Machine {
         if !over {
             self.open.insert(id);
             self.asked.push_back(id);
-            if self.open.len() > BRANCHES_MAX {
-                self.exceed(format!("more than {BRANCHES_MAX} operations are open at once"));
-            }
+            self.check_width();
         }
         id
     }
@@ -317,6 +328,20 @@ impl Machine {
     #[must_use]
     pub fn path(&self, id: OpId) -> &Path {
         &self.op(id).path
+    }
+
+    /// How late the timer of an operation was that it ended; `None` when none did, or long ago.
+    #[must_use]
+    pub fn lateness(&self, id: OpId) -> Option<Duration> {
+        self.op(id).late
+    }
+
+    /// The step bodies that run, in the order in which they were asked for.
+    #[must_use]
+    pub fn running(&self) -> Vec<Running> {
+        let runs = |op: &&Op| op.phase == Phase::Running && !op.is_group();
+        let running = |op: &Op| Some(Running { path: op.path.clone(), attempt: op.attempt(), since: op.since? });
+        self.open.iter().map(|id| self.op(*id)).filter(runs).filter_map(running).collect()
     }
 
     /// Where an operation stands, for its future. An outcome is given once.

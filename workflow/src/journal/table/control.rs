@@ -1,5 +1,5 @@
 //! [`Command::Control`](crate::journal::command::Command::Control): pause, resume, terminate, restart, restart from an
-//! operation.
+//! operation, delete.
 
 use super::ending::{close_children, end, expiry};
 use super::moves::{score, take_waits, to_paused, to_ready};
@@ -8,7 +8,7 @@ use crate::journal::command::{Action, Control, ControlReply, PauseReason};
 use crate::journal::head::{End, Fork, Head, Place, Suspect};
 use crate::journal::path::Path;
 use crate::words::id::InstanceId;
-use crate::words::limits::CONTROLS_REMEMBERED;
+use crate::words::limits::{CHILD_KEPT_MIN_MS, CONTROLS_REMEMBERED};
 use crate::words::time::Timestamp;
 
 /// Does what an operator or a closing parent wants, or says why not.
@@ -26,7 +26,10 @@ pub fn control(head: Option<&Head>, control: &Control, now: Timestamp) -> Transi
     if !done {
         return Transition::refuse(ControlReply::Refused(head.state()));
     }
-    next.updated_at = now;
+    // What is to be deleted stays as it is until then, its time included: that is when it ended.
+    if control.action != Action::Delete {
+        next.updated_at = now;
+    }
     let reply = ControlReply::Done(next.state());
     remember(&mut next, control, &reply);
     Transition { head: Some(next), reply, effects }
@@ -55,6 +58,7 @@ fn act(next: &mut Head, id: &InstanceId, action: &Action, now: Timestamp, effect
             restart(next, id, Some(fork), now, effects);
             true
         }
+        Action::Delete => delete(next, now),
     }
 }
 
@@ -168,6 +172,13 @@ fn restart(next: &mut Head, id: &InstanceId, fork: Option<Fork>, now: Timestamp,
     next.place = Place::Ready { score: score(&next.spec, false, now) };
     effects.hints.push(Hint::Ready(next.spec.queue.clone()));
     effects.hints.push(Hint::Changed(id.clone()));
+}
+
+fn delete(next: &mut Head, now: Timestamp) -> bool {
+    let soonest = if next.spec.parent.is_some() { now.shifted(CHILD_KEPT_MIN_MS) } else { now };
+    let Place::Done { expires_at, .. } = &mut next.place else { return false };
+    *expires_at = soonest.min(*expires_at);
+    true
 }
 
 /// Its owner may run a long body: it is told, and whatever it still writes is stale.

@@ -37,6 +37,7 @@ pub mod create;
 mod ending;
 mod moves;
 #[cfg(feature = "redis")]
+pub use moves::ready_since;
 pub(crate) use moves::{BEGUN_LEAD_MS, PRIORITY_STEP_MS};
 pub mod outbox;
 pub mod own;

@@ -20,6 +20,15 @@ pub(super) fn score(spec: &InstanceSpec, begun: bool, at: Timestamp) -> i64 {
     at.as_millis().saturating_add(i64::from(spec.priority) * PRIORITY_STEP_MS).saturating_sub(lead)
 }
 
+/// Since when an instance is in the ready list; `None` when it is not.
+#[must_use]
+pub fn ready_since(head: &Head) -> Option<Timestamp> {
+    let Place::Ready { score: place } = head.place else { return None };
+    // What a place is later than its time is the same for every time.
+    let added = score(&head.spec, head.begun, Timestamp::from_millis(0));
+    Some(Timestamp::from_millis(place.saturating_sub(added)))
+}
+
 /// To the ready list.
 pub(super) fn to_ready(head: &mut Head, now: Timestamp) -> Hint {
     head.place = Place::Ready { score: score(&head.spec, head.begun, now) };

@@ -10,10 +10,11 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use super::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
+    StoreError,
 };
 use crate::journal::command::{Command, Reply};
-use crate::words::id::{InstanceId, SessionId};
+use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, SystemClock, Timestamp};
 
@@ -122,6 +123,10 @@ impl Store for ModelStore {
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
         ready(self.data().overview())
+    }
+
+    fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        ready(self.data().queue(&queue))
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

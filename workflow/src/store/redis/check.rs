@@ -1,6 +1,6 @@
 //! Looks at the server before the store uses it: can it keep what it is given?
 //!
-//! Owns what is asked of a server, and the one line that says what its data survives. Called when a store opens, and on each
+//! Owns what is asked of a server, and the words for what its data survives. Called when a store opens, and on each
 //! connection after that: behind the same address there may be another server, or the same one without its data.
 
 use std::collections::HashMap;
@@ -12,14 +12,14 @@ use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
 
 use super::fault::{Doing, LOADING, store_error};
-use super::layout::Layout;
+use super::layout::{Layout, Shape};
 use super::link::Link;
 use super::url::Target;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreFacts};
 
 /// The oldest version that has what the scripts need.
 const OLDEST: (u32, u32) = (6, 2);
-/// The first version that knows flags of scripts.
+/// The first version that knows flags of scripts, and tells scripts what their user may do.
 const FLAGS_SINCE: (u32, u32) = (7, 0);
 /// How long a server may load its data while the store opens.
 const LOADS_WITHIN: Duration = Duration::from_secs(30);
@@ -38,6 +38,17 @@ pub(super) struct ServerFacts {
 }
 
 impl ServerFacts {
+    /// Whether scripts can ask it what their user may do.
+    pub(super) fn can_tell_rights(&self) -> bool {
+        self.knows_flags()
+    }
+
+    /// The same for people.
+    pub(super) fn told(&self) -> StoreFacts {
+        let advice = (self.durability == Durability::Nothing).then(|| "set appendonly yes".to_owned());
+        StoreFacts { server: format!("Redis {}", self.version), durability: self.durability.to_string(), advice }
+    }
+
     /// Whether it knows flags of scripts.
     pub(super) fn knows_flags(&self) -> bool {
         numbers(&self.version) >= FLAGS_SINCE
@@ -77,7 +88,7 @@ impl fmt::Display for Durability {
     }
 }
 
-/// Looks at the server, waits for it to load, and says what it is in one line of the log.
+/// Looks at the server, and waits for it to load. What it is is said by the engine that starts.
 ///
 /// # Errors
 /// [`StoreError::Refused`] when it may throw away what it holds, is too old or a replica; [`StoreError::Unavailable`]
@@ -87,19 +98,17 @@ pub(super) async fn check(link: &Link, target: &Target) -> Result<ServerFacts, S
     let mut pipeline = Pipeline::new();
     ask_settings(&mut pipeline);
     let settings = read_settings(link.read(pipeline).await.unwrap_or_default());
-    let facts = judge(target.shown(), &info, &settings)?;
-    say(target.shown(), &facts, &info);
-    Ok(facts)
+    judge(target.shown(), &info, &settings)
 }
 
-/// The one line.
+/// The line about a server that took the place of the one that was there.
 fn say(store: &str, facts: &ServerFacts, info: &Info) {
-    let (version, role, maxmemory) = (&facts.version, info.field("role"), info.field("maxmemory"));
+    let (version, maxmemory) = (&facts.version, info.field("maxmemory"));
     let durability = facts.durability;
     if durability == Durability::Nothing {
-        tracing::warn!(store, version, role, maxmemory, "connected to Redis; {durability}: set appendonly yes");
+        tracing::warn!(store, version, maxmemory, "the server was started anew; {durability}: set appendonly yes");
     } else {
-        tracing::info!(store, version, role, maxmemory, "connected to Redis; {durability}");
+        tracing::info!(store, version, maxmemory, "the server was started anew; {durability}");
     }
 }
 
@@ -108,15 +117,15 @@ fn say(store: &str, facts: &ServerFacts, info: &Info) {
 pub(super) struct Expected {
     shown: String,
     layout: Layout,
-    partitions: usize,
+    shape: Shape,
     /// Of the server that was last spoken of.
     run_id: Mutex<String>,
 }
 
 impl Expected {
-    pub(super) fn new(target: &Target, facts: &ServerFacts, layout: Layout, partitions: usize) -> Self {
+    pub(super) fn new(target: &Target, facts: &ServerFacts, layout: Layout, shape: Shape) -> Self {
         let run_id = Mutex::new(facts.run_id.clone());
-        Self { shown: target.shown().to_owned(), layout, partitions, run_id }
+        Self { shown: target.shown().to_owned(), layout, shape, run_id }
     }
 
     /// Looks at the server of a new connection, and lays the namespace out as it was if the server has lost it.
@@ -147,16 +156,22 @@ impl Expected {
 
     async fn look_at_layout(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
         let mut pipeline = Pipeline::new();
-        self.layout.settle(&mut pipeline, self.partitions);
+        self.layout.settle(&mut pipeline, self.shape);
         let answers: Result<Vec<Value>, RedisError> = pipeline.query_async(connection).await;
         let answers = answers.map_err(|error| store_error(&self.shown, Doing::Connecting, &error))?;
-        let (found, known) = (self.layout.read(answers.into_iter().last())?, self.partitions);
+        let (found, known) = (self.layout.read(answers.into_iter().last())?, self.shape);
         if found == known {
             return Ok(());
         }
+        let said = |shape: Shape| {
+            let ids = if shape.ids { "with" } else { "without" };
+            format!("{} partitions, {ids} an index of ids", shape.partitions)
+        };
         Err(self.layout.refuse(format!(
-            "has {found} partitions now, and this process works with {known}: the server has lost its data, or is \
-             another one; start this process anew"
+            "has {} now, and this process works with {}: the server has lost its data, or is another one; start this \
+             process anew",
+            said(found),
+            said(known)
         )))
     }
 }

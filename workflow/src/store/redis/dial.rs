@@ -33,6 +33,7 @@ pub(super) struct Dialer {
     client: Client,
     config: AsyncConnectionConfig,
     shown: String,
+    is_tls: bool,
     /// What the server was found to be; nothing while the store opens. Shared by clones.
     expected: Arc<OnceLock<Expected>>,
 }
@@ -57,6 +58,7 @@ impl Dialer {
             client: target.client(protocol)?,
             config,
             shown: target.shown().to_owned(),
+            is_tls: target.is_tls(),
             expected: Arc::default(),
         })
     }
@@ -76,11 +78,15 @@ impl Dialer {
     pub(super) async fn dial(&self) -> Result<MultiplexedConnection, StoreError> {
         match tokio::time::timeout(CONNECT_WITHIN, self.connect_and_look()).await {
             Ok(connected) => connected,
-            Err(_) => Err(StoreError::Unavailable {
-                store: self.shown.clone(),
-                message: format!("no connection within {CONNECT_WITHIN:?}"),
-            }),
+            Err(_) => Err(StoreError::Unavailable { store: self.shown.clone(), message: self.too_slow() }),
         }
+    }
+
+    fn too_slow(&self) -> String {
+        // A server that was not asked in TLS waits for the rest of what it takes for a command.
+        let hint =
+            if self.is_tls { "; if it does not speak TLS on this port, write redis:// or its tls-port" } else { "" };
+        format!("no connection within {CONNECT_WITHIN:?}{hint}")
     }
 
     async fn connect_and_look(&self) -> Result<MultiplexedConnection, StoreError> {

@@ -7,6 +7,7 @@
 
 use redis::{ErrorKind, RedisError};
 
+use super::tls;
 use crate::store::StoreError;
 
 /// What was being done.
@@ -30,6 +31,9 @@ pub(super) fn store_error(store: &str, doing: Doing, error: &RedisError) -> Stor
     if let Some((code, text)) = said(error) {
         return server_error(store, doing, &code, &text);
     }
+    if let Some(message) = tls::distrust(error) {
+        return refused(message);
+    }
     match error.kind() {
         ErrorKind::AuthenticationFailed => refused(LOGIN.to_owned()),
         ErrorKind::RESP3NotSupported => refused("the server is older than Redis 6.2: use a newer one".to_owned()),
@@ -39,7 +43,8 @@ pub(super) fn store_error(store: &str, doing: Doing, error: &RedisError) -> Stor
         ErrorKind::InvalidClientConfig => refused(error.to_string()),
         _ if error.is_connection_refusal() => unavailable(format!("nobody listens there ({error}): is the server up?")),
         _ if doing == Doing::Connecting && error.is_connection_dropped() => unavailable(format!(
-            "it closed the connection at once ({error}); if it has its greatest number of clients, raise maxclients"
+            "it closed the connection at once ({error}); if it has its greatest number of clients, raise maxclients; if \
+             it speaks TLS on this port, write rediss://"
         )),
         _ if error.is_timeout() => unavailable("no answer in time".to_owned()),
         _ => unavailable(error.to_string()),
@@ -64,6 +69,8 @@ pub(super) fn is_script_missing(error: &redis::ServerError) -> bool {
 
 /// What is said of a server that has just started.
 pub(super) const LOADING: &str = "it is loading its data";
+/// How servers tell a script that its user may not do something.
+const OF_A_SCRIPT: &str = "The user executing the script";
 const LOGIN: &str = "it does not accept the user and password of the url: correct them";
 
 fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError {
@@ -87,10 +94,17 @@ fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError
         ),
         "NOAUTH" => refused("it asks for a password: write it into the url"),
         "WRONGPASS" => refused(LOGIN),
-        "NOPERM" => refused(&format!("the user of the url may not do what is needed ({text}): grant it")),
+        "NOPERM" => refused(&format!(
+            "the user of the url may not do what is needed ({text}): grant it; the line for ACL SETUSER in \
+             docs/CONFIGURATION.md does"
+        )),
+        "ERR" if text.contains(OF_A_SCRIPT) => server_error(&store, doing, "NOPERM", text),
         "DENIED" => refused("it is in protected mode: give it a password, or let it listen on loopback only"),
         "MOVED" | "ASK" | "CROSSSLOT" => {
             refused("it is part of a cluster, which is not supported: use a single primary")
+        }
+        "ERR" if text.contains("DB index") => {
+            refused("it has no database of the url's number: name another, or raise its setting databases")
         }
         "ERR" if text.starts_with("unknown command") => {
             // What follows repeats the arguments.
@@ -180,6 +194,17 @@ mod tests {
             ("NOAUTH Authentication required.".to_owned(), "password"),
             ("WRONGPASS invalid username-password pair".to_owned(), "password"),
             ("NOPERM this user has no permissions to run the 'info' command".to_owned(), "'info' command"),
+            (
+                format!("ERR The user executing the script can't run this command or subcommand {PLACE}"),
+                "ACL SETUSER in docs/CONFIGURATION.md",
+            ),
+            (
+                "ERR Error running script (call to f_0a): @user_script:3: The user executing the script can't access at \
+                 least one of the keys mentioned in the command arguments"
+                    .to_owned(),
+                "at least one of the keys",
+            ),
+            (format!("NOPERM The user executing the script can't publish to the channel {PLACE}"), "publish"),
             ("MOVED 1 h:1".to_owned(), "single primary"),
             ("ERR unknown command 'EVALSHA', with args beginning with: 's3cret' ".to_owned(), "6.2"),
         ] {

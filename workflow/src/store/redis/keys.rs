@@ -6,9 +6,27 @@
 use crate::words::id::{InstanceId, Namespace};
 
 /// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them.
-const OF_PARTITION: [&str; 16] = [
-    "ready", "timers", "paused", "done", "held", "inbox", "notes", "lost", "shelf", "all", "out", "old", "sessions",
-    "beats", "dead", "claims",
+const OF_PARTITION: &[&str] = &[
+    "ready",
+    "timers",
+    "paused",
+    "complete",
+    "held",
+    "inbox",
+    "notes",
+    "lost",
+    "shelf",
+    "all",
+    "out",
+    "old",
+    "sessions",
+    "beats",
+    "dead",
+    "claims",
+    "errored",
+    "terminated",
+    "later",
+    "ids",
 ];
 
 /// A key that a partition has one of.
@@ -20,8 +38,8 @@ pub(super) enum Of {
     Timers,
     /// ZSET by time: what is paused.
     Paused,
-    /// ZSET by expiry: what has ended.
-    Done,
+    /// ZSET by expiry: what has completed. What has ended in another way has a set of its own.
+    Complete,
     /// ZSET by member: what sessions hold: session, id.
     Held,
     /// ZSET by member: what was woken for sessions: session, since, id, workflow, version.
@@ -46,6 +64,14 @@ pub(super) enum Of {
     Dead,
     /// HASH: each session's newest claim that gave something.
     Claims,
+    /// ZSET by expiry: what has failed.
+    Errored,
+    /// ZSET by expiry: what was terminated.
+    Terminated,
+    /// ZSET by member: what sleeps until its start time. It is among the timers too.
+    Later,
+    /// ZSET by member: the id of every instance, in namespaces that keep it.
+    Ids,
 }
 
 /// The keys of one partition.
@@ -107,7 +133,7 @@ impl Keys {
     }
 }
 
-/// HASH: how the namespace is laid out: `schema` and `partitions`.
+/// HASH: how the namespace is laid out: `schema`, `partitions` and `ids`.
 pub(super) fn meta(namespace: &Namespace) -> Vec<u8> {
     format!("wf:{{{}}}:meta", namespace.as_str()).into_bytes()
 }
@@ -122,6 +148,8 @@ mod tests {
         assert_eq!(keys.of(Of::Ready), b"wf:{shop:3}:ready");
         assert_eq!(keys.of(Of::Sessions), b"wf:{shop:3}:sessions");
         assert_eq!(keys.of(Of::Claims), b"wf:{shop:3}:claims");
+        assert_eq!(keys.of(Of::Ids), b"wf:{shop:3}:ids");
+        assert_eq!(keys.all().len(), Of::Ids as usize + 1);
         assert_eq!(keys.instance(&InstanceId::new("a-1").expect("valid")), b"wf:{shop:3}:i:a-1");
     }
 }

@@ -11,7 +11,16 @@ use crate::store::StoreError;
 use crate::words::id::Namespace;
 
 /// The version of the layout of keys and fields.
-const SCHEMA: &str = "1";
+const SCHEMA: &str = "2";
+
+/// What is fixed by who comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// How many partitions there are.
+    pub(super) partitions: usize,
+    /// Whether the ids of all instances are kept in order. Only from the first instance on: so it cannot be turned on later.
+    pub(super) ids: bool,
+}
 
 /// The layout of one namespace on one server.
 #[derive(Debug)]
@@ -27,23 +36,24 @@ impl Layout {
     }
 
     /// Lays the namespace out so, if nobody has yet, and asks how it is: one answer, of which [`Self::read`] makes sense.
-    pub(super) fn settle(&self, pipeline: &mut Pipeline, partitions: usize) {
+    pub(super) fn settle(&self, pipeline: &mut Pipeline, shape: Shape) {
         pipeline.cmd("HSETNX").arg(&self.key).arg("schema").arg(SCHEMA).ignore();
-        pipeline.cmd("HSETNX").arg(&self.key).arg("partitions").arg(partitions).ignore();
-        pipeline.cmd("HMGET").arg(&self.key).arg("schema").arg("partitions");
+        pipeline.cmd("HSETNX").arg(&self.key).arg("partitions").arg(shape.partitions).ignore();
+        pipeline.cmd("HSETNX").arg(&self.key).arg("ids").arg(u8::from(shape.ids)).ignore();
+        pipeline.cmd("HMGET").arg(&self.key).arg("schema").arg("partitions").arg("ids");
     }
 
-    /// How many partitions it has.
-    pub(super) fn read(&self, answer: Option<Value>) -> Result<usize, StoreError> {
-        let found = answer.and_then(|value| redis::from_redis_value::<(String, usize)>(value).ok());
-        let Some((schema, partitions)) = found else {
+    /// How it is laid out.
+    pub(super) fn read(&self, answer: Option<Value>) -> Result<Shape, StoreError> {
+        let found = answer.and_then(|value| redis::from_redis_value::<(String, usize, u8)>(value).ok());
+        let Some((schema, partitions, ids)) = found else {
             return Err(self.refuse("cannot be read".to_owned()));
         };
         if schema != SCHEMA {
             let what = format!("was written by another version of this library (layout {schema}, this is {SCHEMA})");
             return Err(self.refuse(what));
         }
-        Ok(partitions)
+        Ok(Shape { partitions, ids: ids != 0 })
     }
 
     pub(super) fn refuse(&self, what: String) -> StoreError {

@@ -12,9 +12,10 @@
 //! Without an append-only file everything is lost with the server.
 //!
 //! # Where what is
-//! `url` reads where the server is, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
+//! `url` reads where the server is, `tls` the certificates it names, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
 //! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
-//! first, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong. `execute` carries out commands, `views` reads.
+//! first, `rights` what its user may do, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong.
+//! `execute` carries out commands, `views` reads, `listing` makes pages.
 
 use std::sync::Arc;
 
@@ -24,9 +25,10 @@ use tokio::sync::broadcast;
 use crate::journal::command::{Command, Reply};
 use crate::journal::wire::Damaged;
 use crate::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
+    StoreFacts,
 };
-use crate::words::id::{InstanceId, Namespace, RequestId};
+use crate::words::id::{InstanceId, Namespace, QueueName, RequestId};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -39,19 +41,22 @@ mod keys;
 mod lane;
 mod layout;
 mod link;
+mod listing;
 mod pack;
 mod pauses;
+mod rights;
 mod script;
 mod scripts;
 mod stored;
 mod subscriber;
+mod tls;
 mod url;
 mod views;
 
 use check::{Expected, ServerFacts};
 use heart::RedisHeart;
 use keys::{Keys, Of};
-use layout::Layout;
+use layout::{Layout, Shape};
 use link::Link;
 use scripts::Scripts;
 use subscriber::Subscriber;
@@ -65,6 +70,8 @@ pub struct RedisStore {
     target: Target,
     link: Link,
     keys: Vec<Keys>,
+    /// The namespace keeps the ids of its instances in order.
+    keeps_ids: bool,
     scripts: Scripts,
     hints: broadcast::Sender<Hint>,
     /// Names this store among those that publish hints, so that it need not hear its own.
@@ -88,7 +95,7 @@ impl RedisStore {
     /// # Errors
     /// [`StoreError::Url`]; [`StoreError::Unavailable`] when the server does not answer within seconds;
     /// [`StoreError::Refused`] when it could lose what it holds (an eviction policy), is too old, a replica, or holds the
-    /// namespace in another number of partitions than the url asks for.
+    /// namespace in another number of partitions than the url asks for, or without the index of ids that it asks for.
     pub async fn open(url: &str, namespace: &Namespace) -> Result<Self, StoreError> {
         Self::open_with(url, namespace, None).await
     }
@@ -105,14 +112,18 @@ impl RedisStore {
         let target = Target::parse(url)?;
         let link = Link::open(target.clone()).await?;
         let facts = check::check(&link, &target).await?;
+        if facts.can_tell_rights() {
+            rights::check(&link, namespace, target.shown()).await?;
+        }
         let layout = Layout::of(namespace, target.shown());
-        let partitions = settle(&link, &target, &layout).await?;
-        link.expect(Expected::new(&target, &facts, layout, partitions));
-        let keys: Vec<Keys> = (0..partitions).map(|partition| Keys::new(namespace, partition)).collect();
+        let shape = settle(&link, &target, &layout).await?;
+        link.expect(Expected::new(&target, &facts, layout, shape));
+        let keys: Vec<Keys> = (0..shape.partitions).map(|partition| Keys::new(namespace, partition)).collect();
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
         let subscriber = listen(&target, &keys, &hints, &tag)?;
-        Ok(Self { target, link, keys, scripts: Scripts::new(), hints, tag, clock, facts, subscriber })
+        let scripts = Scripts::new(shape.ids);
+        Ok(Self { target, link, keys, keeps_ids: shape.ids, scripts, hints, tag, clock, facts, subscriber })
     }
 
     fn keys_of(&self, id: &InstanceId) -> &Keys {
@@ -155,22 +166,32 @@ fn listen(
     })
 }
 
-/// How many partitions the namespace has: as many as the url asks for, if it asks and is the first to come.
-async fn settle(link: &Link, target: &Target, layout: &Layout) -> Result<usize, StoreError> {
+/// How the namespace is laid out: as the url asks for, if it asks and is the first to come.
+async fn settle(link: &Link, target: &Target, layout: &Layout) -> Result<Shape, StoreError> {
     let mut pipeline = Pipeline::new();
-    layout.settle(&mut pipeline, target.partitions().unwrap_or(1));
-    let partitions = layout.read(link.read(pipeline).await?.pop())?;
+    layout.settle(&mut pipeline, Shape { partitions: target.partitions().unwrap_or(1), ids: target.ids() });
+    let shape = layout.read(link.read(pipeline).await?.pop())?;
     match target.partitions() {
-        Some(wanted) if wanted != partitions => Err(layout.refuse(format!(
-            "has {partitions} partitions for good, and the url asks for {wanted}: leave the option out"
+        Some(wanted) if wanted != shape.partitions => Err(layout.refuse(format!(
+            "has {} partitions for good, and the url asks for {wanted}: leave the option out",
+            shape.partitions
         ))),
-        _ => Ok(partitions),
+        _ if target.ids() && !shape.ids => Err(layout.refuse(
+            "was first opened without ids=1 and keeps no index of ids, which would have to know every instance: leave \
+             the option out, or name a new namespace"
+                .to_owned(),
+        )),
+        _ => Ok(shape),
     }
 }
 
 impl Store for RedisStore {
     fn describe(&self) -> String {
         self.target.shown().to_owned()
+    }
+
+    fn facts(&self) -> StoreFacts {
+        self.facts.told()
     }
 
     fn partitions(&self) -> usize {
@@ -217,6 +238,14 @@ impl Store for RedisStore {
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
         Box::pin(self.read_overview())
+    }
+
+    fn lists_by_id(&self) -> bool {
+        self.keeps_ids
+    }
+
+    fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        Box::pin(async move { self.read_queue(&queue).await })
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

@@ -34,8 +34,7 @@ use super::pack::{Packer, Unpacker};
 pub(super) const FIELDS: [&str; 12] = ["h", "t", "b", "m", "i", "w", "p", "o", "q", "k", "a", "f"];
 
 /// The states, numbered from 1 as scripts number them.
-pub(super) const STATES: [State; 7] =
-    [State::Queued, State::Running, State::Waiting, State::Paused, State::Complete, State::Errored, State::Terminated];
+pub(super) const STATES: [State; 7] = State::ALL;
 
 /// The queue that is stored as an empty text: most instances are in the one that is the default.
 pub(super) const COMMON_QUEUE: &str = "default";
@@ -128,6 +127,11 @@ impl Numbers {
             (7, 3) => State::Terminated,
             _ => return Err(Damaged { at: 0, what: "a place" }),
         })
+    }
+
+    /// Whether it is on a shelf.
+    pub(super) const fn is_shelved(&self) -> bool {
+        self.place == 2
     }
 
     pub(super) fn suspect(&self) -> Result<Suspect, Damaged> {

@@ -1,4 +1,4 @@
-//! Reads the store's url: `redis://`, `rediss://`, `unix://` and `redis+unix://`, with the option `partitions`.
+//! Reads the store's url: `redis://`, `rediss://`, `unix://` and `redis+unix://`, with their options.
 //!
 //! Owns what a valid url is, and the settings of every connection that follow from it. Never connects. No error and no
 //! formatting repeats a user or a password, nor what could be one in a url that is written wrongly. Called by the store
@@ -7,9 +7,13 @@
 use std::time::Duration;
 
 use redis::io::tcp::{TcpSettings, socket2};
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates,
+};
 
+use super::tls::{self, Files};
 use crate::store::StoreError;
+use crate::words::spelling;
 
 /// The most partitions a namespace can have.
 const PARTITIONS_MAX: usize = 1_024;
@@ -18,16 +22,27 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 /// Between two probes.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 
-const FORMS: &str = "write redis://[user:password@]host[:port][/db], rediss://… for TLS, or \
-                     unix:///path/to.sock[?db=&user=&pass=], each with ?partitions=1..1024 or without; \
+const FORMS: &str = "write redis://[user:password@]host[:port][/db], rediss://… for TLS[?ca=&cert=&key=], or \
+                     unix:///path/to.sock[?db=&user=&pass=], each with ?partitions=1..1024 and ?ids=1 or without; \
                      in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25";
 
 /// A valid url.
 #[derive(Clone)]
 pub(super) struct Target {
     info: ConnectionInfo,
+    /// For TLS.
+    certificates: Option<TlsCertificates>,
     partitions: Option<usize>,
+    ids: bool,
     shown: String,
+}
+
+/// What the options say that are not the client's.
+#[derive(Debug, Default)]
+struct Options {
+    partitions: Option<usize>,
+    ids: bool,
+    files: Files,
 }
 
 /// Which answers a connection wants.
@@ -55,23 +70,34 @@ impl Target {
             return Err(refuse("a Redis store's url cannot be read"));
         };
         let own: &[&str] = match url.scheme() {
-            "redis" | "rediss" => &["partitions"],
-            "unix" | "redis+unix" => &["partitions", "db", "user", "pass"],
+            "redis" => &["partitions", "ids"],
+            "rediss" => &["partitions", "ids", "ca", "cert", "key"],
+            "unix" | "redis+unix" => &["partitions", "ids", "db", "user", "pass"],
             _ => return Err(refuse("a Redis store's url starts with redis:, rediss: or unix:")),
         };
         if url.fragment().is_some() {
             return Err(refuse("a Redis store's url has no #"));
         }
-        let partitions = read_options(url.query_pairs(), own)?;
+        // A plus is a plus: that it can stand for a space is a custom of forms, and passwords and paths have it.
+        let plain = url.query().map(|query| query.replace('+', "%2B"));
+        url.set_query(plain.as_deref());
+        let own = read_options(url.query_pairs(), own)?;
         // Nothing of what is wrong is repeated: a password with an unescaped character can look like any part of a url.
-        let info = url.clone().into_connection_info().map_err(|_| refuse("the host, port or database is none"))?;
+        let wrong = match url.scheme() {
+            "unix" | "redis+unix" => "the path of the socket is not absolute, or the database is none",
+            _ => "the host, port or database is none",
+        };
+        let info = url.clone().into_connection_info().map_err(|_| refuse(wrong))?;
         check_login(info.redis_settings())?;
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        let shown = shown(url.scheme(), &info, partitions);
+        let shown = shown(url.scheme(), &info, &own);
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
         let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-        Ok(Self { info: info.set_tcp_settings(settings), partitions, shown })
+        let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        let Options { partitions, ids, files } = own;
+        let certificates = is_tls.then(|| files.load().map_err(|message| StoreError::Url { message })).transpose()?;
+        Ok(Self { info: info.set_tcp_settings(settings), certificates, partitions, ids, shown })
     }
 
     /// The url without user and password, for messages.
@@ -79,9 +105,19 @@ impl Target {
         &self.shown
     }
 
+    /// Whether it asks for TLS.
+    pub(super) const fn is_tls(&self) -> bool {
+        self.certificates.is_some()
+    }
+
     /// How many partitions the url asks for.
     pub(super) const fn partitions(&self) -> Option<usize> {
         self.partitions
+    }
+
+    /// Whether the url asks for an index of ids.
+    pub(super) const fn ids(&self) -> bool {
+        self.ids
     }
 
     /// A client that logs in while it connects.
@@ -109,43 +145,65 @@ impl Target {
     }
 
     fn client_with(&self, login: RedisConnectionInfo) -> Result<Client, StoreError> {
-        if matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
-            provide_cryptography();
-        }
-        Client::open(self.info.clone().set_redis_settings(login))
-            .map_err(|_| refuse("a Redis store's url cannot be used here"))
+        let info = self.info.clone().set_redis_settings(login);
+        let client = match &self.certificates {
+            Some(certificates) => {
+                tls::provide_cryptography();
+                Client::build_with_tls(info, certificates.clone())
+            }
+            None => Client::open(info),
+        };
+        client.map_err(|_| refuse("a Redis store's url cannot be used here"))
     }
 }
 
-/// Chooses how TLS encrypts, unless the program has chosen: with several libraries for it linked in, none is the default.
-fn provide_cryptography() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // When another thread was faster, its choice is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-}
-
-/// Reads the options of which the client knows nothing, and refuses unknown and doubled ones.
+/// Reads the options, and refuses unknown and doubled ones, and those of other schemes.
 fn read_options<'a>(
     options: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
     own: &[&str],
-) -> Result<Option<usize>, StoreError> {
+) -> Result<Options, StoreError> {
     let mut seen = Vec::new();
-    let mut partitions = None;
+    let mut read = Options::default();
     for (name, value) in options {
         let Some(name) = own.iter().find(|own| **own == name) else {
-            return Err(refuse(&format!("the url has an option other than {}", own.join(", "))));
+            return Err(refuse(&unknown(&name, own)));
         };
         if seen.contains(name) {
             return Err(refuse(&format!("the url has the option {name} twice")));
         }
         seen.push(name);
-        if *name == "partitions" {
-            let number = value.parse().ok().filter(|number| (1..=PARTITIONS_MAX).contains(number));
-            partitions = Some(number.ok_or_else(|| refuse("partitions is no number from 1 to 1024"))?);
+        let file = || match value.as_ref() {
+            "" => Err(refuse(&format!("the url's {name} names no file"))),
+            path => Ok(Some(path.into())),
+        };
+        match *name {
+            "partitions" => {
+                let number = value.parse().ok().filter(|number| (1..=PARTITIONS_MAX).contains(number));
+                let number = number.ok_or_else(|| refuse("partitions is no number from 1 to 1024"))?;
+                read.partitions = Some(number);
+            }
+            "ids" if value == "1" => read.ids = true,
+            "ids" => return Err(refuse("ids is 1, or left out")),
+            "ca" => read.files.ca = file()?,
+            "cert" => read.files.cert = file()?,
+            "key" => read.files.key = file()?,
+            // The client's own: db, user, pass.
+            _ => {}
         }
     }
-    Ok(partitions)
+    Ok(read)
+}
+
+/// What is said of an option that is none here. It is not repeated: it may be the rest of a password.
+fn unknown(name: &str, own: &[&str]) -> String {
+    let of_tls = ["ca", "cert", "key"];
+    if let Some(known) = of_tls.into_iter().find(|known| *known == name) {
+        return format!("{known} is an option of rediss:// only");
+    }
+    match spelling::nearest(name, own.iter().copied()) {
+        Some(known) => format!("the url has an option other than {}; did you mean {known}?", own.join(", ")),
+        None => format!("the url has an option other than {}", own.join(", ")),
+    }
 }
 
 /// A user without a password would be left out in silence.
@@ -159,7 +217,7 @@ fn check_login(login: &RedisConnectionInfo) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn shown(scheme: &str, info: &ConnectionInfo, partitions: Option<usize>) -> String {
+fn shown(scheme: &str, info: &ConnectionInfo, own: &Options) -> String {
     let db = info.redis_settings().db();
     let (place, in_path) = match info.addr() {
         ConnectionAddr::Unix(path) => (path.display().to_string(), false),
@@ -176,7 +234,8 @@ fn shown(scheme: &str, info: &ConnectionInfo, partitions: Option<usize>) -> Stri
         (_, true) => shown.push_str(&format!("/{db}")),
         (_, false) => options.push(format!("db={db}")),
     }
-    options.extend(partitions.map(|number| format!("partitions={number}")));
+    options.extend(own.partitions.map(|number| format!("partitions={number}")));
+    options.extend(own.ids.then(|| "ids=1".to_owned()));
     if !options.is_empty() {
         shown.push_str(&format!("?{}", options.join("&")));
     }
@@ -201,6 +260,7 @@ mod tests {
             ("redis://h", "redis://h:6379", None),
             ("redis://h:7/3", "redis://h:7/3", None),
             ("redis://h/?partitions=8", "redis://h:6379?partitions=8", Some(8)),
+            ("redis://h?ids=1&partitions=2", "redis://h:6379?partitions=2&ids=1", Some(2)),
             ("redis://u:s3cret@h/3?partitions=1024", "redis://h:6379/3?partitions=1024", Some(1_024)),
             ("redis://:s3cret@[::1]:7", "redis://[::1]:7", None),
             ("rediss://u:s3cret@h", "rediss://h:6379", None),
@@ -213,6 +273,7 @@ mod tests {
         ];
         for (url, shown, partitions) in forms {
             let target = read(url);
+            assert_eq!(target.ids(), url.contains("ids=1"), "{url}");
             assert_eq!((target.shown(), target.partitions()), (shown, partitions), "{url}");
             assert_eq!(format!("{target:?}"), format!("Target({shown:?})"));
         }
@@ -246,6 +307,22 @@ mod tests {
     }
 
     #[test]
+    fn a_slip_is_told_with_what_may_have_been_meant() {
+        let said = |url: &str| Target::parse(url).expect_err(url).to_string();
+        assert!(said("redis://h?partition=2").contains("did you mean partitions?"));
+        assert!(said("unix:///r.sock?pas=x").contains("did you mean pass?"));
+        assert!(said("rediss://h?crt=/c.pem").contains("did you mean cert?"));
+        assert!(said("redis://h?ca=/c.pem").starts_with("ca is an option of rediss:// only"));
+        assert!(!said("redis://h?password=s3cret").contains("did you mean"));
+    }
+
+    #[test]
+    fn a_plus_in_an_option_is_a_plus() {
+        let target = read("unix:///a.sock?user=u&pass=a+b%2Bc%20d");
+        assert_eq!(target.info.redis_settings().password(), Some("a+b+c d"));
+    }
+
+    #[test]
     fn anything_else_is_refused_without_repeating_what_may_be_a_secret() {
         for url in [
             "",
@@ -268,10 +345,18 @@ mod tests {
             "redis://h?protocol=s3cret",
             "redis://h?s3cret=1",
             "redis://h?db=1",
+            "redis://h?ca=/s3cret",
+            "unix:///r.sock?key=/s3cret",
+            "rediss://h?ca=",
+            "rediss://h#insecure",
+            "rediss://h?insecure=true",
+            "rediss://h?cert=/a&cert=/b",
             "redis://h?partitions=0",
             "redis://h?partitions=1025",
             "redis://h?partitions=s3cret",
             "redis://h?partitions=1&partitions=2",
+            "redis://h?ids=0",
+            "redis://h?ids=s3cret",
             "unix://host/s3cret",
             "unix:///r.sock?user=s3cret",
             "unix:///r.sock?db=s3cret",

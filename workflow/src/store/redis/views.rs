@@ -1,8 +1,10 @@
-//! What can be read: one instance, journals, sessions, the outbox, counts and lists.
+//! What can be read: one instance, journals, sessions, the outbox and counts. Lists are in `listing.rs`.
 //!
-//! Reads go over a connection of their own and see what scripts wrote whole. Owns the pages of lists. Writes nothing, but
+//! Reads go over a connection of their own and see what scripts wrote whole. Writes nothing, but
 //! that an entry of the outbox that leads to nothing is forgotten.
 //! Called by the store.
+
+use std::collections::BTreeMap;
 
 use redis::{Pipeline, Value};
 
@@ -11,19 +13,18 @@ use super::keys::{Keys, Of};
 use super::scripts::{Misread, Said, look, sweep};
 use super::stored::{self, Numbers};
 use crate::journal::command::Outgoing;
-use crate::store::{Cursor, ListQuery, Overview, Page, Pending, Row, SessionView, Snapshot, StoreError};
-use crate::words::id::{InstanceId, SessionId, WorkflowName};
+use crate::journal::table::ready_since;
+use crate::store::{Overview, Pending, QueueView, SessionView, Shelf, Snapshot, StoreError};
+use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
 /// Records read by one command.
 const RECORDS_A_READ: u32 = 500;
-/// Entries of the list of all instances looked at in one go.
-const LISTED_A_READ: usize = 200;
-/// Entries looked at for one page at most: a page that finds few of what is asked for ends early, with a cursor.
-const LISTED_MAX: usize = 10_000;
+/// Most entries of the outbox read at once.
+const SENT_AT_ONCE_MAX: usize = 10_000;
 /// The offset that makes sortable times positive: see `sortable` in the prelude.
-const SORTABLE_ZERO: i64 = 1 << 52;
+pub(super) const SORTABLE_ZERO: i64 = 1 << 52;
 
 /// A field and its value, or a member and its score.
 type Pair = (Vec<u8>, Vec<u8>);
@@ -97,7 +98,7 @@ impl RedisStore {
     }
 
     pub(super) async fn read_sessions(&self) -> Result<Vec<SessionView>, StoreError> {
-        let mut views: std::collections::BTreeMap<SessionId, SessionView> = std::collections::BTreeMap::new();
+        let mut views: BTreeMap<SessionId, SessionView> = BTreeMap::new();
         for keys in &self.keys {
             for view in self.sessions_of(keys).await? {
                 let known = views.entry(view.session).or_insert_with(|| view.clone());
@@ -148,7 +149,7 @@ impl RedisStore {
         let keys = &self.keys[partition];
         let mut pipeline = Pipeline::new();
         pipeline.cmd("ZRANGEBYSCORE").arg(keys.of(Of::Out)).arg("-inf").arg(format!("({}", before.as_millis()));
-        pipeline.arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit.min(LISTED_MAX));
+        pipeline.arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit.min(SENT_AT_ONCE_MAX));
         let members = self.pairs(&self.answers(pipeline).await?, 0)?;
         if members.is_empty() {
             return Ok(Vec::new());
@@ -176,144 +177,40 @@ impl RedisStore {
 
     pub(super) async fn read_overview(&self) -> Result<Overview, StoreError> {
         let mut overview = Overview::default();
-        let mut shelves: std::collections::BTreeMap<(WorkflowName, u32), u64> = std::collections::BTreeMap::new();
+        let mut shelves: BTreeMap<(WorkflowName, u32), u64> = BTreeMap::new();
+        let mut workflows: BTreeMap<WorkflowName, u64> = BTreeMap::new();
         for keys in &self.keys {
             let said = self.look(&self.scripts.overview, look::overview(keys)).await?;
-            let [ready, asleep, held, inbox, paused, done] = self.read(look::read_counts(&said))?;
-            overview.ready += ready;
-            overview.asleep += asleep;
-            overview.held += held + inbox;
-            overview.paused += paused;
-            overview.done += done;
+            self.read(look::add_counts(&said, &mut overview))?;
             for (workflow, version, count) in self.read(look::read_shelves(&said))? {
                 *shelves.entry((workflow, version)).or_default() += count;
             }
+            for (workflow, count) in self.read(look::read_workflows(&said))? {
+                *workflows.entry(workflow).or_default() += count;
+            }
         }
-        overview.shelves = shelves.into_iter().map(|((name, version), count)| (name, version, count)).collect();
+        overview.shelves = Shelf::all(shelves);
+        overview.workflows = workflows.into_iter().collect();
         Ok(overview)
     }
 
-    pub(super) async fn read_list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        let limit = query.limit.clamp(1, 1_000);
-        let mut rows: Vec<Row> = Vec::new();
-        let mut ended: Option<Cursor> = None;
+    pub(super) async fn read_queue(&self, queue: &QueueName) -> Result<QueueView, StoreError> {
+        let mut view = QueueView::default();
+        // No name has a zero byte, and the entries of a queue begin with its name and one.
+        let bound = |kind: &[u8], end: u8| [kind, queue.as_str().as_bytes(), &[end]].concat();
         for keys in &self.keys {
-            let workflows = match &query.workflow {
-                Some(workflow) => vec![workflow.clone()],
-                None => self.workflows_of(keys).await?,
-            };
-            for workflow in workflows {
-                let (found, stopped) = self.list_of(keys, &workflow, query, limit).await?;
-                rows.extend(found);
-                // Where a search was broken off nothing older is complete.
-                ended = ended.into_iter().chain(stopped).max_by(|one, other| order(one).cmp(&order(other)));
-            }
-        }
-        rows.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
-        if let Some(stop) = &ended {
-            rows.retain(|row| (row.created_at, &row.id) >= order(stop));
-        }
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let last = rows.last().map(|row| Cursor { created_at: row.created_at, id: row.id.clone() });
-        Ok(Page { rows, next: if more { last } else { ended } })
-    }
-
-    /// The workflows that have instances in a partition.
-    async fn workflows_of(&self, keys: &Keys) -> Result<Vec<WorkflowName>, StoreError> {
-        let mut found: Vec<WorkflowName> = Vec::new();
-        let mut from = b"-".to_vec();
-        loop {
             let mut pipeline = Pipeline::new();
-            pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::All)).arg(&from).arg("+").arg("LIMIT").arg(0).arg(1);
-            let members = self.read(self.answers(pipeline).await?.list(0))?;
-            if members.len() == 0 {
-                return Ok(found);
-            }
-            let (workflow, _) = self.read(listed(self.read(members.bytes(0))?))?;
-            from = [b"(", workflow.as_str().as_bytes(), b"\x01"].concat();
-            found.push(workflow);
+            pipeline.cmd("ZLEXCOUNT").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
+            pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
+            pipeline.arg("LIMIT").arg(0).arg(1);
+            let answers = self.answers(pipeline).await?;
+            view.ready += self.read(answers.natural(0))?;
+            let Ok(first) = self.read(answers.list(1))?.bytes(0).map(<[u8]>::to_vec) else { continue };
+            let id = self.read(ready_id(&first, queue))?;
+            let since = self.read_instance(&id).await?.and_then(|snapshot| ready_since(&snapshot.head));
+            view.first_since = view.first_since.into_iter().chain(since).min();
         }
-    }
-
-    /// One more than `limit` rows of one workflow, newest first; and where the search was broken off, if it was.
-    async fn list_of(
-        &self,
-        keys: &Keys,
-        workflow: &WorkflowName,
-        query: &ListQuery,
-        limit: usize,
-    ) -> Result<(Vec<Row>, Option<Cursor>), StoreError> {
-        let prefix = [workflow.as_str().as_bytes(), b"\0"].concat();
-        let bound = |kind: &[u8], at: Timestamp, id: &str| {
-            let time = (at.as_millis().saturating_add(SORTABLE_ZERO)).to_be_bytes();
-            [kind, &prefix, &time[1..], id.as_bytes()].concat()
-        };
-        let mut below = match (&query.after, query.created_to) {
-            (Some(after), _) => bound(b"(", after.created_at, after.id.as_str()),
-            (None, Some(to)) => bound(b"(", to, ""),
-            (None, None) => [b"(", workflow.as_str().as_bytes(), b"\x01"].concat(),
-        };
-        let least = match query.created_from {
-            Some(from) => bound(b"[", from, ""),
-            None => [b"[", prefix.as_slice()].concat(),
-        };
-        let (mut rows, mut looked_at) = (Vec::new(), 0);
-        loop {
-            let mut pipeline = Pipeline::new();
-            pipeline.cmd("ZREVRANGEBYLEX").arg(keys.of(Of::All)).arg(&below).arg(&least);
-            pipeline.arg("LIMIT").arg(0).arg(LISTED_A_READ);
-            let members = self.read(self.answers(pipeline).await?.list(0))?;
-            let ids: Vec<InstanceId> =
-                (0..members.len()).map(|index| self.read(listed_id(&members, index))).collect::<Result<_, _>>()?;
-            for row in self.rows(keys, workflow, &ids).await?.into_iter().flatten() {
-                if asked_for(&row, query) {
-                    rows.push(row);
-                }
-            }
-            looked_at += members.len();
-            if members.len() < LISTED_A_READ || rows.len() > limit {
-                rows.truncate(limit + 1);
-                return Ok((rows, None));
-            }
-            let last = self.read(members.bytes(members.len() - 1))?;
-            if looked_at >= LISTED_MAX {
-                let (_, created_at) = self.read(listed(last))?;
-                let id = ids.last().expect("the page is full").clone();
-                return Ok((rows, Some(Cursor { created_at, id })));
-            }
-            below = [b"(", last].concat();
-        }
-    }
-
-    /// Lines of a list; `None` for what was deleted meanwhile.
-    async fn rows(
-        &self,
-        keys: &Keys,
-        workflow: &WorkflowName,
-        ids: &[InstanceId],
-    ) -> Result<Vec<Option<Row>>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut pipeline = Pipeline::new();
-        for id in ids {
-            pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&["h", "t", "b", "m"]);
-        }
-        let answers = self.answers(pipeline).await?;
-        let row = |(index, id): (usize, &InstanceId)| {
-            let fields = self.optional_fields(&answers, index)?;
-            let [Some(head), traffic, Some(birth), Some(meta)] = fields.as_slice() else { return Ok(None) };
-            let read = || {
-                let head = Numbers::read(head, traffic.as_deref().unwrap_or_default())?;
-                let (_, _, created_at) = stored::read_birth(birth)?;
-                let version = stored::read_spec(meta, 0, &[])?.version;
-                let (state, updated_at) = (head.state()?, head.updated_at);
-                Ok(Row { id: id.clone(), workflow: workflow.clone(), version, state, created_at, updated_at })
-            };
-            read().map(Some).map_err(|error| self.damaged_in(id, &error))
-        };
-        ids.iter().enumerate().map(row).collect()
+        Ok(view)
     }
 
     pub(super) async fn read_now(&self) -> Result<Timestamp, StoreError> {
@@ -329,21 +226,21 @@ impl RedisStore {
 
     // ---- answers
 
-    async fn answers(&self, pipeline: Pipeline) -> Result<Said, StoreError> {
+    pub(super) async fn answers(&self, pipeline: Pipeline) -> Result<Said, StoreError> {
         let values = self.link.read(pipeline).await?;
         self.read(Said::read(Value::Array(values)))
     }
 
-    fn read<T>(&self, read: Result<T, Misread>) -> Result<T, StoreError> {
+    pub(super) fn read<T>(&self, read: Result<T, Misread>) -> Result<T, StoreError> {
         read.map_err(|misread| self.damaged(&misread.0))
     }
 
-    fn number(&self, text: &[u8]) -> Result<i64, StoreError> {
+    pub(super) fn number(&self, text: &[u8]) -> Result<i64, StoreError> {
         let text = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
         text.ok_or_else(|| self.damaged("a text that is no number"))
     }
 
-    fn optional_fields(&self, answers: &Said, index: usize) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    pub(super) fn optional_fields(&self, answers: &Said, index: usize) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let list = self.read(answers.list(index))?;
         Ok((0..list.len()).map(|at| list.bytes(at).ok().map(<[u8]>::to_vec)).collect())
     }
@@ -356,35 +253,15 @@ impl RedisStore {
     }
 }
 
-fn order(cursor: &Cursor) -> (Timestamp, &InstanceId) {
-    (cursor.created_at, &cursor.id)
-}
-
-fn asked_for(row: &Row, query: &ListQuery) -> bool {
-    query.state.is_none_or(|state| state == row.state)
-        && query.created_to.is_none_or(|to| row.created_at < to)
-        && query.after.as_ref().is_none_or(|after| (row.created_at, &row.id) < order(after))
-}
-
-fn misread(what: &'static str) -> impl Fn() -> Misread {
+pub(super) fn misread(what: &'static str) -> impl Fn() -> Misread {
     move || Misread(format!("{what} in an index"))
 }
 
-/// The workflow and creation time of an entry of the list of all.
-fn listed(member: &[u8]) -> Result<(WorkflowName, Timestamp), Misread> {
-    let wrong = misread("an instance");
-    let length = member.iter().position(|byte| *byte == 0).ok_or_else(&wrong)?;
-    let name = std::str::from_utf8(&member[..length]).ok().and_then(|name| WorkflowName::new(name).ok());
-    let time = member.get(length + 1..length + 8).ok_or_else(&wrong)?;
-    let time = time.iter().fold(0_i64, |value, byte| value << 8 | i64::from(*byte)) - SORTABLE_ZERO;
-    Ok((name.ok_or_else(&wrong)?, Timestamp::from_millis(time)))
-}
-
-fn listed_id(members: &Said, index: usize) -> Result<InstanceId, Misread> {
-    let member = members.bytes(index)?;
-    let wrong = misread("an instance");
-    let length = member.iter().position(|byte| *byte == 0).ok_or_else(&wrong)?;
-    let id = member.get(length + 8..).and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
+/// The instance of an entry of the ready list: queue, score, id, workflow, version.
+fn ready_id(member: &[u8], queue: &QueueName) -> Result<InstanceId, Misread> {
+    let wrong = misread("what is ready");
+    let rest = member.get(queue.as_str().len() + 8..).ok_or_else(&wrong)?;
+    let id = rest.split(|byte| *byte == 0).next().and_then(|id| std::str::from_utf8(id).ok()).ok_or_else(&wrong)?;
     InstanceId::new(id).map_err(|_| wrong())
 }
 

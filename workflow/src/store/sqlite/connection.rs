@@ -37,7 +37,7 @@ pub(super) fn open(target: &Target, role: Role) -> Result<Connection, Fault> {
         Location::Memory => open_memory(),
         Location::File(path) => {
             check_place(path)?;
-            open_file(path, target.synchronous, role)
+            if target.read_only { open_to_read(path) } else { open_file(path, target.synchronous, role) }
         }
     })
 }
@@ -77,6 +77,18 @@ fn open_memory() -> Result<Connection, Fault> {
     common(&connection)?;
     // A failed batch is rolled back, so a journal there must be; in memory.
     connection.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")?;
+    Ok(connection)
+}
+
+/// Whatever the role: everyone reads.
+fn open_to_read(path: &Path) -> Result<Connection, Fault> {
+    if !path.exists() {
+        return Err(Fault::Unavailable("there is no such file, and mode=ro makes none".to_owned()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    common(&connection)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2000;")?;
     Ok(connection)
 }
 

@@ -49,9 +49,12 @@ use self::sql::Sql;
 use self::tables::Tables;
 use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
-use super::{BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError};
+use super::{
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
+    StoreError, StoreFacts,
+};
 use crate::journal::command::{Command, Reply};
-use crate::words::id::{InstanceId, Namespace};
+use crate::words::id::{InstanceId, Namespace, QueueName};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -89,7 +92,8 @@ impl SqliteStore {
     /// Opens `sqlite:path` or `sqlite::memory:`, and makes the file and the namespace's tables if need be.
     ///
     /// Commits wait for the disk (`?synchronous=full`, the default) or only for the operating system
-    /// (`?synchronous=normal`); what is in memory is gone with the store. Any number of processes may open one file.
+    /// (`?synchronous=normal`); what is in memory is gone with the store. With `?mode=ro` nothing is made or written: the file
+    /// and the namespace must be there, and every command is refused. Any number of processes may open one file.
     /// Due times and leases are judged by `clock`; processes that share a file must read the same one.
     ///
     /// # Errors
@@ -173,6 +177,10 @@ impl SqliteStore {
 /// Opens the writer's connection and makes what is missing.
 fn prepare(target: &Target, namespace: &Namespace) -> Result<(rusqlite::Connection, Arc<Sql>), Fault> {
     let connection = connection::open(target, Role::Founder)?;
+    if target.read_only {
+        let sql = Arc::new(Sql::of_namespace(schema::existing(&connection, namespace)?));
+        return Ok((connection, sql));
+    }
     let sql = Arc::new(Sql::of_namespace(schema::ensure(&connection, namespace)?));
     connection::patiently(|| Tables::new(&connection, &sql).take_back())?;
     Ok((connection, sql))
@@ -197,6 +205,10 @@ fn snapshot<T>(
     }
 }
 
+fn read_only() -> Fault {
+    Fault::Refused("it was opened to read from only (mode=ro)".to_owned())
+}
+
 fn closed() -> Fault {
     Fault::Unavailable("it is closed, or its own code failed".to_owned())
 }
@@ -210,7 +222,30 @@ impl Store for SqliteStore {
         self.shared.target.shown.clone()
     }
 
+    fn facts(&self) -> StoreFacts {
+        let Target { location, synchronous, .. } = &self.shared.target;
+        let durability = match (location, synchronous) {
+            (Location::Memory, _) => "in memory: nothing survives the process",
+            (Location::File(_), Synchronous::Full) => {
+                "synchronous=full: an acknowledged write survives a crash and a power cut"
+            }
+            (Location::File(_), Synchronous::Normal) => {
+                "synchronous=normal: an acknowledged write survives a crash of the process; a power cut may lose the \
+                 newest ones"
+            }
+        };
+        let server = format!("SQLite {}", rusqlite::version());
+        StoreFacts { server, durability: durability.to_owned(), advice: None }
+    }
+
+    fn writable(&self) -> bool {
+        !self.shared.target.read_only
+    }
+
     fn execute(&self, _partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
+        if self.shared.target.read_only {
+            return Box::pin(std::future::ready(Err(self.error(&read_only()))));
+        }
         // Queued when it is polled first; from then on dropping it cancels nothing.
         Box::pin(async move {
             let (reply, replied) = oneshot::channel();
@@ -227,6 +262,9 @@ impl Store for SqliteStore {
     }
 
     fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
+        if self.shared.target.read_only {
+            return Err(self.error(&read_only()));
+        }
         if self.shared.target.location == Location::Memory {
             return Ok(Box::new(MemoryHeart { shared: self.shared.clone(), jobs: self.jobs.clone() }));
         }
@@ -252,6 +290,14 @@ impl Store for SqliteStore {
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
         Box::pin(self.ask(views::overview))
+    }
+
+    fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
+        Box::pin(self.ask(views::shelves))
+    }
+
+    fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        Box::pin(self.ask(move |tables| views::queue(tables, &queue)))
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

@@ -93,6 +93,12 @@ pub(super) fn ensure(connection: &Connection, namespace: &Namespace) -> Result<i
     })
 }
 
+/// The number of a namespace, for a reader, who makes nothing.
+pub(super) fn existing(connection: &Connection, namespace: &Namespace) -> Result<i64, Fault> {
+    let missing = || Fault::Refused(format!("the file has no namespace {namespace}; a process that writes makes it"));
+    patiently(|| find(connection, namespace))?.ok_or_else(missing)
+}
+
 /// The number of a namespace that exists; `None` when it or the whole layout does not.
 fn find(connection: &Connection, namespace: &Namespace) -> Result<Option<i64>, Fault> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;

@@ -95,24 +95,20 @@ fn with_session(kind: u8, session: SessionId) -> Vec<u8> {
     spot
 }
 
-/// The states by their numbers in the file. New ones are added at the end.
-const STATES: [State; 7] =
-    [State::Queued, State::Running, State::Waiting, State::Paused, State::Complete, State::Errored, State::Terminated];
-
 /// A state as it is stored.
 pub(super) fn state_number(state: State) -> i64 {
-    let index = STATES.iter().position(|known| *known == state).expect("every state has a number");
+    let index = State::ALL.iter().position(|known| *known == state).expect("every state has a number");
     i64::try_from(index).expect("there are seven states")
 }
 
 /// A stored state.
 pub(super) fn state_of(number: i64) -> Option<State> {
-    usize::try_from(number).ok().and_then(|index| STATES.get(index).copied())
+    usize::try_from(number).ok().and_then(|index| State::ALL.get(index).copied())
 }
 
 /// Every state's number.
 pub(super) fn state_numbers() -> impl Iterator<Item = i64> {
-    STATES.iter().map(|state| state_number(*state))
+    State::ALL.iter().map(|state| state_number(*state))
 }
 
 #[cfg(test)]
@@ -132,7 +128,7 @@ mod tests {
 
     #[test]
     fn states_read_back() {
-        for state in STATES {
+        for state in State::ALL {
             assert_eq!(state_of(state_number(state)), Some(state));
         }
         assert_eq!(state_of(-1), None);

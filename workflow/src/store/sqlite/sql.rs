@@ -90,10 +90,13 @@ statements! {
 
     // Lists.
     next_workflow = "SELECT workflow FROM @instances WHERE workflow > ?1 ORDER BY workflow LIMIT 1";
-    page = "SELECT id, version, created_at, updated_at FROM @instances
+    count_states = "SELECT state, count(*) FROM @instances WHERE workflow = ?1 GROUP BY state";
+    page = "SELECT id, version, created_at, updated_at, spot FROM @instances
         WHERE workflow = ?1 AND state = ?2 AND created_at >= ?3 AND created_at <= ?4
             AND (created_at, id) < (?5, ?6)
         ORDER BY created_at DESC, id DESC LIMIT ?7";
+    page_by_id = "SELECT id, version, created_at, updated_at, spot, workflow, state FROM @instances
+        WHERE id >= ?1 AND id > ?2 AND id < ?3 ORDER BY id LIMIT ?4";
 
     // Checks: these read everything.
     all_instances = "SELECT id, workflow, version, created_at, updated_at, state, spot, rank FROM @instances";

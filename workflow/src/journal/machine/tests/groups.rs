@@ -99,6 +99,8 @@ fn child() -> Ask {
         version: 1,
         queue: QueueName::new("default").unwrap(),
         input: json("{}"),
+        keep_complete: None,
+        keep_failed: Some(Duration::from_secs(7)),
         on_close: ParentClose::Terminate,
     })
 }
@@ -153,6 +155,12 @@ fn a_child_is_created_with_the_record_that_says_so_and_ends_through_the_mailbox(
     let write = script.write();
     let [Outgoing::CreateChild { id, spec }] = write.outgoing.as_slice() else { panic!("{write:?}") };
     assert_eq!(spec.parent.as_ref().unwrap().run, 1);
+    let own = self::spec();
+    assert_eq!(
+        (spec.keep_complete, spec.keep_failed),
+        (own.keep_complete, Duration::from_secs(7)),
+        "its own, else ours"
+    );
     assert!(matches!(write.then, Then::Suspend { .. }));
 
     let mut again = Script::over(script.journal.clone());

@@ -1,6 +1,7 @@
 //! The machine by script: records in, commands out. The test plays the workflow's future.
 
 mod bodies;
+mod bounds;
 mod groups;
 mod messages;
 mod rules;

@@ -32,11 +32,13 @@ fn line<R: std::fmt::Debug>(before: &Head, transition: Transition<R>) -> String 
     let mut text = reply(&transition.reply);
     if let Some(head) = &transition.head {
         assert!(head.v >= before.v, "the version goes back");
-        assert_eq!(head.updated_at, NOW, "a change without its time");
+        let deleted = head.updated_at == before.updated_at && matches!(head.place, Place::Done { .. });
+        assert!(head.updated_at == NOW || deleted, "a change without its time");
         let _ = write!(text, " -> {}", place(head));
         for (differs, what) in [
             (head.v != before.v, "v"),
             (head.run != before.run, "run"),
+            (expiry(before).is_some() && expiry(head).is_some_and(|at| Some(at) != expiry(before)), "expires"),
             (head.pause != before.pause, if head.pause { "pause" } else { "no pause" }),
             (head.shift_ms != before.shift_ms, "shift"),
             (head.arrivals != before.arrivals, "arrivals"),
@@ -57,6 +59,13 @@ fn reply<R: std::fmt::Debug>(reply: &R) -> String {
     let text = format!("{reply:?}");
     // Grants and claims are long and looked at by tests of their own.
     text.split([' ', '{']).next().unwrap_or_default().replace("(Granted", "").replace("(Claimed", "")
+}
+
+fn expiry(head: &Head) -> Option<Timestamp> {
+    match head.place {
+        Place::Done { expires_at, .. } => Some(expires_at),
+        _ => None,
+    }
 }
 
 fn place(head: &Head) -> String {
@@ -119,6 +128,7 @@ fn every_place_answers_every_command() {
             ("terminate", line(&head, control::control(some, &order(terminate()), now))),
             ("restart", line(&head, control::control(some, &order(Action::Restart), now))),
             ("restart from", line(&head, control::control(some, &order(restart_from()), now))),
+            ("delete", line(&head, control::control(some, &order(Action::Delete), now))),
             (
                 "pause, another run",
                 line(&head, control::control(some, &Control { run: Some(2), ..order(Action::Pause) }, now)),

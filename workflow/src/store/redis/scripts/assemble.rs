@@ -27,11 +27,11 @@ pub(super) const COMMANDS: [&str; 7] = [
 ];
 
 /// What scripts call the keys of a partition, in the order of `keys.rs`.
-const KEYS: [&str; 16] = [
+const KEYS: &[&str] = &[
     "READY_KEY",
     "TIMERS",
     "PAUSED_KEY",
-    "DONE_KEY",
+    "COMPLETE_KEY",
     "HELD_KEY",
     "INBOX_KEY",
     "NOTES",
@@ -44,13 +44,17 @@ const KEYS: [&str; 16] = [
     "BEATS",
     "DEAD",
     "CLAIMS",
+    "ERRORED_KEY",
+    "TERMINATED_KEY",
+    "LATER",
+    "IDS",
 ];
 
-/// The text of `transitions`.
-pub(super) fn transitions() -> String {
+/// The text of `transitions`, for a namespace that keeps an index of ids or does not.
+pub(super) fn transitions(keeps_ids: bool) -> String {
     let commands = COMMANDS.map(on_demand).concat();
     let text = [include_str!("prelude.lua"), &commands, include_str!("main.lua")].concat();
-    with_literals(&text, &literals())
+    with_literals(&text, &literals(keeps_ids))
 }
 
 /// A file of commands as a function of `define`, under the letter of each of its commands.
@@ -69,7 +73,7 @@ pub(super) fn letters(file: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What each name stands for.
-fn literals() -> HashMap<&'static str, String> {
+fn literals(keeps_ids: bool) -> HashMap<&'static str, String> {
     let small = |value: u64| i64::try_from(value).expect("a bound is small");
     let numbers = [
         ("RECORDS_MAX", i64::from(limits::RECORDS_MAX)),
@@ -113,7 +117,9 @@ fn literals() -> HashMap<&'static str, String> {
     let mut literals = HashMap::new();
     literals.extend(numbers.map(|(name, value)| (name, value.to_string())));
     literals.extend(texts.map(|(name, bytes)| (name, quoted(&bytes))));
-    literals.extend((1..).zip(KEYS).map(|(number, name)| (name, format!("KEYS[{number}]"))));
+    literals.extend((1..).zip(KEYS).map(|(number, name)| (*name, format!("KEYS[{number}]"))));
+    literals.insert("KEYS_OF_PARTITION", KEYS.len().to_string());
+    literals.insert("KEEPS_IDS", keeps_ids.to_string());
     let words = STATES.map(|state| format!("'{}'", state.word())).join(", ");
     literals.insert("STATES", format!("({{ {words} }})"));
     let numbered: Vec<_> = (1..).zip(STATES).map(|(number, state)| format!("{} = {number}", state.word())).collect();
@@ -181,10 +187,10 @@ mod tests {
     #[test]
     fn every_name_in_capitals_is_declared_or_a_literal_and_every_literal_is_used() {
         let source = [include_str!("prelude.lua"), &COMMANDS.concat(), include_str!("main.lua")].concat();
-        for name in literals().keys() {
+        for name in literals(true).keys() {
             assert!(source.contains(name), "{name} is used");
         }
-        let lua = transitions();
+        let lua = transitions(true);
         let names = lua.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '\''));
         for name in names.filter(|name| name.len() > 2 && !name.contains('\'')) {
             let capitals = name.starts_with(|c: char| c.is_ascii_uppercase()) && !name.contains(char::is_lowercase);

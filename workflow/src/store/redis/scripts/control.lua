@@ -1,7 +1,7 @@
--- Pauses, resumes, terminates or restarts an instance, from its beginning or from an operation. Any process may ask.
+-- Pauses, resumes, terminates, restarts (from its beginning or from an operation) or deletes an instance. Any process may ask.
 --
 -- KEYS     the instance; its mailbox; the ids of its messages; its children
--- ARGV     'K', request 16, run 4 (0: the newest), action 1 (P R T S; G restart from a path), id (1 byte count), reason or
+-- ARGV     'K', request 16, run 4 (0: the newest), action 1 (P R T S D; G restart from a path), id (1 byte count), reason or
 --          path (4)
 -- RETURNS  DONE state | REFUSED state | UNKNOWN
 -- INVARIANT what is taken from its owner has a new state version: whatever the owner still writes is stale
@@ -101,6 +101,12 @@ actions.G = function(d, k, path)
   return true
 end
 
+actions.D = function(d)
+  if d.place ~= DONE then return false end
+  d.since = math.min(d.since, now + (meta(d).parent ~= '' and CHILD_KEPT_MIN_MS or 0))
+  return true
+end
+
 commands.K = function(packed, k)
   local request, run, action, id, reason = unpack_('>xxxxc16I4c1Bc0I4c0', packed)
   local d = read(KEYS[k], id)
@@ -112,7 +118,8 @@ commands.K = function(packed, k)
   if run ~= 0 and run ~= d.run then return { 'UNKNOWN' } end
   local arrivals = d.arrivals
   if not actions[action](d, k, reason) then return { 'REFUSED', state(d) } end
-  d.updated = now
+  -- What is to be deleted stays as it is until then, its time included: that is when it ended.
+  if action ~= 'D' then d.updated = now end
   local after = state(d)
   -- The state is part of what is remembered: a repeat is answered as the first, whatever happened since.
   if #known >= 17 * CONTROLS_REMEMBERED then known = known:sub(18) end

@@ -13,6 +13,7 @@ pub(in super::super) fn call(keys: &Keys, control: &Control) -> Call {
         Action::Terminate { reason } => (b'T', reason.as_str()),
         Action::Restart => (b'S', ""),
         Action::RestartFrom { path } => (b'G', path.as_str()),
+        Action::Delete => (b'D', ""),
     };
     Call::new(b'K', keys.of_instance(&control.id).to_vec(), |to| {
         to.wide(control.request.0).four(control.run.unwrap_or(0)).byte(action).id(&control.id);

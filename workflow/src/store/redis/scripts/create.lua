@@ -36,6 +36,7 @@ local function create_now(key, id, m, born_of, input, session)
     hint('r' .. queue)
   end
   put(ALL, workflow .. '\0' .. sortable(now) .. id, '0')
+  if KEEPS_IDS then put(IDS, id, '0') end
   return { here and 'STARTED' or 'CREATED' }
 end
 
@@ -52,6 +53,7 @@ local function create_later(key, id, m, born_of, input)
   hint_timer(d.due)
   write(d)
   put(ALL, meta(d).workflow .. '\0' .. sortable(now) .. id, '0')
+  if KEEPS_IDS then put(IDS, id, '0') end
   return { 'CREATED' }
 end
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Found, Misread, Said};
+use crate::store::Overview;
 use crate::store::redis::keys::{Keys, Of};
 use crate::store::redis::link::Request;
 use crate::words::id::{InstanceId, SessionId, WorkflowName};
@@ -28,7 +29,8 @@ pub(in super::super) fn stuck(keys: &Keys, now: &[u8], older_than: Duration, lim
 
 /// `expired.lua`.
 pub(in super::super) fn expired(keys: &Keys, now: &[u8], limit: usize) -> Request {
-    (vec![keys.of(Of::Done), keys.of(Of::Old)], vec![now.to_vec(), number(limit)])
+    let of = [Of::Complete, Of::Errored, Of::Terminated, Of::Old];
+    (of.map(|which| keys.of(which)).to_vec(), vec![now.to_vec(), number(limit)])
 }
 
 /// `tied.lua`.
@@ -41,20 +43,45 @@ pub(in super::super) fn hearts(keys: &Keys) -> Request {
     (vec![keys.of(Of::Sessions), keys.of(Of::Beats), keys.of(Of::Dead)], Vec::new())
 }
 
+/// The sets that an overview counts, in order.
+const COUNTED: [Of; 9] =
+    [Of::Ready, Of::Timers, Of::Later, Of::Held, Of::Inbox, Of::Paused, Of::Complete, Of::Errored, Of::Terminated];
+
 /// `overview.lua`.
 pub(in super::super) fn overview(keys: &Keys) -> Request {
-    let all = [Of::Ready, Of::Timers, Of::Held, Of::Inbox, Of::Paused, Of::Done, Of::Shelf];
-    (all.into_iter().map(|which| keys.of(which)).collect(), Vec::new())
+    let all = [Of::Shelf, Of::All].into_iter().chain(COUNTED);
+    (all.map(|which| keys.of(which)).collect(), Vec::new())
 }
 
-/// What `overview.lua` counted, in the order of its keys.
-pub(in super::super) fn read_counts(said: &Said) -> Result<[u64; 6], Misread> {
+/// Adds what `overview.lua` counted in one partition, without shelves and workflows.
+pub(in super::super) fn add_counts(said: &Said, to: &mut Overview) -> Result<(), Misread> {
     let counts = said.list(0)?;
-    let mut read = [0; 6];
+    let mut read = [0; COUNTED.len()];
     for (index, count) in read.iter_mut().enumerate() {
         *count = counts.natural(index)?;
     }
-    Ok(read)
+    let [ready, timers, later, held, inbox, paused, complete, errored, terminated] = read;
+    to.ready += ready;
+    to.delayed += later;
+    to.asleep += timers.saturating_sub(later);
+    to.held += held + inbox;
+    to.paused += paused;
+    to.complete += complete;
+    to.errored += errored;
+    to.terminated += terminated;
+    Ok(())
+}
+
+/// The workflows that `overview.lua` found, and how many instances each has.
+pub(in super::super) fn read_workflows(said: &Said) -> Result<Vec<(WorkflowName, u64)>, Misread> {
+    let (names, sizes) = (said.list(3)?, said.list(4)?);
+    (0..names.len())
+        .map(|index| {
+            let damaged = || Misread("a workflow in the index".to_owned());
+            let name = names.text(index)?.strip_suffix('\0').ok_or_else(damaged)?;
+            Ok((WorkflowName::new(name).map_err(|_| damaged())?, sizes.natural(index)?))
+        })
+        .collect()
 }
 
 /// The shelves that `overview.lua` found: workflow, version, and how many wait there.

@@ -7,7 +7,7 @@
 -- INVARIANT whatever one command meets, the others are carried out whole, and every index entry is written
 -- REPEAT   as each command
 
-local replies, k = {}, 17
+local replies, k = {}, KEYS_OF_PARTITION + 1
 for i = 5, #ARGV do
   local packed = ARGV[i]
   local kind, keys = unpack_('>c1I3', packed)

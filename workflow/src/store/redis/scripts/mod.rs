@@ -49,10 +49,11 @@ pub(super) struct Scripts {
 }
 
 impl Scripts {
-    pub(super) fn new() -> Self {
+    /// For a namespace that keeps an index of ids, or does not.
+    pub(super) fn new(keeps_ids: bool) -> Self {
         let look = |name, text: &str| Arc::new(Script::new(name, [include_str!("look.lua"), text].concat()));
         Self {
-            transitions: Arc::new(Script::new("transitions", assemble::transitions())),
+            transitions: Arc::new(Script::new("transitions", assemble::transitions(keeps_ids))),
             candidates: look("candidates", include_str!("candidates.lua")),
             due: look("due", include_str!("due.lua")),
             stuck: look("stuck", include_str!("stuck.lua")),

@@ -146,7 +146,7 @@ local function end_undisturbed(key, id, head, m, packed, request, shifted, bytes
   fields[6] = how
   call_with('HSET', key, fields)
   drop(HELD_KEY, session .. id)
-  put(DONE_KEY, id, text_of(expires))
+  put(ended_key(ending), id, text_of(expires))
   hint('c' .. id)
   return { 'OK', v + 1, 0, now }
 end

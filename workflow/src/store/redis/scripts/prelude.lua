@@ -6,7 +6,7 @@
 -- A command reads and decides first and writes last, so that one that meets damage changes nothing. Every write of an
 -- instance begins with HSET: a server without memory refuses it before anything is written.
 --
--- KEYS     1..16 the partition's keys, in the order of `keys.rs`; then the keys of each command, in order
+-- KEYS     the partition's keys, in the order of `keys.rs`; then the keys of each command, in order
 -- ARGV     [1] the time in ms for tests, '' for the server's; [2] the channel of hints; [3] the sender's tag;
 --          [4] 1 when the sender itself listens to the channel, else 0; [5..] one packed command each
 -- RETURNS  { time in ms, { hint.. }, { word, .. } for each command }
@@ -100,9 +100,12 @@ end
 
 -- ---- damage
 
--- What went wrong, as a text; and whether it is that the server refuses to write, whoever asks.
+-- What went wrong, as a text; and whether it is that the server refuses to write, whichever command asks.
 local function told(problem)
   local text = tostring(type(problem) == 'table' and problem.err or problem)
+  -- So a command that the user may not send is refused; `rights.lua` sees to it that this is not halfway.
+  local from = text:find('The user executing the script', 1, true)
+  if from then return 'NOPERM ' .. text:sub(from), true end
   for _, code in ipairs({ 'OOM', 'MISCONF', 'NOREPLICAS', 'READONLY' }) do
     if text:find(code .. ' ', 1, true) then return text, true end
   end
@@ -171,7 +174,7 @@ local function decode(key, id, head)
     crashes = crashes, ending = ending, run = run, started = started, since = since, v = v, updated = updated,
     records = records, bytes = bytes, arrivals = arrivals, unread = unread, outgoing = outgoing, unsent = unsent,
     shift = shift, session = session, traffic = traffic, was_place = place, was_session = session, was_since = since,
-    was_notice = notice, set = { 'h', '' },
+    was_notice = notice, was_ending = ending, set = { 'h', '' },
   }
 end
 local function encode(d, traffic)
@@ -237,6 +240,10 @@ local function shelf_member(d)
   local m = meta(d)
   return m.workflow .. '\0' .. pack('>I4', m.version) .. m.queue .. '\0' .. d.id
 end
+-- What has ended is kept by how it did, so that each kind is counted and found without the others.
+local function ended_key(ending)
+  return ending == COMPLETE and COMPLETE_KEY or ending == ERRORED and ERRORED_KEY or TERMINATED_KEY
+end
 -- By queue: whether anything is ready, once it was asked for.
 local filled = {}
 local function any_ready(queue)
@@ -252,11 +259,13 @@ local function leave(d)
   elseif place == READY then
     filled[meta(d).queue] = nil
     drop(READY_KEY, ready_member(d, d.was_since))
-  elseif place == ASLEEP then drop(TIMERS, d.id)
+  elseif place == ASLEEP then
+    drop(TIMERS, d.id)
+    if d.begun == 0 then drop(LATER, d.id) end
   elseif place == INBOX then drop(INBOX_KEY, inbox_member(d, d.was_session, d.was_since))
   elseif place == PAUSED then drop(PAUSED_KEY, d.id)
   elseif place == SHELVED then drop(SHELF, shelf_member(d))
-  elseif place == DONE then drop(DONE_KEY, d.id) end
+  elseif place == DONE then drop(ended_key(d.was_ending), d.id) end
 end
 local function enter(d)
   local place = d.place
@@ -264,12 +273,14 @@ local function enter(d)
   elseif place == READY then
     filled[meta(d).queue] = true
     put(READY_KEY, ready_member(d, d.since), '0')
-  elseif place == ASLEEP then put(TIMERS, d.id, d.due or '+inf')
+  elseif place == ASLEEP then
+    put(TIMERS, d.id, d.due or '+inf')
+    if d.begun == 0 then put(LATER, d.id, '0') end
   elseif place == INBOX then put(INBOX_KEY, inbox_member(d, d.session, d.since), '0')
   elseif place == PAUSED then put(PAUSED_KEY, d.id, d.since)
   elseif place == SHELVED then put(SHELF, shelf_member(d), '0')
   -- Never expires before others have heard of it: `sent` puts it in its place.
-  elseif place == DONE then put(DONE_KEY, d.id, d.unsent > 0 and '+inf' or d.since) end
+  elseif place == DONE then put(ended_key(d.ending), d.id, d.unsent > 0 and '+inf' or d.since) end
 end
 
 -- The places whose index entries name the workflow.

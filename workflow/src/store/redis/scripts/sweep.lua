@@ -25,7 +25,12 @@ commands.T = function(packed, k)
   flush(TIMERS)
   for i = 1, #ids do
     local one = part(skipped, ids[i], wake_due, KEYS[k + i - 1], ids[i])
-    if one then done = done + one else drop(TIMERS, ids[i]) end
+    if one then
+      done = done + one
+    else
+      drop(TIMERS, ids[i])
+      drop(LATER, ids[i])
+    end
   end
   return { 'COUNT', done, next_due(), skipped }
 end
@@ -70,7 +75,8 @@ local function delete(key, id)
   each_old_run(f[3] or '', function(run) old[#old + 1] = id .. '\0' .. pack('>I4', run) end)
   drop(ALL, listed)
   for i = 1, #old do drop(OLD, old[i]) end
-  drop(DONE_KEY, id)
+  if KEEPS_IDS then drop(IDS, id) end
+  drop(ended_key(d.ending), id)
   call('UNLINK', key)
   return 1
 end
@@ -98,7 +104,14 @@ commands.E = function(packed, k)
   local done, skipped, count = 0, {}, nil
   for i = 1, #ids do
     local one = part(skipped, ids[i], delete, KEYS[k + i - 1], ids[i])
-    if one then done = done + one else drop(DONE_KEY, ids[i]) end
+    if one then
+      done = done + one
+    else
+      -- How it ended cannot be read, or is not what led to it.
+      drop(COMPLETE_KEY, ids[i])
+      drop(ERRORED_KEY, ids[i])
+      drop(TERMINATED_KEY, ids[i])
+    end
   end
   count, at = unpack_('>I3', packed, at)
   for i = 1, count do
@@ -124,7 +137,7 @@ commands.Q = function(packed, k)
   if done > 0 then
     d.unsent = d.unsent - done
     -- Others have heard of its end: from now on it may expire.
-    if d.place == DONE and d.unsent == 0 then put(DONE_KEY, id, d.since) end
+    if d.place == DONE and d.unsent == 0 then put(ended_key(d.ending), id, d.since) end
     write(d)
   end
   return { 'COUNT', done, '' }

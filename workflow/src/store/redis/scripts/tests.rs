@@ -18,7 +18,7 @@ use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, W
 use crate::words::payload::Payload;
 
 /// Each file, its twins, and whether it answers with words of its own.
-const FILES: [(&str, &str, &[&str]); 18] = [
+const FILES: [(&str, &str, &[&str]); 19] = [
     ("prelude", include_str!("prelude.lua"), &[include_str!("mod.rs"), include_str!("claim.rs")]),
     ("main", include_str!("main.lua"), &[include_str!("mod.rs")]),
     ("create", include_str!("create.lua"), &[include_str!("create.rs")]),
@@ -38,6 +38,7 @@ const FILES: [(&str, &str, &[&str]); 18] = [
     ("overview", include_str!("overview.lua"), &[include_str!("look.rs")]),
     ("look", include_str!("look.lua"), &[include_str!("look.rs"), include_str!("claim.rs")]),
     ("beat", include_str!("beat.lua"), &[include_str!("../heart.rs")]),
+    ("rights", include_str!("rights.lua"), &[include_str!("../rights.rs")]),
 ];
 
 #[test]
@@ -108,9 +109,9 @@ fn every_command_has_one_letter_and_one_file() {
 
 #[test]
 fn no_two_scripts_are_the_same() {
-    let all = Scripts::new();
+    let (all, without_ids) = (Scripts::new(true), Scripts::new(false));
     let looks = [&all.candidates, &all.due, &all.stuck, &all.expired, &all.tied, &all.hearts, &all.overview];
-    let hashes: Vec<_> = looks.into_iter().chain([&all.transitions]).collect();
+    let hashes: Vec<_> = looks.into_iter().chain([&all.transitions, &without_ids.transitions]).collect();
     let unique: std::collections::BTreeSet<&str> = hashes.iter().map(|script| script.hash.as_str()).collect();
     assert_eq!(unique.len(), hashes.len());
 }

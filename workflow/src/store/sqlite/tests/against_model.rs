@@ -139,10 +139,11 @@ impl Step {
     }
 
     fn control(&self) -> Command {
-        let action = match self.of(6) {
+        let action = match self.of(7) {
             0 | 1 => Action::Pause,
             2 | 3 => Action::Resume,
             4 => Action::Terminate { reason: "why not".to_owned() },
+            5 => Action::Delete,
             _ => Action::Restart,
         };
         let run = self.amount.is_multiple_of(5).then_some(1);
@@ -225,8 +226,8 @@ async fn same_views(model: &ModelStore, store: &SqliteStore, step: &Step) {
         state: (step.of(3) == 0).then_some(State::Running),
         created_from: (step.of(5) == 0).then(|| START.shifted(500)),
         created_to: (step.of(7) == 0).then(|| START.shifted(2_000)),
-        limit: 2,
-        after: None,
+        id_prefix: (step.of(4) == 0).then(|| id("i")),
+        ..ListQuery::newest(2)
     };
     loop {
         let page = store.list(query.clone()).await.expect("read");

@@ -13,7 +13,7 @@ use crate::journal::command::{Command, Reply, SendReply, Then};
 use crate::journal::head::State;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::writer::Job;
-use crate::store::{Store, StoreError};
+use crate::store::{ListQuery, Store, StoreError};
 use crate::words::id::SessionId;
 
 /// The files as a crash of the machine leaves them: copied while the store that writes them is open and has not copied
@@ -137,6 +137,12 @@ async fn an_instance_that_cannot_be_read_stops_no_queue_and_comes_back_when_it_c
     let names: Vec<_> = given(&store, claim(session, 10)).await.into_iter().map(|claimed| claimed.id).collect();
     assert_eq!(names, [id("b-whole")]);
     assert!(!store.fsck().await.expect("read").is_empty(), "it is complained about");
+    let by_id = ListQuery { id_prefix: Some(id("a")), ..ListQuery::newest(10) };
+    for (query, whole) in [(ListQuery::newest(10), 1), (by_id, 0)] {
+        let page = store.list(query).await.expect("a damaged instance fails no page");
+        assert_eq!((page.rows.len(), page.damaged.len()), (whole, 1));
+        assert_eq!(page.damaged[0].id, id("a-damaged"));
+    }
 
     // A version of the program that can read it opens the file.
     write(&head);

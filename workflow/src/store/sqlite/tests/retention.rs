@@ -1,17 +1,21 @@
 //! Nothing is left of what has expired: neither rows nor bytes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::support::{
-    accepted, claim, clock, create, finish, folder, given, id, one, open, open_session, own, send, sound, write,
+    accepted, claim, clock, create, finish, folder, given, id, one, open, open_session, own, send, sound, spec, write,
 };
-use crate::journal::command::{Action, Command, Control, Reply, Then};
-use crate::store::Store;
+use crate::journal::command::{Action, Command, Control, Outgoing, Reply, Then, Write};
+use crate::journal::table::outbox;
+use crate::store::{Pending, Store};
 use crate::words::id::{RequestId, SessionId};
+use crate::words::time::Timestamp;
 
 const KEPT: Duration = Duration::from_secs(61);
+const CHILDREN: usize = 30;
 
 fn rows(folder: &tempfile::TempDir) -> Vec<(String, i64)> {
     let file = rusqlite::Connection::open(folder.path().join("w.db")).expect("opened");
@@ -29,8 +33,12 @@ fn pages(folder: &tempfile::TempDir) -> i64 {
     file.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("counted")
 }
 
+fn control(name: &str, action: Action) -> Command {
+    Command::Control(Control { request: RequestId::generate(), id: id(name), run: None, action })
+}
+
 fn restart(name: &str) -> Command {
-    Command::Control(Control { request: RequestId::generate(), id: id(name), run: None, action: Action::Restart })
+    control(name, Action::Restart)
 }
 
 #[tokio::test]
@@ -50,6 +58,23 @@ async fn rows_and_bytes_are_as_before_when_everything_has_expired() {
         accepted(&store, own(claimed.id.as_str(), session, 1, claimed.v, write(&[&long], Then::Hold))).await;
         one(&store, restart(claimed.id.as_str())).await;
     }
+    // Some leave children.
+    for claimed in given(&store, claim(session, CHILDREN)).await {
+        let child = id(&format!("child-of-{}", claimed.id));
+        let outgoing = vec![Outgoing::CreateChild { id: child, spec: Arc::new(spec()) }];
+        let written = Write { outgoing, ..write(&["a"], finish()) };
+        accepted(&store, own(claimed.id.as_str(), session, claimed.run, claimed.v, written)).await;
+    }
+    for Pending { source, number, outgoing } in store.outbox(Timestamp::MAX, 100).await.expect("read") {
+        one(&store, outbox::command(&source, number, &outgoing)).await;
+        one(&store, Command::Sent { source, numbers: vec![number] }).await;
+    }
+    // Some are paused, and never go on.
+    for number in 250..300 {
+        for action in [Action::Pause, Action::Terminate { reason: "not wanted".to_owned() }] {
+            one(&store, control(&format!("i{number}"), action)).await;
+        }
+    }
     loop {
         let claimed = given(&store, claim(session, 100)).await;
         if claimed.is_empty() {
@@ -66,7 +91,7 @@ async fn rows_and_bytes_are_as_before_when_everything_has_expired() {
 
     clock.advance(KEPT);
     let mut expired = 0;
-    while expired < 300 {
+    while expired < 300 + CHILDREN {
         match one(&store, Command::Expire { limit: 64 }).await {
             Reply::Count { done, .. } if done > 0 => expired += done,
             other => panic!("{expired} are gone, then {other:?}"),

@@ -12,8 +12,8 @@ use super::support::{
 };
 use crate::journal::command::{OwnReply, Reply, Then};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Beat, Hint, Store};
-use crate::words::id::SessionId;
+use crate::store::{Beat, Hint, Store, StoreError};
+use crate::words::id::{Namespace, SessionId};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -189,4 +189,35 @@ async fn a_heart_beats_while_the_writer_is_busy() {
     stop.store(true, Ordering::Release);
     writers.join_all().await;
     assert_eq!(store.sessions().await.expect("read")[0].beats, 20);
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_is_written_hears_of_it_and_writes_nothing() {
+    let (folder, clock) = (folder(), clock());
+    let file = folder.path().join("store.db");
+    let namespace = Namespace::new("shop").expect("valid");
+    let url = format!("sqlite:{}?mode=ro", file.display());
+    let read = async |namespace: &Namespace| SqliteStore::open(&url, namespace, clock.clone()).await;
+    let missing = read(&namespace).await.expect_err("there is no file");
+    assert!(missing.to_string().contains("makes none"), "{missing}");
+    assert!(!file.exists());
+    let writing =
+        SqliteStore::open(&format!("sqlite:{}", file.display()), &namespace, clock.clone()).await.expect("it is made");
+    let other = read(&Namespace::new("other").expect("valid")).await.expect_err("nobody made it");
+    assert!(other.to_string().contains("no namespace other"), "{other}");
+    let reading = read(&namespace).await.expect("it is there");
+    assert!(writing.writable() && !reading.writable());
+    let mut hints = reading.hints();
+    one(&writing, create("x", None)).await;
+    assert!(reading.inspect(id("x")).await.expect("read").is_some());
+    let heard = tokio::time::timeout(PATIENCE, hints.recv()).await.expect("it hears of it");
+    assert_eq!(heard.expect("the store lives"), Hint::Anything);
+    for command in [create("y", None), open_session(SessionId(1))] {
+        let refused = reading.execute(0, vec![command]).await.expect_err("it only reads");
+        assert!(matches!(&refused, StoreError::Refused { message, .. } if message.contains("mode=ro")), "{refused}");
+    }
+    assert!(reading.heart().is_err());
+    drop(reading);
+    assert!(writing.inspect(id("y")).await.expect("read").is_none());
+    sound(&writing).await;
 }

@@ -1,0 +1,109 @@
+//! A store whose calls are timed, for metrics: everything else is the store's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use super::meter;
+use crate::journal::command::{Command, Reply};
+use crate::store::{
+    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
+    StoreError,
+};
+use crate::words::id::{InstanceId, QueueName, SessionId};
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
+
+/// The store, timed if anything is measured.
+pub(super) fn metered(store: Arc<dyn Store>) -> Arc<dyn Store> {
+    if meter::ON { Arc::new(Metered(store)) } else { store }
+}
+
+#[derive(Debug)]
+struct Metered(Arc<dyn Store>);
+
+/// Measures a call from when it is first polled.
+fn timed<'a, T: 'a>(
+    call: &'static str,
+    answer: BoxFuture<'a, Result<T, StoreError>>,
+) -> BoxFuture<'a, Result<T, StoreError>> {
+    Box::pin(async move {
+        let asked = Instant::now();
+        let outcome = answer.await;
+        meter::called(call, asked.elapsed(), &outcome);
+        outcome
+    })
+}
+
+impl Store for Metered {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn partitions(&self) -> usize {
+        self.0.partitions()
+    }
+
+    fn partition_of(&self, id: &InstanceId) -> usize {
+        self.0.partition_of(id)
+    }
+
+    fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
+        meter::batch(batch.len());
+        timed("execute", self.0.execute(partition, batch))
+    }
+
+    fn hints(&self) -> broadcast::Receiver<Hint> {
+        self.0.hints()
+    }
+
+    fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
+        Ok(Box::new(MeteredHeart(self.0.heart()?)))
+    }
+
+    fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
+        timed("inspect", self.0.inspect(id))
+    }
+
+    fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {
+        timed("journal", self.0.journal(id, run, from))
+    }
+
+    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
+        timed("sessions", self.0.sessions())
+    }
+
+    fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
+        timed("outbox", self.0.outbox(before, limit))
+    }
+
+    fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
+        timed("overview", self.0.overview())
+    }
+
+    fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
+        timed("queue", self.0.queue(queue))
+    }
+
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {
+        timed("list", self.0.list(query))
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
+        timed("now", self.0.now())
+    }
+}
+
+struct MeteredHeart(Box<dyn Heart>);
+
+impl Heart for MeteredHeart {
+    #[expect(clippy::disallowed_methods, reason = "a heart beats on a thread of its own, outside of any runtime")]
+    fn beat(&mut self, session: SessionId, lease: Duration) -> Result<Beat, StoreError> {
+        let asked = std::time::Instant::now();
+        let outcome = self.0.beat(session, lease);
+        meter::called("beat", asked.elapsed(), &outcome);
+        outcome
+    }
+}
