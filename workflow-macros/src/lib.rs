@@ -82,7 +82,6 @@ pub fn group(tokens: TokenStream) -> TokenStream {
 /// The first of several durable operations: `race! { pattern = operation => expression, .. }.await`.
 ///
 /// Arms run in the workflow's own code: they may `return`, use `?` and await. What did not win is cancelled.
-#[doc(alias = "Promise.race")]
 #[proc_macro]
 pub fn race(tokens: TokenStream) -> TokenStream {
     race::expand(tokens.into()).into()

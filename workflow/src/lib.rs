@@ -125,7 +125,6 @@ pub use workflow_macros::{Event, group, part, race, step, workflow};
 /// Several durable operations at once; awaiting it gives all their outputs, in the order written.
 ///
 /// All begin in the order written. At most sixteen; [`join_all`](prelude::join_all) takes any number.
-#[doc(alias = "Promise.all")]
 #[macro_export]
 macro_rules! join {
     ($($operation:expr),+ $(,)?) => {

@@ -35,7 +35,6 @@ pub fn sleep(duration: Duration) -> SleepToAwaitInWorkflow {
 ///
 /// # Durability
 /// As [`sleep`], but a pause of the instance does not move it.
-#[doc(alias = "sleepUntil")]
 #[track_caller]
 pub fn sleep_until(moment: SystemTime) -> SleepToAwaitInWorkflow {
     SleepToAwaitInWorkflow { ask: Ask::SleepUntil(Timestamp::from_system_time(moment)), at: caller(Caller::caller()) }

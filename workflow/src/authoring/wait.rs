@@ -49,7 +49,6 @@ struct Request<E> {
 }
 
 /// Waits for an event of type `E`. `name` is the wait's own, as a step's.
-#[doc(alias = "waitForEvent")]
 #[track_caller]
 pub fn wait_for<E: Event>(name: &'static str) -> EventToAwaitInWorkflow<E> {
     EventToAwaitInWorkflow::new(name, E::TYPE.to_owned(), caller(Caller::caller()))

@@ -173,7 +173,6 @@ impl<W: Subject> Handle<W> {
     /// [`ResultError::Terminated`], [`ResultError::Unknown`] when there is no such instance (any more),
     /// [`ResultError::Differs`] when it is parked at its end because its replay did something else (until it is resumed),
     /// [`ResultError::Store`] when the store says that it cannot be read.
-    #[doc(alias = "waitForCompletion")]
     pub async fn result(&self) -> Result<W::Output, ResultError<W::Error>> {
         result::wait::<W>(&self.engine, &self.id, self.born.as_deref()).await
     }
@@ -270,7 +269,6 @@ impl<W: Subject> Handle<W> {
         clippy::needless_pass_by_value,
         reason = "an event is given away: what was sent is not the sender's any more"
     )]
-    #[doc(alias = "sendEvent")]
     pub fn send<E: Event>(&self, event: E) -> SendEvent<W> {
         SendEvent::new(self.engine.clone(), self.id.to_string(), E::TYPE, event.to_payload())
     }

@@ -29,7 +29,6 @@ use super::describe::class_of;
 /// of it) hides this too; make it `.fatal()` itself.
 ///
 /// It is not itself a `std::error::Error`, but `?` turns it into a boxed one.
-#[doc(alias = "NonRetryableError")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fatal<E> {
     error: E,

@@ -202,7 +202,7 @@ pub enum Action {
     /// A new run from the beginning with the same input. Events and timers of the old run are gone.
     Restart,
     /// A new run that keeps what the current one had begun before it came to this operation: see
-    /// [`Fork`](super::head::Fork). Unread messages stay. Refused when the current run has no records.
+    /// [`Fork`]. Unread messages stay. Refused when the current run has no records.
     RestartFrom {
         /// The operation.
         path: Path,
