@@ -36,8 +36,8 @@ pub mod control;
 pub mod create;
 mod ending;
 mod moves;
-#[cfg(feature = "redis")]
 pub use moves::ready_since;
+#[cfg(feature = "redis")]
 pub(crate) use moves::{BEGUN_LEAD_MS, PRIORITY_STEP_MS};
 pub mod outbox;
 pub mod own;
