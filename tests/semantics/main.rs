@@ -16,6 +16,7 @@ mod limits;
 mod lints;
 mod namespaces;
 mod operations;
+mod ported;
 mod priorities;
 mod races;
 mod replay;

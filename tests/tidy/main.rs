@@ -4,6 +4,7 @@
 //! literals and test modules, so that prose and tests never trip it.
 
 mod bans;
+mod coming_from;
 mod layers;
 mod metrics;
 mod purity;

@@ -53,7 +53,7 @@ pub(crate) fn of_string(text: &str) -> Result<u64, String> {
         return Err(malformed(text));
     }
     if word.is_empty() {
-        return Err(format!("`{text}` has no unit: write `{text}s`, `{text}m`, `{text}h` or `{text} seconds`"));
+        return Err(format!("`{text}` has no unit: write `{text}ms`, `{text}s`, `{text}m` or `{text} hours`"));
     }
     let singular = word.strip_suffix('s').filter(|rest| rest.len() > 1).unwrap_or(word);
     let unit = unit(SUFFIXES, word).or_else(|| unit(WORDS, singular)).ok_or_else(|| malformed(text))?;

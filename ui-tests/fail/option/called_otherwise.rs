@@ -9,6 +9,7 @@ async fn order(id: u64) -> u64 {
     let _ = step!("a", max_attempts = 3, call()).await;
     let _ = step!("b", initial_interval = 2s, call()).await;
     let _ = step!("c", idempotency_key = id, call()).await;
+    let _ = step!("d", limit = 3, call()).await;
     id
 }
 

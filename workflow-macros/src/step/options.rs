@@ -23,6 +23,7 @@ const CALLED_OTHERWISE: &[(&str, &str)] = &[
     ("idempotency_key", "key"),
     ("initial_interval", "delay"),
     ("interval", "delay"),
+    ("limit", "retries"),
     ("max_attempts", "retries"),
     ("max_interval", "max_delay"),
     ("max_retries", "retries"),

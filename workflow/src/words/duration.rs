@@ -50,7 +50,7 @@ impl fmt::Display for InvalidDuration {
                 "`{text}` is not a duration: write a whole number and a unit, such as \"30s\", \"15 minutes\" or \"24h\""
             ),
             Self::NoUnit(text) => {
-                write!(f, "`{text}` has no unit: write `{text}s`, `{text}m`, `{text}h` or `{text} seconds`")
+                write!(f, "`{text}` has no unit: write `{text}ms`, `{text}s`, `{text}m` or `{text} hours`")
             }
             Self::TooLong(text) => write!(f, "`{text}` is longer than ten years, the longest a workflow waits"),
         }

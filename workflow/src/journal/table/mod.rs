@@ -40,8 +40,8 @@ pub mod create;
 mod ending;
 pub mod limit;
 mod moves;
-#[cfg(feature = "redis")]
 pub use moves::ready_since;
+#[cfg(feature = "redis")]
 pub(crate) use moves::{BEGUN_LEAD_MS, PRIORITY_STEP_MS};
 pub mod outbox;
 pub mod own;
