@@ -501,7 +501,7 @@ mod tests {
             mode: Some(Mode::Worker),
             namespace: Some("there".to_owned()),
             concurrency: Some(7),
-            queues: Some(vec!["far".to_owned()]),
+            queues: Some(vec![("far".to_owned(), None)]),
             lease: Some(2 * second),
             ..Environment::default()
         };
