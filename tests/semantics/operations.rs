@@ -57,15 +57,17 @@ enum Operation {
     Restart,
     RestartFrom,
     Send,
+    Delete,
 }
 
-const OPERATIONS: [Operation; 6] = [
+const OPERATIONS: [Operation; 7] = [
     Operation::Pause,
     Operation::Resume,
     Operation::Terminate,
     Operation::Restart,
     Operation::RestartFrom,
     Operation::Send,
+    Operation::Delete,
 ];
 
 #[workflow]
@@ -169,6 +171,12 @@ impl Scene {
             Operation::Terminate => instance.terminate("an operator").await,
             Operation::Restart => instance.restart().await,
             Operation::RestartFrom => instance.restart_from("before").await,
+            Operation::Delete => {
+                return match instance.delete().await {
+                    Ok(()) => "deleted".to_owned(),
+                    Err(error) => error.code().to_owned(),
+                };
+            }
             Operation::Send => {
                 return match instance.send(Go { number: 1 }).await {
                     Ok(()) => "accepted".to_owned(),
@@ -231,7 +239,7 @@ async fn cell(
     let told = format!("{situation:?}, {operation:?}: {said}");
     let count = |what: &str| stage.witness.count(what);
     match operation {
-        _ if !is_state(&said) && said != "accepted" => {
+        _ if !is_state(&said) && said != "accepted" && said != "deleted" => {
             let now = scene.instance.status().await?;
             assert_eq!((now.state, now.run, now.pausing), (before.state, before.run, before.pausing), "{told}");
         }
@@ -249,6 +257,11 @@ async fn cell(
                 scene.ends().await?;
                 assert_eq!(count("before"), 1, "{told}");
             }
+        }
+        Operation::Delete => {
+            let gone = || async { scene.instance.status().await.is_err().then_some(()) };
+            wait::until("it is deleted", gone).await;
+            assert_eq!(scene.instance.delete().await.expect_err("it is gone").code(), "not_found", "{told}");
         }
         Operation::Resume | Operation::Send => {
             if scene.can_end() && !matches!((situation, operation), (Parked | Paused | Pausing, Operation::Send)) {
