@@ -74,6 +74,11 @@
 //! - [`store`]: what a store promises, and how to write one; with the formats in [`journal`] and the limits in
 //!   [`words::limits`].
 //!
+//! # Features
+//!
+//! `redis` and `sqlite`, both on if nothing is said, are the stores; `metrics` (off) has the engine tell the `metrics` facade
+//! what it does: see `docs/OBSERVING.md` of the repository.
+//!
 //! # Promises
 //!
 //! An acknowledged create, event or step result is kept, to the durability of the store. A step's body runs at least
