@@ -2,11 +2,15 @@
 //!
 //! What ran is counted in a file outside the store, one line an execution. See `tests/README.md`.
 
+mod account;
 mod acknowledged;
+mod book;
 mod deliveries;
 mod fleet;
 mod freezes;
+mod hand;
 mod kills;
 mod leftovers;
+mod operator;
 mod outages;
 mod wires;

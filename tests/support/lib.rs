@@ -5,12 +5,14 @@
 
 pub mod chance;
 pub mod effects;
+pub mod errands;
 pub mod examples;
 pub mod load;
 pub mod prelude;
 pub mod proxy;
 pub mod redis;
 pub mod stage;
+pub mod versions;
 pub mod wait;
 pub mod witness;
 pub mod worker;
