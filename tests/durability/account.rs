@@ -11,7 +11,7 @@ use super::book::{Page, Quiet};
 pub(crate) struct Fault {
     pub(crate) process: u32,
     pub(crate) kind: FaultKind,
-    /// Where the file of marks ended before.
+    /// Up to where in the file of marks it can have interrupted a body.
     pub(crate) at: u64,
 }
 
@@ -57,7 +57,8 @@ impl Account<'_> {
         }
     }
 
-    /// What ran again was under way when its process was killed or frozen, or lost its session.
+    /// What ran again was under way when its process was killed or frozen, or lost its session; or a process ran it that
+    /// did not know that it had lost its own.
     fn repeated(&self) -> usize {
         let mut executions: BTreeMap<(&str, u32, &str, u32), Vec<&Mark>> = BTreeMap::new();
         for mark in self.marks {
@@ -65,26 +66,34 @@ impl Account<'_> {
         }
         let mut repeated = 0;
         for marks in executions.into_values() {
-            let (_, before) = marks.split_last().expect("it has a mark at least");
-            repeated += before.len();
-            for mark in before {
-                let excused = self.fenced.contains(&mark.process)
-                    || self.faults.iter().any(|fault| fault.process == mark.process && fault.at > mark.at);
+            repeated += marks.len() - 1;
+            let by_owners: Vec<_> = marks.iter().filter(|mark| !self.is_stale(mark)).collect();
+            for mark in by_owners.iter().rev().skip(1) {
+                let excused = self.faults.iter().any(|fault| fault.process == mark.process && fault.at > mark.at);
                 assert!(excused, "nothing interrupted the first of {marks:#?}\n{}", self.story(&mark.instance));
             }
         }
         repeated
     }
 
-    /// A body begins only when what led to it is recorded: no process that has its session goes back.
+    /// A body begins only when what led to it is recorded: no process that has its session goes back. One that has lost it
+    /// begins what its last record led to, and no more, each time it is frozen.
     fn order(&self) {
         let mut reached: HashMap<(&str, u32), Front> = HashMap::new();
+        let mut behind: BTreeMap<(&str, u32, u32), BTreeSet<Front>> = BTreeMap::new();
         for mark in self.marks {
             let front = self.front(mark);
             let reached = reached.entry((&mark.instance, mark.run)).or_default();
-            let goes_back = front < *reached && !self.is_stale(mark);
-            assert!(!goes_back, "committed already: {mark:?}\n{}", self.story(&mark.instance));
+            if front < *reached {
+                assert!(self.is_stale(mark), "committed already: {mark:?}\n{}", self.story(&mark.instance));
+                behind.entry((&mark.instance, mark.run, mark.process)).or_default().insert(front);
+            }
             *reached = front.max(*reached);
+        }
+        for ((instance, _, process), fronts) in behind {
+            let times = self.faults.iter().filter(|fault| fault.process == process).count();
+            let may = times.max(1) + usize::from(self.fenced.contains(&process));
+            assert!(fronts.len() <= may, "{process} went on with {fronts:?}\n{}", self.story(instance));
         }
     }
 

@@ -225,7 +225,12 @@ impl Hand {
 
     async fn restart_from(&mut self, page: usize) -> Done {
         let handle = self.get(page).await?;
-        let history = handle.history().await?;
+        let run = u32::try_from(self.pages[page].runs.len()).expect("few runs");
+        let mut history = handle.history().await?;
+        if history.records == 0 && run > 1 && self.chance.index(2) == 0 {
+            // It has perhaps not begun with what it keeps of the one before: then that is what it is restarted from.
+            history = handle.history_of(run - 1).await?;
+        }
         let is_target = |operation: &&workflow::Operation| {
             matches!(operation.kind, Kind::Step | Kind::Group | Kind::Wait | Kind::Child)
         };
@@ -237,13 +242,19 @@ impl Hand {
             (_, "return", _) => Target::Return,
             _ => Target::Before,
         };
-        let run = self.pages[page].runs.len();
         let before = self.marked();
-        handle.restart_from(&chosen.path).await?;
+        let answer = handle.restart_from(&chosen.path).await;
         let ended = self.marked();
-        let old = handle.history_of(u32::try_from(run).expect("few runs")).await?;
-        let read = (old.records > 0).then(|| notes_read(&old));
         let page = &mut self.pages[page];
+        match answer {
+            Err(EngineError::NoSuchStep { .. } | EngineError::Refused { .. }) if history.run != run => {
+                page.called(format!("no restart from {}: it has begun: {answer:?}", chosen.operation));
+                return Ok(());
+            }
+            answer => drop(answer?),
+        }
+        let old = handle.history_of(run).await?;
+        let read = (old.records > 0).then(|| notes_read(&old));
         page.called(format!("restart from {}, at {before} to {ended}, read {read:?}", chosen.operation));
         page.restarted_from(target, read, before, ended);
         Ok(())

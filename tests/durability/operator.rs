@@ -37,7 +37,7 @@ const CASES_VARIABLE: &str = "WORKFLOW_TEST_CASES";
 /// Hands that work at the same time.
 const HANDS: usize = 3;
 /// What each does.
-const THINGS: usize = 60;
+const THINGS: usize = 100;
 /// Errands of each.
 const ERRANDS_MAX: usize = 12;
 /// Instances that a worker drives at a time.
@@ -300,27 +300,47 @@ impl Crew {
 
     /// One thing happens to the workers.
     async fn suffer(&mut self) {
-        wait::moment(Instant::now() + self.chance.millis(50..400)).await;
+        wait::moment(Instant::now() + self.chance.millis(10..150)).await;
         let victim = self.chance.index(self.workers.len());
         match self.chance.index(8) {
-            0..=2 => {
-                self.note(victim, FaultKind::Ends);
-                self.workers.swap_remove(victim).0.kill();
-                self.hire();
-            }
-            3 | 4 => self.replace(victim).await,
-            5 | 6 => {
-                self.workers[victim].0.freeze();
-                self.note(victim, FaultKind::Freezes);
-                wait::moment(Instant::now() + 3 * stage::SHORT_LEASE + self.chance.millis(0..300)).await;
-                self.workers[victim].0.thaw();
-            }
+            0..=3 => self.kill(victim),
+            4 | 5 => self.replace(victim).await,
+            6 => self.freeze(victim).await,
             _ => {
                 for _ in 0..self.workers.len() {
                     self.replace(0).await;
                 }
             }
         }
+    }
+
+    fn kill(&mut self, victim: usize) {
+        let (worker, _) = self.workers.swap_remove(victim);
+        self.ends(&worker);
+        worker.kill();
+        self.hire();
+    }
+
+    /// Everything that a process has begun may be what its end interrupts.
+    fn ends(&mut self, worker: &TestWorker) {
+        self.faults.push(Fault { process: worker.id(), kind: FaultKind::Ends, at: u64::MAX });
+    }
+
+    /// Freezes one until others have taken over, some of whom are killed meanwhile.
+    async fn freeze(&mut self, victim: usize) {
+        let frozen = self.workers.remove(victim);
+        frozen.0.freeze();
+        let at = errands::now(&self.setup.effects);
+        self.faults.push(Fault { process: frozen.0.id(), kind: FaultKind::Freezes, at });
+        for _ in 0..3 {
+            let killed = self.chance.index(2 * self.workers.len());
+            if killed < self.workers.len() {
+                self.kill(killed);
+            }
+            wait::moment(Instant::now() + stage::SHORT_LEASE + self.chance.millis(0..100)).await;
+        }
+        frozen.0.thaw();
+        self.workers.push(frozen);
     }
 
     /// Starts another, and asks this one to end when that one runs.
@@ -332,19 +352,9 @@ impl Crew {
         self.workers[self.workers.len() - 1].0.ready().await;
         worker.ask_to_end();
         if !patient {
-            let at = u64::MAX;
-            self.faults.push(Fault { process: worker.id(), kind: FaultKind::Ends, at });
+            self.ends(&worker);
         }
         assert!(worker.end().await, "it did not end in order:\n{}", self.log());
-    }
-
-    /// A fault stands after all that was marked before it could be felt.
-    fn note(&mut self, victim: usize, kind: FaultKind) {
-        let at = match kind {
-            FaultKind::Ends => u64::MAX,
-            FaultKind::Freezes => errands::now(&self.setup.effects),
-        };
-        self.faults.push(Fault { process: self.workers[victim].0.id(), kind, at });
     }
 
     /// Fails when a worker has ended by itself.

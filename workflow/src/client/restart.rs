@@ -25,6 +25,7 @@ const NAMES_SHOWN: usize = 10;
 ///   when it would have been.
 /// - Children that had not ended are terminated, and started anew.
 /// - A group around the operation is tried on from there, in the attempt in which the code first came to it.
+/// - A group itself begins anew, whether it has ended or not.
 /// - Which operations came before is decided by the code, which is replayed when a worker takes the run up. Code that
 ///   does not go along with the journal, or does not come to the operation, parks the run, as any other replay.
 ///
@@ -60,6 +61,13 @@ impl<W: Subject> RestartFrom<W> {
         self
     }
 
+    /// This operation or a group around it, if it is the one that is meant. A group that has not ended has no record of its
+    /// own, only what is in it has.
+    fn meant(&self, path: &Path) -> Option<Path> {
+        let around = path.enclosing().map(Path::from_recorded).filter(Path::is_group);
+        std::iter::once(path.clone()).chain(around).find(|path| self.is_meant(path))
+    }
+
     fn is_meant(&self, path: &Path) -> bool {
         let Some(last) = path.last().filter(|last| !matches!(last.kind, Kind::Part | Kind::Changed)) else {
             return false;
@@ -74,9 +82,9 @@ impl<W: Subject> RestartFrom<W> {
         let head = self.handle.snapshot().await?.head;
         let run = source(&head);
         let records = history::records(self.handle.engine(), self.handle.instance_id(), run).await?;
-        match records.iter().find(|record| self.is_meant(&record.path)) {
-            Some(record) => {
-                let action = Action::RestartFrom { path: record.path.clone() };
+        match records.iter().find_map(|record| self.meant(&record.path)) {
+            Some(path) => {
+                let action = Action::RestartFrom { path };
                 self.handle.control(action, "restarted from an operation").await
             }
             None => Err(self.no_such_step(run, &records)),
