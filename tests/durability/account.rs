@@ -121,7 +121,13 @@ impl Account<'_> {
         }
         for (process, fronts) in begun {
             let story = || self.story(&page.id);
-            assert!(fronts.len() <= 1, "{} at {}: {process} went on with {fronts:?}\n{}", quiet.why, quiet.from, story());
+            assert!(
+                fronts.len() <= 1,
+                "{} at {}: {process} went on with {fronts:?}\n{}",
+                quiet.why,
+                quiet.from,
+                story()
+            );
         }
     }
 
@@ -137,9 +143,8 @@ impl Account<'_> {
 
     /// Whether the process may not have known that others had taken over.
     fn is_stale(&self, mark: &Mark) -> bool {
-        let froze = |fault: &Fault| {
-            fault.process == mark.process && fault.kind == FaultKind::Freezes && fault.at <= mark.at
-        };
+        let froze =
+            |fault: &Fault| fault.process == mark.process && fault.kind == FaultKind::Freezes && fault.at <= mark.at;
         self.fenced.contains(&mark.process) || self.faults.iter().any(froze)
     }
 

@@ -194,7 +194,9 @@ impl Target {
     fn keeps(self, read: &[Note]) -> usize {
         match self {
             Self::Before => 0,
-            Self::After(number) => 1 + read.iter().position(|note| note.number == number).expect("its step was recorded"),
+            Self::After(number) => {
+                1 + read.iter().position(|note| note.number == number).expect("its step was recorded")
+            }
             Self::Wait(before) => before,
             Self::Return => read.len(),
         }

@@ -66,7 +66,12 @@ impl Runner {
     }
 
     /// As [`Self::work`], which fails at its first attempt in every other errand.
-    async fn doubt(&self, cx: StepContext, number: u64, at: Spot) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
+    async fn doubt(
+        &self,
+        cx: StepContext,
+        number: u64,
+        at: Spot,
+    ) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
         let first = cx.attempt() == 1;
         let value = self.work(cx, "doubt", at).await?;
         if first && number % 2 == 1 { Err(NotYet.into()) } else { Ok(value) }
@@ -134,10 +139,8 @@ pub async fn errand(number: u64, #[resource] runner: &Runner) -> workflow::Resul
     let run = info().await.run;
     let mut seen = number;
     seen = mix(seen, step!("leave", |cx| runner.work(cx, "leave", Spot { run, seen })).await?);
-    seen = mix(
-        seen,
-        step!("doubt", retries = 1, delay = 5ms, |cx| runner.doubt(cx, number, Spot { run, seen })).await?,
-    );
+    seen =
+        mix(seen, step!("doubt", retries = 1, delay = 5ms, |cx| runner.doubt(cx, number, Spot { run, seen })).await?);
     sleep(10ms).await;
     let (left, right) = join!(
         step!("left", |cx| runner.work(cx, "left", Spot { run, seen })),

@@ -28,7 +28,8 @@ async fn main() -> Outcome {
             let engine = Engine::builder().store(*store).namespace(*namespace).mode(Mode::Worker);
             let engine = engine.lease(millis(lease_ms)?).concurrency(concurrency.parse()?);
             let effects = Effects::open(&PathBuf::from(effects))?;
-            let engine = serving(engine, Serves::named(serves).ok_or("no such program")?, effects, millis(step_time_ms)?);
+            let engine =
+                serving(engine, Serves::named(serves).ok_or("no such program")?, effects, millis(step_time_ms)?);
             run(engine, millis(grace_ms)?).await
         }
         [CREATE, store, prefix, effects] => create(store, prefix, &Effects::open(&PathBuf::from(effects))?).await,
