@@ -13,4 +13,5 @@ mod kills;
 mod leftovers;
 mod operator;
 mod outages;
+mod rolling;
 mod wires;
