@@ -166,7 +166,7 @@ impl Page {
         let run = self.run();
         match &run.terminated {
             Some(reason) => Expected::Terminated(reason.clone()),
-            None if self.number % FAILS_EVERY == 0 => Expected::Errored,
+            None if self.number.is_multiple_of(FAILS_EVERY) => Expected::Errored,
             None => Expected::Complete(run.to_read().iter().map(|note| note.number).collect()),
         }
     }

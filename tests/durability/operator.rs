@@ -44,14 +44,16 @@ const ERRANDS_MAX: usize = 12;
 const CONCURRENCY: usize = 6;
 /// Longer than any body takes.
 const GRACE: Duration = Duration::from_secs(30);
+/// What a worker says whose session is lost.
+const LOST: &str = "this worker lost its session";
 /// What workers may say, and operators understand: everything else needs a look.
 const UNDERSTOOD: [&str; 6] = [
     "connected to Redis; appendonly no: nothing that was written since the last snapshot survives a restart",
-    "took over from a worker that is gone",
-    "the session was fenced",
-    "a heartbeat did not reach the store",
+    "a worker crashed, or was not heard of for its lease: the instances it had go on with others",
+    LOST,
+    "this worker could not renew its lease",
     "the store did not carry out a batch",
-    "a command for another instance must wait",
+    "what this instance asked of another",
 ];
 
 async fn whatever_an_operator_does_nothing_is_lost_or_doubled_or_stuck(stage: Stage) -> TestResult {
@@ -225,7 +227,7 @@ impl<'a> Application<'a> {
 
     fn check_marks(&self) {
         let marks = errands::marks(&self.crew.setup.effects);
-        let lost = self.crew.log().lines().filter(|line| line.contains("the session was fenced")).count();
+        let lost = self.crew.log().lines().filter(|line| line.contains(LOST)).count();
         let fenced = self.crew.fenced();
         let (pages, faults): (Vec<Page>, _) = (self.pages().cloned().collect(), &self.crew.faults);
         let account = Account { pages: &pages, marks: &marks, faults, fenced: &fenced };
@@ -370,7 +372,7 @@ impl Crew {
     /// Processes that said that they lost their session.
     fn fenced(&self) -> BTreeSet<u32> {
         let log = self.log();
-        let lost = log.lines().filter(|line| line.contains("the session was fenced"));
+        let lost = log.lines().filter(|line| line.contains(LOST));
         lost.filter_map(|line| line.split(' ').next()?.parse().ok()).collect()
     }
 }

@@ -20,6 +20,7 @@ on_every_shared_store!(
     a_client_that_begins_again_and_workers_that_are_rolled_do_everything_once,
     two_versions_side_by_side_each_finish_their_own,
     what_no_worker_knows_is_on_a_shelf_until_one_comes,
+    a_release_that_does_not_fit_parks_what_it_cannot_go_on_with_and_a_rollback_goes_on,
 );
 
 /// Nothing here waits for it.
@@ -140,8 +141,7 @@ async fn a_client_that_begins_again_and_workers_that_are_rolled_do_everything_on
         let results = &told[&format!("delivery-{number}")];
         assert!(results.iter().all(|result| *result == delivered(number, 2, 3).to_string()), "{number}: {results:?}");
     }
-    let again: Vec<_> =
-        effects::executions(&fleet.effects()).into_iter().filter(|(_, times)| *times > 1).collect();
+    let again: Vec<_> = effects::executions(&fleet.effects()).into_iter().filter(|(_, times)| *times > 1).collect();
     assert!(again.is_empty(), "{again:?}");
     let count = fleet.client.list().limit(1_000).await?.instances.len();
     assert_eq!(count as u64, 2 * DELIVERIES, "each with its one child");
@@ -204,7 +204,7 @@ async fn what_no_worker_knows_is_on_a_shelf_until_one_comes(stage: Stage) -> Tes
     assert_eq!((waiting.status().await?.state, fresh.status().await?.state), (State::Queued, State::Queued));
     let said = async || {
         let log = fleet.log();
-        log.lines().find(|line| line.contains("wait for a worker that knows")).map(str::to_owned)
+        log.lines().find(|line| line.contains("wait for a worker that knows this version")).map(str::to_owned)
     };
     let said = wait::until("a worker says so", said).await;
     assert!(said.contains("workflow=bill version=1"), "{said}");
@@ -221,5 +221,37 @@ async fn what_no_worker_knows_is_on_a_shelf_until_one_comes(stage: Stage) -> Tes
     assert!(fleet.effects().iter().all(|effect| effect.attempt == 1));
     let twice: Vec<_> = effects::executions(&fleet.effects()).into_iter().filter(|(_, times)| *times > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
+    Ok(())
+}
+
+async fn a_release_that_does_not_fit_parks_what_it_cannot_go_on_with_and_a_rollback_goes_on(
+    stage: Stage,
+) -> TestResult {
+    let mut fleet = fleet(stage, 4, Duration::from_millis(5)).await;
+    fleet.setup.serves = Serves::First;
+    fleet.start_ready().await;
+    let bill = first::bill::create(&fleet.client, 1).id("misfit").await?;
+    wait::state(&bill, State::Waiting).await;
+    fleet.setup.serves = Serves::Broken;
+    fleet.start_ready().await;
+    fleet.end(0).await;
+    bill.send(Paid { amount: 7 }).await?;
+    let status = wait::state(&bill, State::Paused).await;
+    let reason = status.paused.map(|paused| paused.reason);
+    assert!(matches!(reason, Some(PauseReason::Divergence(_))), "{reason:?}");
+    // Whoever reads the log is told which instance stands still, why, and what to do.
+    let log = fleet.log();
+    let said = log.lines().find(|line| line.contains("ERROR")).unwrap_or_default();
+    for words in ["instance=misfit", "workflow=bill", "version=1", "write", "type", "go back", "resume"] {
+        assert!(said.contains(words), "{words} in {said:?}");
+    }
+
+    fleet.setup.serves = Serves::First;
+    fleet.start_ready().await;
+    fleet.end(0).await;
+    bill.resume().await?;
+    assert_eq!(bill.result_within(wait::PATIENCE).await?, "bill 1 of the first release, paid 7");
+    let ran: Vec<_> = fleet.effects().into_iter().map(|effect| effect.step).collect();
+    assert_eq!(ran, ["write", "file"], "the broken release ran nothing");
     Ok(())
 }

@@ -168,7 +168,7 @@ pub async fn errand(number: u64, #[resource] runner: &Runner) -> workflow::Resul
         seen = mix(seen, noted);
     }
     seen = mix(seen, step!("return", |cx| runner.work(cx, "return", Spot { run, seen })).await?);
-    if number % FAILS_EVERY == 0 {
+    if number.is_multiple_of(FAILS_EVERY) {
         return Err(NotYet.into());
     }
     Ok(Errand { notes, seen, secret: SECRET.to_owned() })

@@ -1,4 +1,4 @@
-//! One workflow in two major versions, as two releases of a program have it.
+//! One workflow as the releases of a program have it: in two major versions, and once broken.
 
 /// What the first release has.
 pub mod first {
@@ -13,6 +13,22 @@ pub mod first {
         let paid = wait_for::<Paid>("paid").await;
         step!("file", |cx| hands.work(cx, "file", 0)).await?;
         Ok(format!("bill {number} of the first release, paid {}", paid.amount))
+    }
+}
+
+/// What a release had that should not have been: a step has another name, and the version does not say so.
+pub mod broken {
+    use workflow::prelude::*;
+
+    use crate::load::{Hands, Paid};
+
+    /// A bill as it was, nearly.
+    #[workflow(name = "bill", version = 1)]
+    pub async fn bill(number: u64, #[resource] hands: &Hands) -> workflow::Result<String> {
+        step!("type", |cx| hands.work(cx, "type", number)).await?;
+        let paid = wait_for::<Paid>("paid").await;
+        step!("file", |cx| hands.work(cx, "file", 0)).await?;
+        Ok(format!("bill {number} of the broken release, paid {}", paid.amount))
     }
 }
 

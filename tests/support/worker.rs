@@ -27,11 +27,13 @@ pub enum Serves {
     First,
     /// Bills of the second release.
     Second,
+    /// Bills of a release that does not fit the first one's journals.
+    Broken,
 }
 
 impl Serves {
     /// All there are.
-    const ALL: [Self; 4] = [Self::Load, Self::Errands, Self::First, Self::Second];
+    const ALL: [Self; 5] = [Self::Load, Self::Errands, Self::First, Self::Second, Self::Broken];
 
     /// The one of this name.
     #[must_use]

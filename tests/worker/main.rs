@@ -9,7 +9,7 @@ use std::time::Duration;
 use support::effects::Effects;
 use support::errands::{Runner, errand, fetch};
 use support::load::{Hands, Paid, delivery, parcel, trip};
-use support::versions::{first, second};
+use support::versions::{broken, first, second};
 use support::worker::{CREATE, DELIVER, READY, RUN, Serves};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
@@ -67,6 +67,7 @@ fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: D
     match serves {
         Serves::First => engine.only::<first::bill>(),
         Serves::Second => engine.only::<second::bill>(),
+        Serves::Broken => engine.only::<broken::bill>(),
         _ => engine.only::<(parcel, delivery, trip)>(),
     }
 }

@@ -187,7 +187,14 @@ impl Drive {
 
     async fn write(&mut self, task: Option<&mut RunTask>, write: Write) -> Result<Written, Over> {
         let records = !write.records.is_empty();
+        let parked = match &write.then {
+            Then::Park(reason) => Some(reason.clone()),
+            _ => None,
+        };
         let written = self.holding.write(task, write).await?;
+        if let (Some(reason), Written::Ok(_)) = (parked, &written) {
+            tell_parked(&self.holding.id, &self.spec, &reason);
+        }
         if records && !matches!(written, Written::Full) {
             // A committed record clears a suspect: others may have their turn.
             self.trial = None;
@@ -303,7 +310,7 @@ impl Drive {
             match self.holding.beside(None, pin!(reading)).await? {
                 Ok(encoded) => return Ok(encoded),
                 Err(error) => {
-                    tracing::warn!(instance = %id, %error, "a journal could not be loaded; trying again");
+                    tracing::warn!(instance = %id, %error, "the journal of this instance could not be read; trying again");
                     let pause = tokio::time::sleep(backoff.next());
                     self.holding.beside(None, pin!(pause)).await?;
                 }
@@ -421,7 +428,7 @@ impl Drive {
     /// The engine's own code panicked. The run cannot go on here; it is shown, not lost.
     async fn park_after_panic(&mut self, said: String) -> Over {
         let message = format!("the engine panicked while it drove this run: {said}");
-        tracing::error!(instance = %self.holding.id, message, "the run is parked");
+        tracing::error!(instance = %self.holding.id, message, "a fault of the engine: please report it");
         self.worker.counts.drive_panics.add();
         self.park(PauseReason::Panic { message }).await
     }
@@ -434,6 +441,25 @@ impl Drive {
         self.write(None, nothing(Then::Finish(ending))).await?;
         Ok(Over::Ended)
     }
+}
+
+/// Says that an instance stands still until somebody has looked at it. Not what a panic or a decoder said: that can repeat
+/// what is recorded; the status shows it.
+fn tell_parked(id: &InstanceId, spec: &InstanceSpec, reason: &PauseReason) {
+    let why = match reason {
+        // Said already, where the two were compared.
+        PauseReason::Divergence(divergence) if divergence.traces.is_some() => return,
+        PauseReason::Divergence(divergence) => divergence.to_string(),
+        PauseReason::Panic { .. } => "its code panicked".to_owned(),
+        PauseReason::Unreadable { .. } => "its inputs or its journal cannot be read".to_owned(),
+        PauseReason::Operator | PauseReason::Quarantined { .. } => return,
+    };
+    tracing::error!(
+        instance = %id,
+        workflow = %spec.workflow,
+        version = spec.version,
+        "the instance is parked: {why}; its status says more. Mend the code, or go back to the one before, and resume it"
+    );
 }
 
 /// What follows when a write is done as asked.

@@ -79,18 +79,26 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
     }
 }
 
-/// Keeps what is known of shelves fresh, and says when something new is on one.
+/// Keeps what is known of shelves fresh, and says when one is not emptied: beside workers that know a version, others put
+/// it on a shelf for a moment.
 pub(super) async fn watch_shelves(worker: Arc<Worker>) -> Result<(), StoreError> {
     let mut pauses = Backoff::new(SHELVES_EVERY, SHELVES_LONGEST);
+    let mut told = Vec::new();
     loop {
         let shelves = worker.store.overview().await?.shelves;
         let known = std::mem::replace(&mut *lock(&worker.shelves), shelves.clone());
         if known != shelves {
             pauses.reset();
         }
-        for (workflow, version, count) in shelves {
-            if !known.iter().any(|(name, of, _)| *name == workflow && *of == version) {
-                tracing::warn!(%workflow, version, count, "instances wait for a worker that knows their workflow");
+        let is_on = |shelves: &[(WorkflowName, u32, u64)], (workflow, version): &(WorkflowName, u32)| {
+            shelves.iter().any(|(name, of, _)| name == workflow && of == version)
+        };
+        told.retain(|shelf| is_on(&shelves, shelf));
+        for (workflow, version, count) in &shelves {
+            let shelf = (workflow.clone(), *version);
+            if is_on(&known, &shelf) && !told.contains(&shelf) {
+                told.push(shelf);
+                tracing::warn!(%workflow, version, count, "instances wait for a worker that knows this version of their workflow: start one, or one more");
             }
         }
         tokio::select! {

@@ -126,7 +126,7 @@ impl Holding {
             match self.beside(task.as_deref_mut(), pin!(worker.commands.own(own, again))).await? {
                 Ok(reply) => return self.take(&write, reply),
                 Err(error) => {
-                    tracing::warn!(instance = %self.id, %error, "a write was not answered; asking again");
+                    tracing::warn!(instance = %self.id, %error, "a write of this instance was not answered; it is sent again, and done once");
                     again = true;
                     self.beside(task.as_deref_mut(), pin!(tokio::time::sleep(backoff.next()))).await?;
                 }
@@ -217,7 +217,8 @@ impl Holding {
             instance = %self.id,
             v = self.v,
             store = self.worker.store.describe(),
-            "the store has lost acknowledged writes: it is older than what it answered before"
+            "the store has lost acknowledged writes: it is older than what it answered before; the instance goes on from \
+             what is left. See to how the store keeps its data"
         );
         // Where the read fails, or the store has lost the session too, the sweep finds the instance.
         let Ok(Some(snapshot)) = self.worker.store.inspect(self.id.clone()).await else { return };
