@@ -156,3 +156,94 @@ impl Account<'_> {
         calls.chain(marks).chain(faults).collect::<Vec<_>>().join("\n")
     }
 }
+
+/// That the checks see what they are for.
+#[cfg(test)]
+mod tests {
+    use support::errands::Note;
+
+    use super::*;
+
+    fn mark(process: u32, step: &str, at: u64) -> Mark {
+        let key = format!("key of {step}");
+        Mark { instance: "i".to_owned(), step: step.to_owned(), attempt: 1, process, run: 1, key, seen: 1, at }
+    }
+
+    fn page() -> Page {
+        let mut page = Page::new("i", 1, "created");
+        page.told(&Note::new(1, true));
+        page
+    }
+
+    fn check(page: Page, marks: &[Mark], faults: &[Fault]) -> usize {
+        Account { pages: &[page], marks, faults, fenced: &BTreeSet::new() }.check()
+    }
+
+    const KILLED: Fault = Fault { process: 1, kind: FaultKind::Ends, at: u64::MAX };
+    const FROZEN: Fault = Fault { process: 1, kind: FaultKind::Freezes, at: 1 };
+
+    #[test]
+    fn a_body_of_a_killed_process_may_run_again() {
+        assert_eq!(check(page(), &[mark(1, "leave", 0), mark(2, "leave", 1), mark(2, "doubt", 2)], &[KILLED]), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "nothing interrupted the first")]
+    fn no_other_may() {
+        check(page(), &[mark(1, "leave", 0), mark(2, "leave", 1)], &[Fault { process: 2, ..KILLED }]);
+    }
+
+    #[test]
+    #[should_panic(expected = "committed already")]
+    fn none_may_whose_result_led_to_the_next() {
+        check(page(), &[mark(1, "leave", 0), mark(1, "doubt", 1), mark(2, "leave", 2)], &[KILLED]);
+    }
+
+    #[test]
+    #[should_panic(expected = "two pasts")]
+    fn none_may_see_another_past() {
+        check(page(), &[mark(1, "leave", 0), Mark { seen: 2, ..mark(2, "leave", 1) }], &[KILLED]);
+    }
+
+    #[test]
+    #[should_panic(expected = "two steps of one idempotency key")]
+    fn no_key_is_there_twice() {
+        check(page(), &[mark(1, "leave", 0), Mark { key: "key of leave".to_owned(), ..mark(1, "doubt", 1) }], &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "it was not told this")]
+    fn no_step_follows_from_a_note_that_nobody_sent() {
+        check(page(), &[mark(1, "note 2", 0)], &[]);
+    }
+
+    #[test]
+    fn what_was_under_way_may_begin_after_the_end() {
+        let mut page = page();
+        page.terminated("enough", 1, 1);
+        check(page, &[mark(1, "leave", 0), mark(1, "left", 1), mark(1, "right", 2)], &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "went on with")]
+    fn what_follows_from_that_may_not() {
+        let mut page = page();
+        page.terminated("enough", 1, 1);
+        check(page, &[mark(1, "leave", 0), mark(1, "doubt", 1), mark(1, "left", 2)], &[]);
+    }
+
+    #[test]
+    fn a_frozen_process_may_begin_what_its_last_record_led_to() {
+        let mut page = page();
+        page.paused(true, 2);
+        check(page, &[mark(1, "leave", 0), mark(2, "doubt", 1), mark(1, "doubt", 2)], &[FROZEN]);
+    }
+
+    #[test]
+    #[should_panic(expected = "paused at 2")]
+    fn nobody_else_begins_anything_of_what_is_paused() {
+        let mut page = page();
+        page.paused(true, 2);
+        check(page, &[mark(1, "leave", 0), mark(2, "doubt", 2)], &[FROZEN]);
+    }
+}

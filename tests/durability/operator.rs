@@ -6,18 +6,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use support::chance::Chance;
-use support::errands::{self, Errand, SECRET, errand, fetch};
+use support::effects::Effects;
+use support::errands::{self, Errand, Runner, SECRET, errand, fetch};
 use support::prelude::*;
 use support::worker::{Serves, TestWorker, WorkerSetup};
-use workflow::store::Overview;
+use workflow::store::redis::RedisStore;
 use workflow::store::sqlite::SqliteStore;
+use workflow::store::{Overview, Store, StoreError};
 use workflow::words::id::Namespace;
-use workflow::words::time::SystemClock;
 use workflow::{OperationEnd, ResultError};
 
 use super::account::{Account, Fault, FaultKind};
 use super::book::{Expected, Page};
 use super::hand::{Hand, notes_read};
+use super::leftovers::{self, Forward};
 
 on_every_shared_store!(
     whatever_an_operator_does_nothing_is_lost_or_doubled_or_stuck,
@@ -42,6 +44,7 @@ const THINGS: usize = 100;
 const ERRANDS_MAX: usize = 12;
 /// Instances that a worker drives at a time.
 const CONCURRENCY: usize = 6;
+const LONGER_THAN_ANYTHING_IS_KEPT: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 /// Longer than any body takes.
 const GRACE: Duration = Duration::from_secs(30);
 /// What a worker says whose session is lost.
@@ -251,19 +254,57 @@ impl<'a> Application<'a> {
         }
     }
 
-    /// Sends everyone home, who must go in order; then the file is as it must be.
+    /// Sends everyone home, who must go in order; when all was kept long enough, nothing is left.
     async fn close(mut self) -> TestResult {
         for (worker, _) in std::mem::take(&mut self.crew.workers) {
             worker.ready().await;
             worker.ask_to_end();
             assert!(worker.end().await, "it did not end in order:\n{}", self.crew.log());
         }
-        if self.stage.kind == StoreKind::SqliteFile {
-            let namespace = Namespace::new(&self.crew.setup.namespace)?;
-            let store = SqliteStore::open(&self.stage.url(), &namespace, Arc::new(SystemClock::default())).await?;
+        let clock = Arc::new(Forward::default());
+        let sqlite = self.check_file(clock.clone()).await?;
+        let namespace = &self.crew.setup.namespace;
+        let store: Arc<dyn Store> = match &sqlite {
+            Some(store) => store.clone(),
+            None => {
+                let namespace = Namespace::new(namespace)?;
+                Arc::new(RedisStore::open_with(&self.stage.url(), &namespace, Some(clock.clone())).await?)
+            }
+        };
+        let runner = Runner::new(Effects::open(&self.crew.setup.effects)?, Duration::ZERO);
+        let builder = self.stage.builder().store(store).namespace(namespace).resource(runner);
+        let engine = builder.only::<(errand, fetch)>().start().await?;
+        clock.set_forward(LONGER_THAN_ANYTHING_IS_KEPT);
+        let deleted = async || {
+            let listed = engine.list().limit(1).await.expect("the store of a test answers");
+            listed.instances.is_empty().then_some(())
+        };
+        wait::until("everything is deleted", deleted).await;
+        assert_eq!(engine.overview().await?, Overview::default());
+        self.stage.stop(engine).await;
+        if let Some(store) = sqlite {
             assert_eq!(store.fsck().await?, Vec::<String>::new());
         }
+        if let Some(server) = &self.stage.server {
+            let of_us = |key: &String| [":", "}"].iter().any(|end| key.starts_with(&format!("wf:{{{namespace}{end}")));
+            let alone = async || {
+                let left: Vec<_> = leftovers::keys(server).into_iter().filter(of_us).collect();
+                (left == [format!("wf:{{{namespace}}}:meta")]).then_some(())
+            };
+            wait::until("only what says how the namespace is laid out is left", alone).await;
+        }
         Ok(())
+    }
+
+    /// A file is as it must be before anything is deleted.
+    async fn check_file(&self, clock: Arc<Forward>) -> Result<Option<Arc<SqliteStore>>, StoreError> {
+        if self.stage.kind != StoreKind::SqliteFile {
+            return Ok(None);
+        }
+        let namespace = Namespace::new(&self.crew.setup.namespace).expect("it was one before");
+        let store = SqliteStore::open(&self.stage.url(), &namespace, clock).await?;
+        assert_eq!(store.fsck().await?, Vec::<String>::new());
+        Ok(Some(Arc::new(store)))
     }
 
     fn pages(&self) -> impl Iterator<Item = &Page> {
