@@ -50,11 +50,12 @@ const GRACE: Duration = Duration::from_secs(30);
 /// What a worker says whose session is lost.
 const LOST: &str = "this worker lost its session";
 /// What workers may say, and operators understand: everything else needs a look.
-const UNDERSTOOD: [&str; 6] = [
+const UNDERSTOOD: [&str; 7] = [
     "connected to Redis; appendonly no: nothing that was written since the last snapshot survives a restart",
     "a worker crashed, or was not heard of for its lease: the instances it had go on with others",
     LOST,
     "this worker could not renew its lease",
+    "workers have crashed while they tried this instance alone",
     "the store did not carry out a batch",
     "what this instance asked of another",
 ];
@@ -172,6 +173,7 @@ impl<'a> Application<'a> {
                         // By somebody, or in quarantine.
                         State::Paused => hand.resume(page).await?,
                         _ if status.pausing => hand.resume(page).await?,
+                        State::Waiting => release_children(&self.client).await?,
                         _ => {}
                     }
                     if Instant::now() > give_up {
@@ -314,6 +316,22 @@ impl<'a> Application<'a> {
     fn with_log(&self, error: &EngineError) -> String {
         format!("{error}\n{}", self.crew.log())
     }
+}
+
+/// Nobody pauses children, but they can be there at three crashes as well.
+async fn release_children(client: &Engine) -> Result<(), EngineError> {
+    let paused = client.list().of::<fetch>().state(State::Paused).await?;
+    for child in paused.instances {
+        let child = fetch::get(client, child.id).await?;
+        // It may be terminated meanwhile: its parent began anew.
+        let Some(paused) = child.status().await?.paused else { continue };
+        assert!(matches!(paused.reason, PauseReason::Quarantined { .. }), "{child:?}: {paused:?}");
+        match child.resume().await {
+            Err(EngineError::Refused { .. }) => {}
+            resumed => drop(resumed?),
+        }
+    }
+    Ok(())
 }
 
 /// It came to what follows from its book, and read what it was told.
