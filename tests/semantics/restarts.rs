@@ -16,6 +16,7 @@ on_every_store!(
     any_state_can_be_restarted_from_a_step,
     randomness_that_was_drawn_before_stays_the_same,
     the_newest_wish_counts_while_no_worker_has_begun,
+    a_run_that_begins_anew_while_it_is_restarted_from_a_step_is_looked_at_again,
     a_run_can_be_restarted_from_a_step_again_and_again,
     the_source_is_kept_until_a_worker_has_taken_over,
     code_that_no_longer_comes_to_the_step_parks,
@@ -441,5 +442,24 @@ async fn code_that_no_longer_comes_to_the_step_parks(stage: Stage) -> TestResult
     instance.resume().await?;
     assert_eq!(instance.result().await?, 1);
     assert_eq!((stage.witness.count("kept"), stage.witness.count("renamed")), (1, 2));
+    Ok(())
+}
+
+async fn a_run_that_begins_anew_while_it_is_restarted_from_a_step_is_looked_at_again(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<three_steps>().start().await?;
+    let instance = three_steps::create(&engine).await?;
+    instance.result().await?;
+    for _ in 0..20 {
+        let from_c = async { instance.restart_from("c").await };
+        let (from_c, anew) = tokio::join!(from_c, instance.restart());
+        anew?;
+        // Whichever came first: the newest run has come to the step, or not yet.
+        match from_c {
+            Ok(State::Queued) | Err(EngineError::NoSuchStep { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+        // It is not parked for a step that its records do not have.
+        wait::state(&instance, State::Complete).await;
+    }
     Ok(())
 }
