@@ -17,6 +17,7 @@ on_every_store!(
     a_fork_keeps_its_mailbox_and_the_time_it_began,
     a_fork_closes_children_and_takes_the_instance_from_its_owner,
     nothing_recorded_is_nothing_to_come_from,
+    what_was_found_in_a_run_that_is_not_the_source_any_more_is_refused,
     the_newer_wish_counts_while_a_fork_is_open,
     a_fork_of_a_fork_goes_on_with_the_same_streams,
     a_restart_forgets_the_fork,
@@ -28,8 +29,13 @@ fn path(name: &str) -> Path {
     Path::root().join(Kind::Step, name, None, 0)
 }
 
+/// As found in the first run.
 fn from(name: &str) -> Action {
-    Action::RestartFrom { path: path(name) }
+    from_run(1, name)
+}
+
+fn from_run(source: u32, name: &str) -> Action {
+    Action::RestartFrom { path: path(name), source }
 }
 
 fn fork(source: u32, streams: u32, name: &str, open: bool) -> Fork {
@@ -116,6 +122,25 @@ fn nothing_recorded_is_nothing_to_come_from(w: &mut World) {
     assert_eq!(w.control("nobody", from("one")), ControlReply::Unknown);
 }
 
+fn what_was_found_in_a_run_that_is_not_the_source_any_more_is_refused(w: &mut World) {
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    w.done(&mut held, record("one"));
+    w.done(&mut held, record("two"));
+    w.control("i", from("two"));
+    assert_eq!(w.control("i", from_run(2, "two")), ControlReply::Refused(State::Queued), "it has not begun");
+    let mut held = w.claim_one(session);
+    w.done(&mut held, taken_over(&["one"]));
+    let before = w.head("i");
+    assert_eq!(w.control("i", from_run(1, "two")), ControlReply::Refused(State::Running), "it has begun");
+    assert_eq!(w.head("i"), before);
+    w.control("i", Action::Restart);
+    let mut held = w.claim_one(session);
+    w.done(&mut held, record("one"));
+    assert_eq!(w.control("i", from_run(2, "one")), ControlReply::Refused(State::Running), "it began anew");
+    assert_eq!(w.control("i", from_run(3, "one")), ControlReply::Done(State::Queued));
+}
+
 fn the_newer_wish_counts_while_a_fork_is_open(w: &mut World) {
     let session = w.open(1);
     let mut held = w.hold("i", session);
@@ -137,7 +162,7 @@ fn a_fork_of_a_fork_goes_on_with_the_same_streams(w: &mut World) {
     let mut held = w.claim_one(session);
     w.done(&mut held, taken_over(&["one"]));
     w.done(&mut held, finish("1"));
-    w.control("i", from("one"));
+    w.control("i", from_run(2, "one"));
     assert_eq!(w.head("i").fork, Some(fork(2, 1, "one", true)));
 }
 

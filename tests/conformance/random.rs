@@ -166,7 +166,7 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (name.clone(), any::<bool>(), 0..4_u8, run.clone()).prop_map(
             |(name, channel, event, run)| Step::Send { name, channel, event, run }
         ),
-        8 => (name, 0..8_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
+        8 => (name, 0..10_u8, run).prop_map(|(name, action, run)| Step::Control { name, action, run }),
         3 => session.clone().prop_map(|session| Step::Open { session }),
         1 => session.clone().prop_map(|session| Step::Close { session }),
         2 => session.clone().prop_map(|session| Step::Beat { session }),
@@ -216,6 +216,12 @@ struct Pair {
 }
 
 impl Pair {
+    /// The run that a restart from an operation would come from.
+    fn source(&self, name: &str) -> u32 {
+        let Some(found) = self.store.inspect(name) else { return 1 };
+        found.head.fork.filter(|fork| fork.open).map_or(found.head.run, |fork| fork.source)
+    }
+
     fn request(&self) -> RequestId {
         self.store.request()
     }
@@ -333,7 +339,10 @@ impl Pair {
                     3 => Action::Terminate { reason: "no".to_owned() },
                     4 => Action::Restart,
                     5 => Action::Delete,
-                    other => Action::RestartFrom { path: Path::root().join(Kind::Step, &other.to_string(), None, 0) },
+                    other => Action::RestartFrom {
+                        path: Path::root().join(Kind::Step, &other.to_string(), None, 0),
+                        source: if *other < 9 { self.source(NAMES[*name]) } else { 1 },
+                    },
                 },
             }),
             Step::Open { session } => Command::OpenSession { session: SessionId(*session), lease: LEASE },

@@ -7,7 +7,7 @@ use std::time::Duration;
 use support::effects::{self, Effect};
 use support::load::{self, Paid, parcel};
 use support::prelude::*;
-use support::worker::{TestWorker, WorkerSetup};
+use support::worker::{Serves, TestWorker, WorkerSetup};
 
 /// Three workers with a short lease, and a client.
 pub(crate) struct Fleet {
@@ -42,9 +42,12 @@ impl Fleet {
         let setup = WorkerSetup {
             program: env!("CARGO_BIN_EXE_test-worker"),
             store: url.to_owned(),
+            namespace: "default".to_owned(),
+            serves: Serves::Load,
             lease: stage::SHORT_LEASE,
             concurrency,
             step_time,
+            grace: Duration::ZERO,
             effects: file("effects"),
             log: file("workers.log"),
         };

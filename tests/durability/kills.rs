@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use support::chance::Chance;
+use support::load::{self, Paid, parcel};
 use support::prelude::*;
 
 use super::fleet::Fleet;
@@ -11,6 +12,7 @@ on_every_shared_store!(
     three_workers_killed_at_random_lose_nothing_and_repeat_at_most_one_step_a_kill,
     three_busy_workers_killed_at_random_lose_nothing,
     the_only_worker_killed_again_and_again_loses_nothing,
+    an_instance_that_is_there_at_every_crash_is_named_and_set_aside,
 );
 
 /// One body at a time in each worker, so that a kill interrupts one body at most.
@@ -38,6 +40,36 @@ async fn the_only_worker_killed_again_and_again_loses_nothing(stage: Stage) -> T
         kills += 1;
     }
     parcels.results(&fleet).await.check(&fleet, kills, 0);
+    Ok(())
+}
+
+/// As a poison pill would: each worker that comes to it dies in the same body.
+async fn an_instance_that_is_there_at_every_crash_is_named_and_set_aside(stage: Stage) -> TestResult {
+    let mut fleet = Fleet::new(stage, 4, Duration::from_secs(3_600)).await;
+    let pill = parcel::create(&fleet.client, 1, false).id("pill").await?;
+    pill.send(Paid { amount: 2 }).await?;
+    fleet.start_worker();
+    // The first crash makes it a suspect, each later one counts.
+    for kill in 0..4 {
+        wait::until("the body runs", async || (fleet.effects().len() > kill).then_some(())).await;
+        fleet.replace_worker(0);
+    }
+    let status = wait::state(&pill, State::Paused).await;
+    let reason = status.paused.map(|paused| paused.reason);
+    assert_eq!(reason, Some(PauseReason::Quarantined { crashes: 3 }));
+    let log = fleet.log();
+    let said: Vec<_> = log.lines().filter(|line| line.contains("tried this instance alone")).collect();
+    assert_eq!(said.len(), 2, "at the second trial, and the third: {log}");
+    assert!(said.iter().all(|line| line.contains("instance=pill") && line.contains("resumes it")), "{said:?}");
+    // Others go on, and it does once somebody has seen to it.
+    fleet.setup.step_time = Duration::from_millis(1);
+    fleet.replace_worker(0);
+    let other = parcel::create(&fleet.client, 2, false).await?;
+    other.send(Paid { amount: 2 }).await?;
+    assert_eq!(other.result_within(wait::PATIENCE).await?, load::total(2, 2));
+    pill.resume().await?;
+    assert_eq!(pill.result_within(wait::PATIENCE).await?, load::total(1, 2));
+    fleet.check_workers();
     Ok(())
 }
 

@@ -31,13 +31,13 @@ const LONGER_THAN_CHILDREN_ARE_KEPT: Duration = Duration::from_secs(11 * 60);
 
 /// The machine's clock, which can be set forward.
 #[derive(Debug, Default)]
-struct Forward {
+pub(crate) struct Forward {
     clock: SystemClock,
     by_ms: AtomicI64,
 }
 
 impl Forward {
-    fn set_forward(&self, by: Duration) {
+    pub(crate) fn set_forward(&self, by: Duration) {
         self.by_ms.fetch_add(i64::try_from(by.as_millis()).expect("minutes"), Ordering::SeqCst);
     }
 }
@@ -170,7 +170,7 @@ async fn only(server: &RedisServer, expected: &BTreeSet<String>) {
     wait::until("only those keys are left", alone).await;
 }
 
-fn keys(server: &RedisServer) -> BTreeSet<String> {
+pub(crate) fn keys(server: &RedisServer) -> BTreeSet<String> {
     ::redis::from_redis_value(server.command(&["KEYS", "*"])).expect("keys are text here")
 }
 

@@ -2,13 +2,18 @@
 //!
 //! What ran is counted in a file outside the store, one line an execution. See `tests/README.md`.
 
+mod account;
 mod acknowledged;
+mod book;
 mod deliveries;
 mod environment;
 mod fleet;
 mod freezes;
+mod hand;
 mod kills;
 mod leftovers;
+mod operator;
 mod outages;
 mod readers;
+mod rolling;
 mod wires;

@@ -326,8 +326,8 @@ fn what_a_panic_said_is_in_the_status_and_in_no_log() {
         assert!(format!("{failed:?}").contains(SECRET), "{failed:?}");
         stage.stop(engine).await;
         let everything = capture.everything();
-        let told = "- ERROR message=the instance is parked; its status says more instance=parked run=1 workflow=panics \
-                    reason=\"panic\"";
+        let told = "- ERROR message=the instance is parked: its code panicked; its status says more. Mend the code, or go \
+                    back to the one before, and resume it instance=parked run=1 workflow=panics version=1";
         assert!(everything.contains(told), "{everything}");
         assert!(capture.tree().contains("attempt number=1 outcome=\"panicked\""), "{everything}");
         assert!(!everything.contains(SECRET), "a value is in what was said:\n{everything}");

@@ -6,6 +6,8 @@ on_every_store!(
     what_came_before_the_step_is_kept_and_the_rest_runs_again,
     what_had_begun_before_the_step_is_kept_although_it_ended_later,
     a_group_around_the_step_is_tried_on,
+    a_group_that_has_not_ended_begins_anew,
+    a_group_that_was_dropped_before_it_ended_begins_anew,
     a_step_of_a_key_is_found,
     unread_events_stay_and_forgotten_waits_wait_anew,
     a_child_that_ended_is_kept_and_one_that_had_not_is_started_anew,
@@ -14,6 +16,7 @@ on_every_store!(
     any_state_can_be_restarted_from_a_step,
     randomness_that_was_drawn_before_stays_the_same,
     the_newest_wish_counts_while_no_worker_has_begun,
+    a_run_that_begins_anew_while_it_is_restarted_from_a_step_is_looked_at_again,
     a_run_can_be_restarted_from_a_step_again_and_again,
     the_source_is_kept_until_a_worker_has_taken_over,
     code_that_no_longer_comes_to_the_step_parks,
@@ -97,6 +100,67 @@ async fn a_group_around_the_step_is_tried_on(stage: Stage) -> TestResult {
     instance.result().await?;
     let counts = ["choose", "fill", "seal", "ship"].map(|step| stage.witness.count(step));
     assert_eq!(counts, [2, 3, 3, 3]);
+    Ok(())
+}
+
+#[workflow]
+async fn a_group_in_a_group(#[resource] witness: &Witness) -> workflow::Result<(usize, usize)> {
+    let counts = group!("outer", {
+        let before = step!("before", async { Ok::<_, Oops>(witness.note("before")) }).await?;
+        let inner = group!("inner", {
+            let one = step!("one", async { Ok::<_, Oops>(witness.note("one")) }).await?;
+            step!("two", witness.held("two", ())).await?;
+            Ok(one)
+        })
+        .await?;
+        Ok((before, inner))
+    });
+    Ok(counts.await?)
+}
+
+async fn a_group_that_has_not_ended_begins_anew(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<a_group_in_a_group>().start().await?;
+    let instance = a_group_in_a_group::create(&engine).await?;
+    stage.witness.ran("two", 1).await;
+    // It has no record of its own; the history shows it all the same.
+    let history = instance.history().await?;
+    let inner = history.operations.iter().find(|operation| operation.name == "inner").expect("a step in it has ended");
+    instance.restart_from(&inner.path).await?;
+    stage.witness.ran("two", 2).await;
+    stage.witness.open("two");
+    assert_eq!(instance.result().await?, (1, 2));
+    Ok(())
+}
+
+#[workflow]
+async fn a_group_that_is_given_up(#[resource] witness: &Witness) -> workflow::Result<usize> {
+    let outer = group!("outer", {
+        let slow = group!("slow", {
+            let one = step!("one", async { Ok::<_, Oops>(witness.note("one")) }).await?;
+            wait_for::<Go>("never").key("never").await;
+            Ok(one)
+        });
+        Ok(race! {
+            one = slow => one?,
+            _go = wait_for::<Go>("go") => step!("give up", async { Ok::<_, Oops>(witness.count("one")) }).await?,
+        }
+        .await)
+    });
+    Ok(outer.await?)
+}
+
+async fn a_group_that_was_dropped_before_it_ended_begins_anew(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<a_group_that_is_given_up>().start().await?;
+    let instance = a_group_that_is_given_up::create(&engine).await?;
+    wait::state(&instance, State::Waiting).await;
+    instance.send(Go { number: 1 }).await?;
+    assert_eq!(instance.result().await?, 1);
+    // The group around it has ended meanwhile, and has to be entered to come to it.
+    instance.restart_from("slow").await?;
+    wait::state(&instance, State::Waiting).await;
+    assert_eq!(stage.witness.count("one"), 2);
+    instance.send(Go { number: 1 }).await?;
+    assert_eq!(instance.result().await?, 2);
     Ok(())
 }
 
@@ -378,5 +442,24 @@ async fn code_that_no_longer_comes_to_the_step_parks(stage: Stage) -> TestResult
     instance.resume().await?;
     assert_eq!(instance.result().await?, 1);
     assert_eq!((stage.witness.count("kept"), stage.witness.count("renamed")), (1, 2));
+    Ok(())
+}
+
+async fn a_run_that_begins_anew_while_it_is_restarted_from_a_step_is_looked_at_again(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<three_steps>().start().await?;
+    let instance = three_steps::create(&engine).await?;
+    instance.result().await?;
+    for _ in 0..20 {
+        let from_c = async { instance.restart_from("c").await };
+        let (from_c, anew) = tokio::join!(from_c, instance.restart());
+        anew?;
+        // Whichever came first: the newest run has come to the step, or not yet.
+        match from_c {
+            Ok(State::Queued) | Err(EngineError::NoSuchStep { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+        // It is not parked for a step that its records do not have.
+        wait::state(&instance, State::Complete).await;
+    }
     Ok(())
 }

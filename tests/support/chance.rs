@@ -19,6 +19,12 @@ impl Chance {
         let given = std::env::var(SEED_VARIABLE).ok().and_then(|text| text.parse().ok());
         let seed = given.unwrap_or_else(fresh_seed);
         eprintln!("{test}: {SEED_VARIABLE}={seed}");
+        Self::of(seed)
+    }
+
+    /// One with this seed, which another one gave.
+    #[must_use]
+    pub const fn of(seed: u64) -> Self {
         Self { state: seed }
     }
 

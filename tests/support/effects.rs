@@ -40,7 +40,10 @@ impl Effects {
     /// # Errors
     /// When it cannot be written.
     pub fn begin(&self, instance: &str, step: &str, attempt: u32) -> std::io::Result<()> {
-        let line = format!("{instance}\t{step}\t{attempt}\t{}\n", std::process::id());
+        self.append(&format!("{instance}\t{step}\t{attempt}\t{}\n", std::process::id()))
+    }
+
+    pub(crate) fn append(&self, line: &str) -> std::io::Result<()> {
         (&*self.file).write_all(line.as_bytes())
     }
 }

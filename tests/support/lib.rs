@@ -5,6 +5,7 @@
 
 pub mod chance;
 pub mod effects;
+pub mod errands;
 pub mod examples;
 pub mod load;
 pub mod overhear;
@@ -13,6 +14,7 @@ pub mod proxy;
 pub mod redis;
 pub mod stage;
 pub mod tls;
+pub mod versions;
 pub mod wait;
 pub mod witness;
 pub mod worker;

@@ -18,7 +18,7 @@ pub struct Hands {
 
 impl Hands {
     #[expect(clippy::disallowed_methods, reason = "this is the work: it takes as long as it takes")]
-    async fn work(&self, cx: StepContext, step: &str, value: u64) -> std::io::Result<u64> {
+    pub(crate) async fn work(&self, cx: StepContext, step: &str, value: u64) -> std::io::Result<u64> {
         self.effects.begin(cx.instance_id(), step, cx.attempt())?;
         tokio::time::sleep(self.step_time).await;
         Ok(value)

@@ -5,10 +5,42 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::wait;
+
 /// The first argument of a process that runs instances.
 pub const RUN: &str = "run";
 /// The first argument of a process that creates instances.
 pub const CREATE: &str = "create";
+/// The first argument of a process that makes deliveries.
+pub const DELIVER: &str = "deliver";
+/// What a worker says once it runs, after the id of its process.
+pub const READY: &str = "READY";
+
+/// Which workflows a worker serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// Parcels, deliveries and trips.
+    Load,
+    /// Errands.
+    Errands,
+    /// Bills of the first release.
+    First,
+    /// Bills of the second release.
+    Second,
+    /// Bills of a release that does not fit the first one's journals.
+    Broken,
+}
+
+impl Serves {
+    /// All there are.
+    const ALL: [Self; 5] = [Self::Load, Self::Errands, Self::First, Self::Second, Self::Broken];
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|serves| format!("{serves:?}") == name)
+    }
+}
 
 /// The first argument of a process that lists instances.
 pub const READ: &str = "read";
@@ -20,12 +52,18 @@ pub struct WorkerSetup {
     pub program: &'static str,
     /// The store's url.
     pub store: String,
+    /// The namespace in it.
+    pub namespace: String,
+    /// What it serves.
+    pub serves: Serves,
     /// The lease of its session.
     pub lease: Duration,
     /// How many instances it drives at a time.
     pub concurrency: usize,
     /// How long a step body takes after its line in the effects file.
     pub step_time: Duration,
+    /// How long bodies that run may go on once it is asked to end.
+    pub grace: Duration,
     /// Where bodies write what they did.
     pub effects: PathBuf,
     /// Where it writes what it has to say.
@@ -36,6 +74,7 @@ pub struct WorkerSetup {
 #[derive(Debug)]
 pub struct TestWorker {
     child: Child,
+    log: PathBuf,
 }
 
 impl TestWorker {
@@ -45,10 +84,23 @@ impl TestWorker {
     /// When the program cannot be started.
     #[must_use]
     pub fn start(setup: &WorkerSetup) -> Self {
-        let numbers = [setup.lease.as_millis(), setup.concurrency as u128, setup.step_time.as_millis()];
+        let [lease, step_time, grace] = [setup.lease, setup.step_time, setup.grace].map(|time| time.as_millis());
+        let numbers = [lease, setup.concurrency as u128, step_time, grace].map(|number| number.to_string());
         let mut command = Command::new(setup.program);
-        command.arg(RUN).arg(&setup.store).args(numbers.map(|number| number.to_string())).arg(&setup.effects);
-        Self::spawn(command, &setup.log)
+        command.args([RUN, &setup.store, &setup.namespace, &format!("{:?}", setup.serves)]);
+        Self::spawn(command.args(numbers).arg(&setup.effects), &setup.log)
+    }
+
+    /// Starts a client that makes this many deliveries, each with its payments, until it has every result. Started again
+    /// after a crash it goes on with those of the one before. Writes down the results.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_delivering(setup: &WorkerSetup, deliveries: u64, results: &Path) -> Self {
+        let mut command = Command::new(setup.program);
+        command.args([DELIVER, &setup.store, &deliveries.to_string()]).arg(results);
+        Self::spawn(&mut command, &setup.log)
     }
 
     /// Starts one that creates instances, with ids that begin with `prefix`, and writes down those that were
@@ -60,7 +112,7 @@ impl TestWorker {
     pub fn start_creating(setup: &WorkerSetup, prefix: &str) -> Self {
         let mut command = Command::new(setup.program);
         command.arg(CREATE).arg(&setup.store).arg(prefix).arg(&setup.effects);
-        Self::spawn(command, &setup.log)
+        Self::spawn(&mut command, &setup.log)
     }
 
     /// Starts one that lists instances, and writes down those that wait; `setup.store` is opened as it is.
@@ -71,13 +123,35 @@ impl TestWorker {
     pub fn start_reading(setup: &WorkerSetup) -> Self {
         let mut command = Command::new(setup.program);
         command.arg(READ).arg(&setup.store).arg(&setup.effects);
-        Self::spawn(command, &setup.log)
+        Self::spawn(&mut command, &setup.log)
     }
 
-    fn spawn(mut command: Command, log: &Path) -> Self {
-        let log = OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
+    fn spawn(command: &mut Command, path: &Path) -> Self {
+        let log = OpenOptions::new().create(true).append(true).open(path).expect("the log can be written");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
-        Self { child: child.expect("the worker program was built with the tests") }
+        Self { child: child.expect("the worker program was built with the tests"), log: path.to_owned() }
+    }
+
+    /// Waits until it runs, and hears what it is asked.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn ready(&self) {
+        let line = format!("{} {READY}", self.id());
+        let said = async || {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            log.lines().any(|said| said == line).then_some(())
+        };
+        wait::until("a worker runs", said).await;
+    }
+
+    /// Waits until it has ended, and says whether it did so in order.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn end(mut self) -> bool {
+        let mut ended = || self.child.try_wait().expect("a child can be asked");
+        wait::until("a worker ends", || std::future::ready(ended())).await.success()
     }
 
     /// The process's id.

@@ -1,27 +1,44 @@
-//! A process for the durability tests: runs instances until it is killed, or creates them and writes down which were
-//! acknowledged, or lists them. Started by `support::worker`.
+//! A process for the durability tests: runs instances until it is killed or asked to end, or creates them and writes down
+//! which were acknowledged, or makes deliveries until they
+//! have ended, or lists instances. Started by `support::worker`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use support::effects::Effects;
-use support::load::{Hands, delivery, parcel, trip};
-use support::worker::{CREATE, READ, RUN};
+use support::errands::{Runner, errand, fetch};
+use support::load::{Hands, Paid, delivery, parcel, trip};
+use support::versions::{broken, first, second};
+use support::worker::{CREATE, DELIVER, READ, READY, RUN, Serves};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
 use workflow::prelude::*;
 
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn main() -> Outcome {
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_ansi(false).without_time();
+    log.with_writer(|| Said).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [RUN, store, lease_ms, concurrency, step_time_ms, effects] => {
-            let hands = Hands { effects: Effects::open(&PathBuf::from(effects))?, step_time: millis(step_time_ms)? };
-            run(store, millis(lease_ms)?, concurrency.parse()?, hands).await
+        [RUN, store, namespace, serves, lease_ms, concurrency, step_time_ms, grace_ms, effects] => {
+            let engine = Engine::builder().store(*store).namespace(*namespace).mode(Mode::Worker);
+            let engine = engine.lease(millis(lease_ms)?).concurrency(concurrency.parse()?);
+            let effects = Effects::open(&PathBuf::from(effects))?;
+            let engine =
+                serving(engine, Serves::named(serves).ok_or("no such program")?, effects, millis(step_time_ms)?);
+            run(engine, millis(grace_ms)?).await
         }
         [CREATE, store, prefix, effects] => create(store, prefix, &Effects::open(&PathBuf::from(effects))?).await,
         [READ, store, effects] => read(store, &Effects::open(&PathBuf::from(effects))?).await,
+        [DELIVER, store, deliveries, results] => {
+            deliver(store, deliveries.parse()?, &Effects::open(&PathBuf::from(results))?).await
+        }
         _ => Err("started by the durability tests only".into()),
     }
 }
@@ -30,27 +47,46 @@ fn millis(text: &str) -> Result<Duration, std::num::ParseIntError> {
     Ok(Duration::from_millis(text.parse()?))
 }
 
-/// Runs parcels and deliveries until it is killed.
-async fn run(
-    store: &str,
-    lease: Duration,
-    concurrency: usize,
-    hands: Hands,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let _engine = Engine::builder()
-        .store(store)
-        .mode(Mode::Worker)
-        .lease(lease)
-        .concurrency(concurrency)
-        .resource(hands)
-        .only::<(parcel, delivery, trip)>()
-        .start()
-        .await?;
-    std::future::pending().await
+/// Standard error, each line with the process it comes from: many write into one log.
+struct Said;
+
+impl Write for Said {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        // One write, so that lines of two processes do not mix.
+        let whole = [std::process::id().to_string().as_bytes(), b" ", line].concat();
+        std::io::stderr().write_all(&whole).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: Duration) -> EngineBuilder {
+    if serves == Serves::Errands {
+        return engine.resource(Runner::new(effects, step_time)).only::<(errand, fetch)>();
+    }
+    let engine = engine.resource(Hands { effects, step_time });
+    match serves {
+        Serves::First => engine.only::<first::bill>(),
+        Serves::Second => engine.only::<second::bill>(),
+        Serves::Broken => engine.only::<broken::bill>(),
+        _ => engine.only::<(parcel, delivery, trip)>(),
+    }
+}
+
+/// Runs instances until it is killed, or asked to end.
+async fn run(engine: EngineBuilder, grace: Duration) -> Outcome {
+    let mut asked_to_end = signal(SignalKind::terminate())?;
+    let engine = engine.start().await?;
+    Said.write_all(format!("{READY}\n").as_bytes())?;
+    asked_to_end.recv().await;
+    let report = engine.shutdown(grace).await;
+    if report.handed_over { Ok(()) } else { Err("nothing was handed over".into()) }
 }
 
 /// Creates parcels until it is killed; each is written down once its create is acknowledged.
-async fn create(store: &str, prefix: &str, effects: &Effects) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn create(store: &str, prefix: &str, effects: &Effects) -> Outcome {
     let engine = Engine::builder().store(store).mode(Mode::Client).start().await?;
     for number in 0_u64.. {
         let id = format!("{prefix}-{number}");
@@ -62,7 +98,7 @@ async fn create(store: &str, prefix: &str, effects: &Effects) -> Result<(), Box<
 
 /// Lists instances until it is killed; each is written down once it is seen to wait. It tries to write once: that must be
 /// refused.
-async fn read(store: &str, effects: &Effects) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn read(store: &str, effects: &Effects) -> Outcome {
     let engine = Engine::builder().store(store).mode(Mode::Client).start().await?;
     match parcel::create(&engine, 0, false).id("of-the-reader").await {
         Err(EngineError::Store(_)) => effects.begin("of-the-reader", "refused", 1)?,
@@ -76,4 +112,23 @@ async fn read(store: &str, effects: &Effects) -> Result<(), Box<dyn Error + Send
             }
         }
     }
+}
+
+/// Makes deliveries as a client that knows nothing of what it did before it was killed: it says everything again.
+async fn deliver(store: &str, deliveries: u64, results: &Effects) -> Outcome {
+    let engine = Engine::builder().store(store).mode(Mode::Client).start().await?;
+    for number in 0..deliveries {
+        let id = format!("delivery-{number}");
+        let delivery = delivery::create(&engine, number).id(&id).attach().await?;
+        for (payment, amount) in [("first", 2), ("second", 3)] {
+            match delivery.send(Paid { amount }).id(payment).await {
+                // The one before has sent it, and it has ended since.
+                Err(EngineError::Finished { .. }) => {}
+                sent => sent?,
+            }
+        }
+        let result = delivery.result().await?;
+        results.begin(&id, &result.to_string(), 1)?;
+    }
+    Ok(())
 }

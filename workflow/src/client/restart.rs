@@ -14,6 +14,8 @@ use crate::store::BoxFuture;
 
 /// Most names of operations that an error lists.
 const NAMES_SHOWN: usize = 10;
+/// How often it is looked which run has the operation, when that changes again and again.
+const TRIES: usize = 5;
 
 /// A restart from an operation: made by [`Handle::restart_from`], carried out when it is awaited.
 ///
@@ -25,12 +27,13 @@ const NAMES_SHOWN: usize = 10;
 ///   when it would have been.
 /// - Children that had not ended are terminated, and started anew.
 /// - A group around the operation is tried on from there, in the attempt in which the code first came to it.
+/// - A group itself begins anew, whether it has ended or not.
 /// - Which operations came before is decided by the code, which is replayed when a worker takes the run up. Code that
 ///   does not go along with the journal, or does not come to the operation, parks the run, as any other replay.
 ///
 /// # Errors
 /// [`EngineError::NoSuchStep`] when the newest run has recorded nothing of such an operation, [`EngineError::Refused`] when
-/// the run began anew meanwhile, [`EngineError::NotFound`], or what reading and writing the store gives.
+/// the run begins anew again and again meanwhile, [`EngineError::NotFound`], or what reading and writing the store gives.
 ///
 /// # Crashes
 /// Once answered with success the new run is kept, and what it keeps of the old one is not deleted before it has been
@@ -60,6 +63,13 @@ impl<W: Subject> RestartFrom<W> {
         self
     }
 
+    /// This operation or a group around it, if it is the one that is meant. A group that has not ended has no record of its
+    /// own, only what is in it has.
+    fn meant(&self, path: &Path) -> Option<Path> {
+        let around = path.enclosing().map(Path::from_recorded).filter(Path::is_group);
+        std::iter::once(path.clone()).chain(around).find(|path| self.is_meant(path))
+    }
+
     fn is_meant(&self, path: &Path) -> bool {
         let Some(last) = path.last().filter(|last| !matches!(last.kind, Kind::Part | Kind::Changed)) else {
             return false;
@@ -71,12 +81,24 @@ impl<W: Subject> RestartFrom<W> {
     }
 
     async fn carry_out(self) -> Result<State, EngineError> {
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match self.try_once().await {
+                // It began anew between the look and the write, or has been taken up: it is looked at again.
+                Err(EngineError::Refused { .. }) if tries > 0 => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_once(&self) -> Result<State, EngineError> {
         let head = self.handle.snapshot().await?.head;
         let run = source(&head);
         let records = history::records(self.handle.engine(), self.handle.instance_id(), run).await?;
-        match records.iter().find(|record| self.is_meant(&record.path)) {
-            Some(record) => {
-                let action = Action::RestartFrom { path: record.path.clone() };
+        match records.iter().find_map(|record| self.meant(&record.path)) {
+            Some(path) => {
+                let action = Action::RestartFrom { path, source: run };
                 self.handle.control(action, "restarted from an operation").await
             }
             None => Err(self.no_such_step(run, &records)),

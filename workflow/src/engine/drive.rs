@@ -39,11 +39,12 @@ use crate::authoring::task::{Action, RunTask};
 use crate::authoring::verify::Code;
 use crate::definition::Registration;
 use crate::journal::command::{Claimed, Ending, Granted, InstanceSpec, PauseReason, Then, Write};
-use crate::journal::head::Fork;
+use crate::journal::head::{Fork, Suspect};
 use crate::journal::machine::{LIMIT_EXCEEDED, RunInfo, RunStart};
 use crate::journal::record::Record;
 use crate::words::failure::{FailureData, FailureKind};
 use crate::words::id::InstanceId;
+use crate::words::limits::CRASHES_MAX;
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -243,6 +244,22 @@ impl Drive {
         let Written::Ok(granted) = self.write(None, nothing(Then::Mark)).await? else { return Err(Over::Lost) };
         self.trial = Some(Trial { _turn: turn, until: Instant::now() + self.worker.lease });
         claimed.learn(granted);
+        self.tell_crashes().await
+    }
+
+    /// Names an instance that crashes whoever tries it, before it is quarantined: nobody may live to say so then.
+    async fn tell_crashes(&mut self) -> Result<(), Over> {
+        let reading = tokio::time::timeout(CHECK_LIMIT, self.worker.store.inspect(self.holding.id.clone()));
+        let Ok(Ok(Some(snapshot))) = self.holding.beside(None, pin!(reading)).await? else { return Ok(()) };
+        if let Suspect::Marked { crashes: crashes @ 1.. } = snapshot.head.suspect {
+            tracing::warn!(
+                instance = %self.holding.id,
+                workflow = %self.spec.workflow,
+                crashes,
+                "workers have crashed while they tried this instance alone; at {CRASHES_MAX} crashes it is paused, until \
+                 somebody has looked at it and resumes it"
+            );
+        }
         Ok(())
     }
 
@@ -329,7 +346,7 @@ impl Drive {
             match self.holding.beside(None, pin!(reading)).await? {
                 Ok(encoded) => return Ok(encoded),
                 Err(error) => {
-                    tracing::warn!(instance = %id, %error, "a journal could not be loaded; trying again");
+                    tracing::warn!(instance = %id, %error, "the journal of this instance could not be read; trying again");
                     let pause = tokio::time::sleep(backoff.next());
                     self.holding.beside(None, pin!(pause)).await?;
                 }
@@ -447,7 +464,7 @@ impl Drive {
     /// The engine's own code panicked. The run cannot go on here; it is shown, not lost.
     async fn park_after_panic(&mut self, said: String) -> Over {
         let message = format!("the engine panicked while it drove this run: {said}");
-        tracing::error!(instance = %self.holding.id, message, "the run is parked");
+        tracing::error!(instance = %self.holding.id, message, "a fault of the engine: please report it");
         self.worker.counts.drive_panics.add();
         self.park(PauseReason::Panic { message }).await
     }

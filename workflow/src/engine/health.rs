@@ -16,6 +16,7 @@ use super::meter;
 use super::supervise::{LoopHealth, lock};
 use super::worker::Worker;
 use crate::store::{QueueView, Shelf, StoreError};
+use crate::words::id::WorkflowName;
 
 /// How often the store is asked what no worker knows, after that has changed.
 const SHELVES_EVERY: Duration = Duration::from_secs(2);
@@ -182,9 +183,11 @@ pub(super) fn of_worker(worker: &Worker, concurrency: usize) -> WorkerHealth {
     }
 }
 
-/// Keeps what is known of shelves fresh, and says when something new is on one.
+/// Keeps what is known of shelves fresh, and says when one is not emptied: beside workers that know a version, others put
+/// it on a shelf for a moment.
 pub(super) async fn watch_shelves(worker: Arc<Worker>) -> Result<(), StoreError> {
     let mut pauses = Backoff::new(SHELVES_EVERY, SHELVES_LONGEST);
+    let mut told = Vec::new();
     loop {
         let shelves = worker.store.shelves().await?;
         let known = std::mem::replace(&mut *lock(&worker.shelves), shelves.clone());
@@ -192,9 +195,15 @@ pub(super) async fn watch_shelves(worker: Arc<Worker>) -> Result<(), StoreError>
         if known != shelves {
             pauses.reset();
         }
-        for Shelf { workflow, version, instances } in shelves {
-            if !known.iter().any(|shelf| shelf.workflow == workflow && shelf.version == version) {
-                tracing::warn!(%workflow, version, instances, "instances wait for a worker that knows their workflow");
+        let is_on = |shelves: &[Shelf], (workflow, version): &(WorkflowName, u32)| {
+            shelves.iter().any(|shelf| shelf.workflow == *workflow && shelf.version == *version)
+        };
+        told.retain(|shelf| is_on(&shelves, shelf));
+        for Shelf { workflow, version, instances } in &shelves {
+            let shelf = (workflow.clone(), *version);
+            if is_on(&known, &shelf) && !told.contains(&shelf) {
+                told.push(shelf);
+                tracing::warn!(%workflow, version, instances, "instances wait for a worker that knows this version of their workflow: start one, or one more");
             }
         }
         tokio::select! {
@@ -223,7 +232,6 @@ pub(super) async fn watch_queues(worker: Arc<Worker>) -> Result<(), StoreError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::id::WorkflowName;
 
     fn name(text: &str) -> WorkflowName {
         WorkflowName::new(text).expect("valid")

@@ -131,7 +131,7 @@ impl Holding {
             match self.beside(task.as_deref_mut(), pin!(worker.commands.own(own, again))).await? {
                 Ok(reply) => return self.take(&write, reply),
                 Err(error) => {
-                    tracing::warn!(instance = %self.id, %error, "a write was not answered; asking again");
+                    tracing::warn!(instance = %self.id, %error, "a write of this instance was not answered; it is sent again, and done once");
                     again = true;
                     self.beside(task.as_deref_mut(), pin!(tokio::time::sleep(backoff.next()))).await?;
                 }
@@ -191,20 +191,24 @@ impl Holding {
         }
     }
 
-    /// Says that nobody goes on with it. What a panic or an unreadable value said may hold values, and is in the status.
+    /// Says that it stands still until somebody has looked at it. Not what a panic or a decoder said: that can repeat what is
+    /// recorded; the status shows it.
     fn tell_parked(&self, reason: &PauseReason) {
-        let (instance, run, workflow) = (&self.id, self.run, &self.spec.workflow);
-        match reason {
-            // Told with both traces where it was found.
-            PauseReason::Divergence(divergence) if divergence.traces.is_some() => {}
-            PauseReason::Divergence(divergence) => {
-                tracing::error!(%instance, run, %workflow, "the instance is parked: {divergence}");
-            }
-            other => {
-                let reason = meter::reason(other);
-                tracing::error!(%instance, run, %workflow, reason, "the instance is parked; its status says more");
-            }
-        }
+        let why = match reason {
+            // Said already, where the two were compared.
+            PauseReason::Divergence(divergence) if divergence.traces.is_some() => return,
+            PauseReason::Divergence(divergence) => divergence.to_string(),
+            PauseReason::Panic { .. } => "its code panicked".to_owned(),
+            PauseReason::Unreadable { .. } => "its inputs or its journal cannot be read".to_owned(),
+            PauseReason::Operator | PauseReason::Quarantined { .. } => return,
+        };
+        tracing::error!(
+            instance = %self.id,
+            run = self.run,
+            workflow = %self.spec.workflow,
+            version = self.spec.version,
+            "the instance is parked: {why}; its status says more. Mend the code, or go back to the one before, and resume it"
+        );
     }
 
     /// Waits for something unless the drive is told to stop; the bodies of `task` go on meanwhile.
@@ -244,7 +248,8 @@ impl Holding {
             instance = %self.id,
             v = self.v,
             store = self.worker.store.describe(),
-            "the store has lost acknowledged writes: it is older than what it answered before"
+            "the store has lost acknowledged writes: it is older than what it answered before; the instance goes on from \
+             what is left. See to how the store keeps its data"
         );
         // Where the read fails, or the store has lost the session too, the sweep finds the instance.
         let Ok(Some(snapshot)) = self.worker.store.inspect(self.id.clone()).await else { return };

@@ -206,7 +206,13 @@ async fn finish(worker: &Worker, item: &Pending, begun: Begun) -> Result<bool, S
 }
 
 fn later(item: &Pending, error: &StoreError) -> bool {
-    tracing::warn!(source = %item.source, number = item.number, %error, "a command for another instance must wait");
+    tracing::warn!(
+        instance = %item.source,
+        number = item.number,
+        %error,
+        "what this instance asked of another (a child to begin or end, or its result) did not reach the store; it is sent \
+         again"
+    );
     false
 }
 

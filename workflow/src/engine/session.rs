@@ -136,7 +136,13 @@ pub(super) async fn keep(worker: Arc<Worker>) -> Result<(), StoreError> {
         if revoked {
             worker.counts.lost_sessions.add();
             meter::session_lost();
-            tracing::warn!(session = ?session.id, "the session was fenced: its instances go to others");
+            tracing::warn!(
+                session = ?session.id,
+                lease = ?worker.lease,
+                "this worker lost its session: for longer than its lease nothing was heard of it, so others take over what \
+                 it drove; it goes on with a new session. Where this repeats, the process is starved or frozen, or the \
+                 lease is too short"
+            );
         }
     }
     Ok(())
@@ -160,7 +166,7 @@ async fn live(worker: &Worker, session: &Arc<Session>) -> Result<bool, StoreErro
             biased;
             () = session.until_revoked() => return Ok(true),
             () = session.heart_ended.notified() => {
-                tracing::warn!(session = ?session.id, "the heart's thread ended; it is started again");
+                tracing::warn!(session = ?session.id, "the thread that renews this worker's lease ended; it is started again");
             }
         }
         tokio::time::sleep(HEART_PAUSE).await;
@@ -252,7 +258,13 @@ impl Beating {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.trouble, true) {
-                    tracing::warn!(session = ?self.session.id, %error, "a heartbeat did not reach the store");
+                    tracing::warn!(
+                        session = ?self.session.id,
+                        lease = ?self.lease,
+                        %error,
+                        "this worker could not renew its lease; it tries on, and others take over what it drives when the \
+                         lease is over"
+                    );
                 }
                 // A new connection for the next try, soon: the lease is running out.
                 self.heart = None;

@@ -155,7 +155,11 @@ async fn take_over(worker: &Worker, session: SessionId) -> Result<(), StoreError
     for partition in 0..worker.commands.partitions() {
         let (moved, _) = exhaust(worker, partition, |limit| Command::Recover { session, limit }).await?;
         if moved > 0 {
-            tracing::warn!(?session, instances = moved, "took over from a worker that is gone");
+            tracing::warn!(
+                ?session,
+                instances = moved,
+                "a worker crashed, or was not heard of for its lease: the instances it had go on with others"
+            );
         }
     }
     Ok(())

@@ -187,10 +187,7 @@ impl Worker {
     ) {
         // Not owned, so that a worker whose engine was dropped is not kept alive by its own loops.
         let worker = Arc::downgrade(self);
-        supervisor.watch(name, move || match worker.upgrade() {
-            Some(worker) => make(worker),
-            None => Box::pin(std::future::ready(Ok(()))),
-        });
+        supervisor.watch(name, move || worker.upgrade().map_or_else(ended, |worker| until_closed(&make, worker)));
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -279,10 +276,23 @@ impl Worker {
     }
 }
 
+fn ended() -> Looping {
+    Box::pin(std::future::ready(Ok(())))
+}
+
+/// A loop whose end is no failure once the engine has shut down, whatever it still asked for then.
+pub(super) fn until_closed(make: impl Fn(Arc<Worker>) -> Looping, worker: Arc<Worker>) -> Looping {
+    let stage = worker.stage.subscribe();
+    let looping = make(worker);
+    Box::pin(async move {
+        looping.await.or_else(|error| if *stage.borrow() == Stage::Closed { Ok(()) } else { Err(error) })
+    })
+}
+
 /// The answer to a create that is on its way.
 pub(super) type Created = oneshot::Receiver<Result<CreateReply, StoreError>>;
 
-type Looping = crate::store::BoxFuture<'static, Result<(), StoreError>>;
+pub(super) type Looping = crate::store::BoxFuture<'static, Result<(), StoreError>>;
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -206,10 +206,14 @@ pub enum Action {
     /// A new run from the beginning with the same input. Events and timers of the old run are gone.
     Restart,
     /// A new run that keeps what the current one had begun before it came to this operation: see
-    /// [`Fork`]. Unread messages stay. Refused when the current run has no records.
+    /// [`Fork`]. Unread messages stay. Refused when the current run has no records, or comes from
+    /// others than its sender has read.
     RestartFrom {
         /// The operation.
         path: Path,
+        /// The run in whose journal it was found: the current one, or the one that this is restarted from while no worker
+        /// has begun with it. The records of any other may not have the operation, and the code not come to it.
+        source: u32,
     },
     /// What has ended is not kept any longer: the next [`Command::Expire`] deletes it, once everything it has to say to
     /// others is sent; a child ten minutes later. Refused to what has not ended.

@@ -1,11 +1,14 @@
 //! Stopping in good order, and starting not at all.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::stage::{LONG_LEASE, ONE, Stage, eventually};
 use crate::definition::Resources;
+use crate::engine::worker::{Looping, Worker, until_closed};
 use crate::engine::{Config, Core, Mode, StartError, VerifyReplay};
 use crate::journal::head::{Place, State, Suspect};
+use crate::store::StoreError;
 use crate::words::id::Namespace;
 
 #[tokio::test]
@@ -35,6 +38,20 @@ async fn bodies_end_within_the_grace_and_the_rest_goes_to_others_at_once() {
     }
     assert_eq!(stage.output("a").await, 3);
     assert_eq!(stage.output("b").await, 2);
+}
+
+#[tokio::test]
+async fn what_a_loop_still_asked_for_when_all_was_over_is_no_failure() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    let worker = engine.core.worker.clone().expect("it executes");
+    let fails = |_: Arc<Worker>| -> Looping {
+        let error = StoreError::Unavailable { store: "gone:".to_owned(), message: "it has shut down".to_owned() };
+        Box::pin(std::future::ready(Err(error)))
+    };
+    assert!(until_closed(fails, worker.clone()).await.is_err(), "before, it is one");
+    engine.core.shutdown(Duration::ZERO).await;
+    assert!(until_closed(fails, worker).await.is_ok());
 }
 
 #[tokio::test]

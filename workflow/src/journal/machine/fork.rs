@@ -19,7 +19,7 @@ use crate::words::time::Timestamp;
 pub(super) struct Cut {
     /// The operation.
     path: Path,
-    /// Where the source's first record of it stands.
+    /// Where the source's first record of it stands; of a group that has none of its own yet, of what is in it.
     first: Option<usize>,
     /// The operation and the run's time, from the moment the code asked for it.
     reached: Option<(OpId, Timestamp)>,
@@ -30,7 +30,9 @@ pub(super) struct Cut {
 
 impl Cut {
     pub(super) fn new(path: Path, records: &[Record]) -> Self {
-        let first = records.iter().position(|record| record.path == path);
+        let inside = |record: &Record| record.path.enclosing().any(|scope| scope == path.as_str());
+        let own = records.iter().position(|record| record.path == path);
+        let first = own.or_else(|| records.iter().position(inside));
         Self { path, first, reached: None, over: Vec::new(), kept: Vec::new() }
     }
 

@@ -53,8 +53,8 @@ fn act(next: &mut Head, id: &InstanceId, action: &Action, now: Timestamp, effect
             restart(next, id, None, now, effects);
             true
         }
-        Action::RestartFrom { path } => {
-            let Some(fork) = fork(next, path) else { return false };
+        Action::RestartFrom { path, source } => {
+            let Some(fork) = fork(next, path).filter(|fork| fork.source == *source) else { return false };
             restart(next, id, Some(fork), now, effects);
             true
         }

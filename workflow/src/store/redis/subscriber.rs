@@ -91,7 +91,7 @@ impl<F: Fn(Heard) + Send + Sync> Hearing<F> {
                 Err(error) => {
                     // Once for each loss: hints only save time.
                     if !std::mem::replace(&mut told, true) {
-                        tracing::warn!(%error, "cannot subscribe to the store's hints; trying on");
+                        tracing::warn!(%error, "no hints from the store, so what others do is noticed a little later; trying on");
                     }
                 }
             }

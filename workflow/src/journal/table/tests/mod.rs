@@ -166,7 +166,7 @@ fn terminate() -> Action {
 }
 
 fn restart_from() -> Action {
-    Action::RestartFrom { path: Path::root().join(Kind::Step, "a", None, 0) }
+    Action::RestartFrom { path: Path::root().join(Kind::Step, "a", None, 0), source: 1 }
 }
 
 fn claim(session: SessionId, known: &str) -> Claim {

@@ -2,7 +2,7 @@
 --
 -- KEYS     the instance; its mailbox; the ids of its messages; its children
 -- ARGV     'K', request 16, run 4 (0: the newest), action 1 (P R T S D; G restart from a path), id (1 byte count), reason or
---          path (4)
+--          source (4)
 -- RETURNS  DONE state | REFUSED state | UNKNOWN
 -- INVARIANT what is taken from its owner has a new state version: whatever the owner still writes is stale
 -- REPEAT   one of the newest four requests is answered as the first time, and changes nothing
@@ -84,8 +84,9 @@ actions.S = function(d, k)
   return true
 end
 
--- Where the run comes from is kept as `stored.rs` says: open 1, source 4, streams 4, the path.
-actions.G = function(d, k, path)
+-- `wanted`: the run that the path was found in 4, the path. Where the run comes from is kept as `stored.rs` says: open 1,
+-- source 4, streams 4, the path.
+actions.G = function(d, k, wanted)
   local source, streams = d.run, d.run
   local fork = call('HGET', d.key, 'f')
   local open = 0
@@ -96,8 +97,10 @@ actions.G = function(d, k, path)
     if open == 1 then source = from end
   end
   if open == 0 and d.records == 0 then return false end
+  -- It may have begun since: the records it has kept need not have the path.
+  if unpack_('>I4', wanted) ~= source then return false end
   begin_run(d, k, source)
-  set(d, 'f', pack('>BI4I4', 1, source, streams) .. path)
+  set(d, 'f', pack('>BI4I4', 1, source, streams) .. wanted:sub(5))
   return true
 end
 
