@@ -175,6 +175,10 @@ impl Drive {
                 let now = self.holding.told_at;
                 task.granted(Granted { v: self.holding.v, now, pause: true, messages: Vec::new() });
             }
+            if self.holding.session.may_be_over() {
+                // A process that was frozen has not heard yet that others took over: it asks before it begins anything.
+                self.look(&mut task, Then::Hold).await?;
+            }
             let action = task.advance();
             if meter::ON {
                 meter::ran(&self.spec.workflow, &task.measured());

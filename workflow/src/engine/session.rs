@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::backoff::jittered;
 use super::meter;
+use super::supervise::lock;
 use super::worker::Worker;
 use crate::journal::command::Command;
 use crate::store::{Beat, Heart, Store, StoreError};
@@ -32,6 +33,9 @@ const HEART_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Session {
     id: SessionId,
     since: Instant,
+    /// Until when its lease lasts at least, by this machine's clock: counted from before the newest beat was sent. By the
+    /// standard library's clock: the heart is no task.
+    leased_until: Mutex<std::time::Instant>,
     revoked: watch::Sender<bool>,
     heart_ended: Notify,
     /// How many claims of each partition were answered with something.
@@ -39,10 +43,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(lease: Duration) -> Self {
         Self {
             id: SessionId::generate(),
             since: Instant::now(),
+            leased_until: Mutex::new(machine_now() + lease),
             revoked: watch::channel(false).0,
             heart_ended: Notify::new(),
             claims: Mutex::default(),
@@ -51,6 +56,16 @@ impl Session {
 
     pub(crate) const fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// A beat that was sent at `sent` was answered.
+    fn beaten(&self, sent: std::time::Instant, lease: Duration) {
+        *lock(&self.leased_until) = sent + lease;
+    }
+
+    /// Whether its lease may be over, and others may have what it drives: it was frozen, or its beats did not arrive.
+    pub(super) fn may_be_over(&self) -> bool {
+        *lock(&self.leased_until) < machine_now()
     }
 
     /// How long it has lived.
@@ -84,6 +99,12 @@ impl Session {
         // The sender lives as long as `self`, so this only ends with the value.
         let _ = self.revoked.subscribe().wait_for(|revoked| *revoked).await;
     }
+}
+
+/// This machine's clock, which goes on while the process is frozen. Read by the heart's thread too.
+#[expect(clippy::disallowed_methods, reason = "the heart beats outside of the runtime, and both must read one clock")]
+fn machine_now() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 impl fmt::Debug for Session {
@@ -149,7 +170,7 @@ pub(super) async fn keep(worker: Arc<Worker>) -> Result<(), StoreError> {
 }
 
 async fn open(worker: &Worker) -> Result<Arc<Session>, StoreError> {
-    let session = Arc::new(Session::new());
+    let session = Arc::new(Session::new(worker.lease));
     for partition in 0..worker.commands.partitions() {
         let command = Command::OpenSession { session: session.id, lease: worker.lease };
         worker.commands.send_to(partition, command).await?;
@@ -247,8 +268,10 @@ struct Beating {
 impl Beating {
     /// One beat; how long to pause before the next, or none when the session is over.
     fn once(&mut self) -> Option<Duration> {
+        let sent = machine_now();
         match self.beat() {
             Ok(Beat::Alive) => {
+                self.session.beaten(sent, self.lease);
                 self.trouble = false;
                 Some(self.lease / 3)
             }

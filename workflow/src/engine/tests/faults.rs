@@ -28,6 +28,8 @@ pub(super) struct Faulty {
     pub(super) panics: AtomicUsize,
     /// Batches wait before they are carried out while this is set.
     pub(super) cut: watch::Sender<bool>,
+    /// Batches that are carried out are answered only while this is not set.
+    pub(super) unanswered: watch::Sender<bool>,
     /// The heart does not reach the store.
     pub(super) heart_stopped: std::sync::Arc<AtomicBool>,
     /// Commands about this instance meet damage.
@@ -55,6 +57,7 @@ impl Faulty {
             lose_replies: AtomicUsize::new(0),
             panics: AtomicUsize::new(0),
             cut: watch::channel(false).0,
+            unanswered: watch::channel(false).0,
             heart_stopped: std::sync::Arc::default(),
             damaged: Mutex::default(),
             garbled: AtomicBool::new(false),
@@ -101,6 +104,7 @@ impl Faulty {
             return Err(StoreError::Damaged { store: self.describe(), message: "a bad page".to_owned() });
         }
         let replies = self.inner.execute(0, batch).await?;
+        let _ = self.unanswered.subscribe().wait_for(|unanswered| !unanswered).await;
         let held = |instance: &&Instance| matches!(instance.head.place, Place::Held { .. });
         self.most_held.fetch_max(self.inner.dump().instances.values().filter(held).count(), Ordering::SeqCst);
         if replies.iter().any(gives) && take_one(&self.garbled_claims) {

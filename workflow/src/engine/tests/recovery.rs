@@ -67,6 +67,30 @@ async fn a_zombie_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_zombie_that_does_not_know_begins_nothing() {
+    let stage = Stage::new();
+    let zombie = stage.engine(Mode::All, SHORT_LEASE).await;
+    zombie.ready().await;
+    zombie.create("two", "a").await;
+    let first = stage.body().await;
+    // Its write is carried out, and then it is frozen for longer than its lease: it hears the answer much later.
+    zombie.way.unanswered.send_replace(true);
+    first.end(1);
+    stage.until("a", "the first result is recorded", |head| head.records == 1).await;
+    zombie.way.isolate();
+    let other = stage.engine(Mode::Worker, SHORT_LEASE).await;
+    let second = stage.body().await;
+    zombie.way.unanswered.send_replace(false);
+    // What it asks arrives only now.
+    zombie.way.reconnect();
+    eventually("it noticed", || zombie.lost_sessions() == 1 && zombie.driving() == 0).await;
+    stage.no_body().await;
+    second.end(2);
+    stage.output("a").await;
+    drop(other);
+}
+
+#[tokio::test]
 async fn a_crash_is_noticed_within_a_lease_and_a_sweep() {
     let stage = Stage::new();
     let crashing = stage.engine(Mode::All, SHORT_LEASE).await;
