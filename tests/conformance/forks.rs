@@ -20,6 +20,7 @@ on_every_store!(
     the_newer_wish_counts_while_a_fork_is_open,
     a_fork_of_a_fork_goes_on_with_the_same_streams,
     a_restart_forgets_the_fork,
+    a_source_that_a_restart_forgets_is_kept_no_longer_than_any_old_run,
     a_repeated_fork_is_answered_as_the_first,
     only_what_is_open_is_taken_over,
 );
@@ -149,6 +150,21 @@ fn a_restart_forgets_the_fork(w: &mut World) {
     w.control("i", Action::Restart);
     let held = w.claim_one(session);
     assert_eq!((held.run, w.head("i").fork), (3, None));
+}
+
+fn a_source_that_a_restart_forgets_is_kept_no_longer_than_any_old_run(w: &mut World) {
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    w.done(&mut held, record("one"));
+    w.control("i", from("one"));
+    w.advance(1_000);
+    w.control("i", Action::Restart);
+    assert_eq!(w.inspect("i").expect("it waits").runs, [1, 2, 3]);
+    w.advance(119_999);
+    assert_eq!(w.count(Command::Expire { limit: 100 }), 0);
+    w.advance(1);
+    assert_eq!(w.count(Command::Expire { limit: 100 }), 2);
+    assert_eq!((w.inspect("i").expect("it waits").runs, w.journal("i", 1)), (vec![3], None));
 }
 
 fn a_repeated_fork_is_answered_as_the_first(w: &mut World) {
