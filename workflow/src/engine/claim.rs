@@ -59,7 +59,7 @@ async fn claim_once(
     let mut slots = free_slots(worker);
     let limit = slots.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
     let tokens = u32::try_from(limit).expect("a claim is small");
-    let limits = worker.limits.reserve(worker, session, partition, tokens).await?;
+    let limits = worker.limits.reserve(worker, session, partition, tokens).await;
     if again && !worker.limits.has_some(partition) {
         worker.limits.unreserve(partition);
         return Ok(Next::Wait { more: false });

@@ -183,7 +183,7 @@ impl Limits {
         session: &Session,
         partition: usize,
         slots: u32,
-    ) -> Result<Vec<(LimitName, u32)>, StoreError> {
+    ) -> Vec<(LimitName, u32)> {
         let mut wanted = Vec::new();
         for (at, limit) in self.limits.iter().enumerate() {
             let mut hand = lock(&limit.hand);
@@ -198,7 +198,10 @@ impl Limits {
                 wanted.push((at, more));
             }
         }
-        self.ask(worker, session, &wanted).await?;
+        if let Err(error) = self.ask(worker, session, &wanted).await {
+            // What is limited waits; everything else must not.
+            tracing::warn!(%error, "tokens of a limit could not be asked for");
+        }
         let reserve = |limit: &Limit| {
             let mut hand = lock(&limit.hand);
             let Some(hand) = hand.of(session) else { return (limit.rule.name.clone(), 0) };
@@ -207,7 +210,7 @@ impl Limits {
             reserved.tokens += idle.min(slots.saturating_sub(reserved.tokens));
             (limit.rule.name.clone(), reserved.tokens)
         };
-        Ok(self.limits.iter().map(reserve).collect())
+        self.limits.iter().map(reserve).collect()
     }
 
     /// The token under which a claim gave an instance of this workflow.
@@ -332,10 +335,7 @@ impl Limits {
             };
             asked.extend(self.send(worker, session, *at, true, request).await);
         }
-        for one in asked {
-            one.settle(worker, session).await?;
-        }
-        Ok(())
+        settle(asked, worker, session).await
     }
 
     /// Gives back what is idle and nobody is short of, or, `all`, whatever is idle; and tells what was spent.
@@ -359,10 +359,7 @@ impl Limits {
             };
             asked.extend(self.send(worker, session, at, false, request).await);
         }
-        for one in asked {
-            one.settle(worker, session).await?;
-        }
-        Ok(())
+        settle(asked, worker, session).await
     }
 
     /// Sends a request when the one before it is answered. `request` says what is held and what is wanted, `asks` whether
@@ -408,6 +405,15 @@ struct Asked<'a> {
     spent: u32,
     want: u32,
     answer: oneshot::Receiver<Result<Reply, StoreError>>,
+}
+
+/// Takes the answers to all of them. One that cannot be read leaves the others as they are.
+async fn settle(asked: Vec<Asked<'_>>, worker: &Worker, session: &Session) -> Result<(), StoreError> {
+    let mut settled = Ok(());
+    for one in asked {
+        settled = settled.and(one.settle(worker, session).await);
+    }
+    settled
 }
 
 impl Asked<'_> {

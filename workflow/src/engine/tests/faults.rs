@@ -32,6 +32,8 @@ pub(super) struct Faulty {
     pub(super) heart_stopped: std::sync::Arc<AtomicBool>,
     /// Commands about this instance meet damage.
     pub(super) damaged: Mutex<Option<InstanceId>>,
+    /// Requests for tokens meet damage.
+    pub(super) damaged_limits: AtomicBool,
     /// Journals are read as bytes that are none.
     pub(super) garbled: AtomicBool,
     /// Reading a journal panics.
@@ -57,6 +59,7 @@ impl Faulty {
             cut: watch::channel(false).0,
             heart_stopped: std::sync::Arc::default(),
             damaged: Mutex::default(),
+            damaged_limits: AtomicBool::new(false),
             garbled: AtomicBool::new(false),
             journal_panics: AtomicBool::new(false),
             creates_held: std::sync::Arc::default(),
@@ -99,6 +102,9 @@ impl Faulty {
             && batch.iter().any(|command| is_about(command, id))
         {
             return Err(StoreError::Damaged { store: self.describe(), message: "a bad page".to_owned() });
+        }
+        if self.damaged_limits.load(Ordering::SeqCst) && batch.iter().any(|one| matches!(one, Command::Lease(_))) {
+            return Err(StoreError::Damaged { store: self.describe(), message: "a bad limit".to_owned() });
         }
         let replies = self.inner.execute(0, batch).await?;
         let held = |instance: &&Instance| matches!(instance.head.place, Place::Held { .. });
