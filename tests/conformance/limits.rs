@@ -34,6 +34,7 @@ on_every_store!(
     a_spent_token_counts_until_its_time_is_over,
     tokens_of_a_rate_that_were_not_spent_come_back_at_once,
     what_a_lost_session_had_of_a_rate_counts_as_spent,
+    what_was_spent_while_the_clock_was_ahead_counts_no_longer_than_anything_else,
 );
 
 fn order() -> LimitName {
@@ -370,4 +371,24 @@ fn what_a_lost_session_had_of_a_rate_counts_as_spent(w: &mut World) {
     assert_eq!(tokens(w, &rate(w, two, 0, 2)), 0);
     w.advance(1);
     assert_eq!(tokens(w, &rate(w, two, 0, 2)), 2);
+}
+
+fn what_was_spent_while_the_clock_was_ahead_counts_no_longer_than_anything_else(w: &mut World) {
+    let session = w.open(1);
+    let ahead = Duration::from_secs(365 * 24 * 60 * 60);
+    w.advance(u64::try_from(ahead.as_millis()).expect("a year"));
+    assert_eq!(tokens(w, &rate(w, session, 0, 2)), 2);
+    assert_eq!(tokens(w, &rate(w, session, 1, 1)), 1);
+    w.advance(10);
+    assert_eq!(tokens(w, &rate(w, session, 1, 0)), 0);
+    w.clock.set_back(ahead);
+    // From here on their time is counted, and asking in vain does not begin it anew.
+    let free = w.now().shifted(1_010);
+    assert_eq!(free_at(w, &rate(w, session, 0, 2)), Some(free));
+    w.advance(500);
+    assert_eq!(free_at(w, &rate(w, session, 0, 2)), Some(free));
+    w.advance(509);
+    assert_eq!(tokens(w, &rate(w, session, 0, 2)), 0);
+    w.advance(1);
+    assert_eq!(tokens(w, &rate(w, session, 0, 2)), 2);
 }

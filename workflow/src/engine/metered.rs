@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use super::meter;
 use crate::journal::command::{Command, Reply};
+use crate::journal::lease::LimitName;
 use crate::store::{
     Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
     StoreError, StoreFacts,
 };
-use crate::journal::lease::LimitName;
 use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
