@@ -23,6 +23,7 @@ on_every_store!(
     a_source_that_a_restart_forgets_is_kept_no_longer_than_any_old_run,
     a_repeated_fork_is_answered_as_the_first,
     only_what_is_open_is_taken_over,
+    what_was_taken_over_is_kept_no_longer_for_a_second_time,
 );
 
 fn path(name: &str) -> Path {
@@ -186,6 +187,20 @@ fn only_what_is_open_is_taken_over(w: &mut World) {
     let mut held = w.claim_one(session);
     w.done(&mut held, taken_over(&["r"]));
     assert_eq!((w.head("i").fork, w.inspect("i").expect("it runs").runs), (None, vec![1]));
+}
+
+fn what_was_taken_over_is_kept_no_longer_for_a_second_time(w: &mut World) {
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    w.done(&mut held, record("one"));
+    w.control("i", from("one"));
+    let mut held = w.claim_one(session);
+    w.done(&mut held, taken_over(&[]));
+    w.advance(119_999);
+    w.done(&mut held, taken_over(&["r"]));
+    w.advance(1);
+    assert_eq!(w.count(Command::Expire { limit: 100 }), 1);
+    assert_eq!(w.inspect("i").expect("it runs").runs, [2]);
 }
 
 fn suspended() -> Write {

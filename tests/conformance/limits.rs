@@ -27,6 +27,7 @@ on_every_store!(
     shares_are_never_more_than_the_limit,
     a_share_never_becomes_smaller_than_what_is_held,
     a_lease_that_is_repeated_is_answered_as_the_first_time,
+    a_lease_in_vain_that_is_repeated_asks_again,
     a_late_lease_changes_nothing,
     a_closed_session_has_no_share,
     a_lost_session_has_its_share_until_its_instances_are_taken_over,
@@ -297,6 +298,15 @@ fn a_lease_that_is_repeated_is_answered_as_the_first_time(w: &mut World) {
     assert_eq!(tokens(w, &rate(w, one, 0, 1)), 0);
     assert_eq!(tokens(w, &rate(w, two, 0, 0)), 0);
     assert_eq!(tokens(w, &rate(w, one, 0, 2)), 1);
+}
+
+fn a_lease_in_vain_that_is_repeated_asks_again(w: &mut World) {
+    let (one, two) = (w.open(1), w.open(2));
+    assert_eq!(tokens(w, &lease(w, one, 0, 3)), 3);
+    let in_vain = lease(w, two, 0, 1);
+    assert_eq!(tokens(w, &in_vain), 0);
+    assert_eq!(tokens(w, &lease(w, one, 0, 0)), 0);
+    assert_eq!(tokens(w, &in_vain), 1);
 }
 
 fn a_late_lease_changes_nothing(w: &mut World) {
