@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast::Receiver;
 use workflow::journal::command::{Claim, ClaimReply, Command, Create, Reply};
 use workflow::journal::head::{Place, State};
 use workflow::journal::lease::{Lease, LeaseReply, LimitName};
+use workflow::store::Hint;
 use workflow::words::id::{QueueName, SessionId};
 use workflow::words::time::Timestamp;
 
@@ -28,6 +30,7 @@ on_every_store!(
     a_share_never_becomes_smaller_than_what_is_held,
     a_lease_that_is_repeated_is_answered_as_the_first_time,
     a_lease_in_vain_that_is_repeated_asks_again,
+    only_tokens_that_others_can_have_are_told_of,
     a_late_lease_changes_nothing,
     a_closed_session_has_no_share,
     a_lost_session_has_its_share_until_its_instances_are_taken_over,
@@ -307,6 +310,35 @@ fn a_lease_in_vain_that_is_repeated_asks_again(w: &mut World) {
     assert_eq!(tokens(w, &in_vain), 0);
     assert_eq!(tokens(w, &lease(w, one, 0, 0)), 0);
     assert_eq!(tokens(w, &in_vain), 1);
+}
+
+fn only_tokens_that_others_can_have_are_told_of(w: &mut World) {
+    let mut hints = w.store().hints();
+    let (one, two) = (w.open(1), w.open(2));
+    // Spent, and more than there are now.
+    let mail = |spent, want| Lease { limit: 3, ..rate(w, one, spent, want) };
+    assert_eq!((tokens(w, &mail(0, 2)), tokens(w, &mail(1, 1))), (2, 1));
+    let refund = LimitName::Workflow(workflow_name("refund"));
+    let fewer = |limit, held| Lease { name: refund.clone(), limit, ..lease(w, one, held, held) };
+    assert_eq!((tokens(w, &Lease { want: 3, ..fewer(3, 0) }), tokens(w, &fewer(1, 1))), (3, 1));
+    // Given back, and left by one who is gone.
+    assert_eq!((tokens(w, &lease(w, one, 0, 3)), tokens(w, &lease(w, one, 1, 1))), (3, 1));
+    assert_eq!(told_of(w, &mut hints), order());
+    w.count(Command::CloseSession { session: one });
+    assert_eq!(tokens(w, &lease(w, two, 0, 1)), 1);
+    assert_eq!(told_of(w, &mut hints), order());
+}
+
+/// The next limit that is told of.
+fn told_of(w: &World, hints: &mut Receiver<Hint>) -> LimitName {
+    let told = async {
+        loop {
+            if let Hint::Limit(name) = hints.recv().await.expect("the store lives") {
+                return name;
+            }
+        }
+    };
+    w.wait(async { tokio::time::timeout(Duration::from_secs(20), told).await }).expect("it is told of")
 }
 
 fn a_late_lease_changes_nothing(w: &mut World) {
