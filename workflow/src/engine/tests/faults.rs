@@ -36,6 +36,8 @@ pub(super) struct Faulty {
     pub(super) damaged_limits: AtomicBool,
     /// Journals are read as bytes that are none.
     pub(super) garbled: AtomicBool,
+    /// Journals are read only while this is not set.
+    pub(super) journals_held: watch::Sender<bool>,
     /// Reading a journal panics.
     pub(super) journal_panics: AtomicBool,
     /// Batches with a create wait for ever while this is set.
@@ -61,6 +63,7 @@ impl Faulty {
             damaged: Mutex::default(),
             damaged_limits: AtomicBool::new(false),
             garbled: AtomicBool::new(false),
+            journals_held: watch::channel(false).0,
             journal_panics: AtomicBool::new(false),
             creates_held: std::sync::Arc::default(),
             garbled_claims: AtomicUsize::new(0),
@@ -164,6 +167,7 @@ impl Store for Faulty {
         Box::pin(async move {
             self.journals_read.fetch_add(1, Ordering::SeqCst);
             assert!(!self.journal_panics.load(Ordering::SeqCst), "the store's code panics");
+            let _ = self.journals_held.subscribe().wait_for(|held| !held).await;
             let journal = self.inner.journal(id, run, from).await?;
             if !self.garbled.load(Ordering::SeqCst) {
                 return Ok(journal);
