@@ -18,6 +18,7 @@ on_every_store!(
     a_local_start_in_a_batch_sees_what_left_the_queue_before_it,
     a_local_start_asked_for_by_a_lost_session_is_ready_for_others,
     a_repeated_local_start_hands_over_again_until_something_was_written,
+    a_repeated_local_start_hands_nothing_to_a_session_that_was_lost,
     a_large_input_reads_back,
     a_message_is_there_from_the_beginning_and_only_where_it_was_created,
     an_instance_that_is_handed_over_has_its_message,
@@ -129,6 +130,16 @@ fn a_repeated_local_start_hands_over_again_until_something_was_written(w: &mut W
     let mut held = Held::new(again, session);
     w.done(&mut held, record("one"));
     assert!(claimed(w.create(&create)).is_none());
+}
+
+fn a_repeated_local_start_hands_nothing_to_a_session_that_was_lost(w: &mut World) {
+    let session = w.open(1);
+    let create = local(w, "i", session);
+    claimed(w.create(&create)).expect("handed over");
+    w.lose(session);
+    assert!(claimed(w.create(&create)).is_none());
+    w.count(Command::Recover { session, limit: 10 });
+    assert_eq!(w.claim_one(w.open(2)).id, id("i"));
 }
 
 fn a_large_input_reads_back(w: &mut World) {

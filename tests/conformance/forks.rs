@@ -21,8 +21,10 @@ on_every_store!(
     the_newer_wish_counts_while_a_fork_is_open,
     a_fork_of_a_fork_goes_on_with_the_same_streams,
     a_restart_forgets_the_fork,
+    a_source_that_a_restart_forgets_is_kept_no_longer_than_any_old_run,
     a_repeated_fork_is_answered_as_the_first,
     only_what_is_open_is_taken_over,
+    what_was_taken_over_is_kept_no_longer_for_a_second_time,
 );
 
 fn path(name: &str) -> Path {
@@ -176,6 +178,21 @@ fn a_restart_forgets_the_fork(w: &mut World) {
     assert_eq!((held.run, w.head("i").fork), (3, None));
 }
 
+fn a_source_that_a_restart_forgets_is_kept_no_longer_than_any_old_run(w: &mut World) {
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    w.done(&mut held, record("one"));
+    w.control("i", from("one"));
+    w.advance(1_000);
+    w.control("i", Action::Restart);
+    assert_eq!(w.inspect("i").expect("it waits").runs, [1, 2, 3]);
+    w.advance(119_999);
+    assert_eq!(w.count(Command::Expire { limit: 100 }), 0);
+    w.advance(1);
+    assert_eq!(w.count(Command::Expire { limit: 100 }), 2);
+    assert_eq!((w.inspect("i").expect("it waits").runs, w.journal("i", 1)), (vec![3], None));
+}
+
 fn a_repeated_fork_is_answered_as_the_first(w: &mut World) {
     let session = w.open(1);
     let mut held = w.hold("i", session);
@@ -195,6 +212,20 @@ fn only_what_is_open_is_taken_over(w: &mut World) {
     let mut held = w.claim_one(session);
     w.done(&mut held, taken_over(&["r"]));
     assert_eq!((w.head("i").fork, w.inspect("i").expect("it runs").runs), (None, vec![1]));
+}
+
+fn what_was_taken_over_is_kept_no_longer_for_a_second_time(w: &mut World) {
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    w.done(&mut held, record("one"));
+    w.control("i", from("one"));
+    let mut held = w.claim_one(session);
+    w.done(&mut held, taken_over(&[]));
+    w.advance(119_999);
+    w.done(&mut held, taken_over(&["r"]));
+    w.advance(1);
+    assert_eq!(w.count(Command::Expire { limit: 100 }), 1);
+    assert_eq!(w.inspect("i").expect("it runs").runs, [2]);
 }
 
 fn suspended() -> Write {

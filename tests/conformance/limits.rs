@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast::Receiver;
 use workflow::journal::command::{Claim, ClaimReply, Command, Create, Reply};
 use workflow::journal::head::{Place, State};
 use workflow::journal::lease::{Lease, LeaseReply, LimitName};
+use workflow::store::Hint;
 use workflow::words::id::{QueueName, SessionId};
 use workflow::words::time::Timestamp;
 
@@ -27,6 +29,8 @@ on_every_store!(
     shares_are_never_more_than_the_limit,
     a_share_never_becomes_smaller_than_what_is_held,
     a_lease_that_is_repeated_is_answered_as_the_first_time,
+    a_lease_in_vain_that_is_repeated_asks_again,
+    only_tokens_that_others_can_have_are_told_of,
     a_late_lease_changes_nothing,
     a_closed_session_has_no_share,
     a_lost_session_has_its_share_until_its_instances_are_taken_over,
@@ -34,6 +38,7 @@ on_every_store!(
     a_spent_token_counts_until_its_time_is_over,
     tokens_of_a_rate_that_were_not_spent_come_back_at_once,
     what_a_lost_session_had_of_a_rate_counts_as_spent,
+    what_was_spent_while_the_clock_was_ahead_counts_no_longer_than_anything_else,
 );
 
 fn order() -> LimitName {
@@ -298,6 +303,44 @@ fn a_lease_that_is_repeated_is_answered_as_the_first_time(w: &mut World) {
     assert_eq!(tokens(w, &rate(w, one, 0, 2)), 1);
 }
 
+fn a_lease_in_vain_that_is_repeated_asks_again(w: &mut World) {
+    let (one, two) = (w.open(1), w.open(2));
+    assert_eq!(tokens(w, &lease(w, one, 0, 3)), 3);
+    let in_vain = lease(w, two, 0, 1);
+    assert_eq!(tokens(w, &in_vain), 0);
+    assert_eq!(tokens(w, &lease(w, one, 0, 0)), 0);
+    assert_eq!(tokens(w, &in_vain), 1);
+}
+
+fn only_tokens_that_others_can_have_are_told_of(w: &mut World) {
+    let mut hints = w.store().hints();
+    let (one, two) = (w.open(1), w.open(2));
+    // Spent, and more than there are now.
+    let mail = |spent, want| Lease { limit: 3, ..rate(w, one, spent, want) };
+    assert_eq!((tokens(w, &mail(0, 2)), tokens(w, &mail(1, 1))), (2, 1));
+    let refund = LimitName::Workflow(workflow_name("refund"));
+    let fewer = |limit, held| Lease { name: refund.clone(), limit, ..lease(w, one, held, held) };
+    assert_eq!((tokens(w, &Lease { want: 3, ..fewer(3, 0) }), tokens(w, &fewer(1, 1))), (3, 1));
+    // Given back, and left by one who is gone.
+    assert_eq!((tokens(w, &lease(w, one, 0, 3)), tokens(w, &lease(w, one, 1, 1))), (3, 1));
+    assert_eq!(told_of(w, &mut hints), order());
+    w.count(Command::CloseSession { session: one });
+    assert_eq!(tokens(w, &lease(w, two, 0, 1)), 1);
+    assert_eq!(told_of(w, &mut hints), order());
+}
+
+/// The next limit that is told of.
+fn told_of(w: &World, hints: &mut Receiver<Hint>) -> LimitName {
+    let told = async {
+        loop {
+            if let Hint::Limit(name) = hints.recv().await.expect("the store lives") {
+                return name;
+            }
+        }
+    };
+    w.wait(async { tokio::time::timeout(Duration::from_secs(20), told).await }).expect("it is told of")
+}
+
 fn a_late_lease_changes_nothing(w: &mut World) {
     let (one, two) = (w.open(1), w.open(2));
     let late = lease(w, one, 0, 1);
@@ -370,4 +413,24 @@ fn what_a_lost_session_had_of_a_rate_counts_as_spent(w: &mut World) {
     assert_eq!(tokens(w, &rate(w, two, 0, 2)), 0);
     w.advance(1);
     assert_eq!(tokens(w, &rate(w, two, 0, 2)), 2);
+}
+
+fn what_was_spent_while_the_clock_was_ahead_counts_no_longer_than_anything_else(w: &mut World) {
+    let session = w.open(1);
+    let ahead = Duration::from_secs(365 * 24 * 60 * 60);
+    w.advance(u64::try_from(ahead.as_millis()).expect("a year"));
+    assert_eq!(tokens(w, &rate(w, session, 0, 2)), 2);
+    assert_eq!(tokens(w, &rate(w, session, 1, 1)), 1);
+    w.advance(10);
+    assert_eq!(tokens(w, &rate(w, session, 1, 0)), 0);
+    w.clock.set_back(ahead);
+    // From here on their time is counted, and asking in vain does not begin it anew.
+    let free = w.now().shifted(1_010);
+    assert_eq!(free_at(w, &rate(w, session, 0, 2)), Some(free));
+    w.advance(500);
+    assert_eq!(free_at(w, &rate(w, session, 0, 2)), Some(free));
+    w.advance(509);
+    assert_eq!(tokens(w, &rate(w, session, 0, 2)), 0);
+    w.advance(1);
+    assert_eq!(tokens(w, &rate(w, session, 0, 2)), 2);
 }

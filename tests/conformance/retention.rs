@@ -16,6 +16,7 @@ on_every_store!(
     a_finished_instance_is_deleted_when_its_time_has_come,
     a_few_are_deleted_at_a_time_the_oldest_first,
     what_ended_in_different_ways_is_deleted_in_one_order,
+    what_is_over_at_one_moment_is_deleted_by_id_however_it_ended,
     an_old_run_is_deleted_before_the_instance,
     an_instance_with_something_to_send_stays,
     a_deleted_id_can_be_used_again_and_nothing_of_the_old_is_left,
@@ -82,6 +83,23 @@ fn what_ended_in_different_ways_is_deleted_in_one_order(w: &mut World) {
         assert_eq!(w.count(Command::Expire { limit: 1 }), 1);
         let left: Vec<_> = names.iter().filter(|name| w.inspect(name).is_some()).collect();
         assert_eq!(left, names[gone..].iter().collect::<Vec<_>>());
+    }
+}
+
+fn what_is_over_at_one_moment_is_deleted_by_id_however_it_ended(w: &mut World) {
+    let session = w.open(1);
+    w.make_with("b", |spec| spec.keep_complete = Duration::from_secs(1));
+    let mut held = w.claim_one(session);
+    for name in ["a", "c"] {
+        w.make_with(name, |spec| spec.keep_failed = Duration::from_secs(1));
+        w.terminate(name);
+    }
+    w.done(&mut held, finish("1"));
+    w.advance(1_000);
+    for gone in ["a", "b", "c"] {
+        assert!(w.inspect(gone).is_some());
+        assert_eq!(w.count(Command::Expire { limit: 1 }), 1);
+        assert!(w.inspect(gone).is_none(), "{gone} comes first");
     }
 }
 

@@ -1,13 +1,15 @@
 //! Lists: what they look at, what they do with what is damaged, and the index of ids.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use support::redis::RedisServer;
-use workflow::journal::command::{Action, Command, Control};
+use workflow::journal::command::{Action, Command, Control, Create, InstanceSpec};
 use workflow::journal::head::State;
 use workflow::store::redis::RedisStore;
 use workflow::store::{ListQuery, Page, Store, StoreError};
-use workflow::words::id::{InstanceId, RequestId};
+use workflow::words::id::{InstanceId, Namespace, RequestId};
+use workflow::words::time::{Clock, ManualClock, Timestamp};
 
 use super::stage::{create, make, once, open, runtime};
 
@@ -204,6 +206,28 @@ fn ids_are_kept_in_order_where_the_first_url_asked_for_it() {
             }
         }
         assert_eq!(found, (0..21).map(|number| format!("i{number:02}")).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn an_id_is_kept_from_the_first_to_the_last_moment_of_its_instance() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(1_000_000)));
+        let (held, namespace): (Arc<dyn Clock>, _) = (clock.clone(), Namespace::new("links").expect("valid"));
+        let url = format!("{}?ids=1", server.url());
+        let store = RedisStore::open_with(&url, &namespace, Some(held)).await.expect("it opens");
+        let now = create("a");
+        let spec = InstanceSpec { start_at: Some(clock.now().shifted(1_000)), ..(*now.spec).clone() };
+        let later = Create { spec: Arc::new(spec), ..create("b") };
+        all(&store, vec![Command::Create(now), Command::Create(later)]).await;
+        let kept = || -> Vec<String> {
+            redis::from_redis_value(server.command(&["ZRANGE", "wf:{links:0}:ids", "0", "-1"])).expect("ids")
+        };
+        assert_eq!(kept(), ["a", "b"]);
+        all(&store, vec![control("a", terminate()), control("a", Action::Delete)]).await;
+        once(&store, Command::Expire { limit: 10 }).await.expect("it works");
+        assert_eq!(kept(), ["b"]);
     });
 }
 

@@ -204,7 +204,7 @@ fn at_the_head_of_the_timers() {
             bench.harm(how);
             bench.clock.advance(Duration::from_secs(2));
             assert_eq!(bench.count(Command::WakeDue { limit: 10 }).await, (2, None), "{how:?}");
-            bench.is_in_nobodys_way(&["timers"]);
+            bench.is_in_nobodys_way(&["timers", "later"]);
         });
     }
 }

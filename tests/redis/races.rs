@@ -227,6 +227,37 @@ fn what_has_ended_anew_meanwhile_and_has_not_told_its_parent_is_not_deleted() {
 }
 
 #[test]
+fn what_was_woken_for_another_session_meanwhile_stays_in_its_inbox() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        let id = InstanceId::new("a").expect("valid");
+        let wait = || {
+            let path = Path::root().join(Kind::Sleep, "s", None, 0);
+            let due = Some(two.clock.now().shifted(1_000));
+            Then::Suspend { waits: vec![Wait { path, channel: None, due, shifts: false }], paused: false }
+        };
+        let wake = async |quick: &RedisStore| {
+            two.clock.advance(Duration::from_secs(2));
+            once(quick, Command::WakeDue { limit: 10 }).await.expect("it works");
+        };
+        once(&two.quick, Command::Create(create("a"))).await.expect("it works");
+        own(&two.quick, claim(&two.quick, SLOW).await.remove(0), wait()).await;
+        wake(&two.quick).await;
+        // It is found in the inbox, and there is no token for it.
+        let none_left = vec![(LimitName::Workflow(WorkflowName::new("order").expect("valid")), 0)];
+        let claim_of_slow = Claim { limits: none_left, ..new_claim(SLOW) };
+        let goes_to_another = async |quick: &RedisStore| {
+            once(quick, Command::Unstick { older_than: Duration::ZERO, limit: 10 }).await.expect("it works");
+            own(quick, claim(quick, QUICK).await.remove(0), wait()).await;
+            wake(quick).await;
+        };
+        assert_eq!(two.act_in_between(claim_as(&two.slow, claim_of_slow), goes_to_another).await, []);
+        let place = place(&two.quick, &id).await;
+        assert!(matches!(place, Some(Place::Inbox { session: QUICK, .. })), "{place:?}");
+    });
+}
+
+#[test]
 fn what_begins_anew_meanwhile_needs_a_start_of_its_queue() {
     runtime().block_on(async {
         let two = Two::new().await;

@@ -142,7 +142,7 @@ pub enum EngineError {
     Refused {
         /// The instance.
         id: String,
-        /// What was asked for: `paused`, `resumed`, `terminated`, `restarted` or `deleted`.
+        /// What was asked for: `paused`, `resumed`, `terminated`, `restarted`, `restarted from an operation` or `deleted`.
         action: &'static str,
         /// Its state.
         state: State,
@@ -263,7 +263,7 @@ impl EngineError {
             Self::NoAnswer { .. } | Self::Store(StoreError::Unavailable { .. } | StoreError::Refused { .. }) => {
                 ErrorKind::Unavailable
             }
-            Self::Unreadable { .. } | Self::Store(_) => ErrorKind::Damaged,
+            Self::Unreadable { .. } | Self::Store(StoreError::Damaged { .. }) => ErrorKind::Damaged,
             _ => ErrorKind::Invalid,
         }
     }
@@ -278,5 +278,37 @@ impl EngineError {
             return Err(Self::TooLong { what, bytes: text.len(), max });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_what_the_caller_can_make_of_it() {
+        let text = || "text".to_owned();
+        let kinds = [
+            (EngineError::option("lease", "too short"), ErrorKind::Invalid),
+            (EngineError::TooLong { what: "the id", bytes: 300, max: 256 }, ErrorKind::Invalid),
+            (EngineError::NoIdIndex { store: text() }, ErrorKind::Invalid),
+            (StoreError::Url { message: text() }.into(), ErrorKind::Invalid),
+            (EngineError::NotFound { id: text() }, ErrorKind::NotFound),
+            (EngineError::NoSuchRun { id: text(), run: 2 }, ErrorKind::NotFound),
+            (EngineError::NoSuchStep { id: text(), run: 1, operation: text(), recorded: text() }, ErrorKind::NotFound),
+            (EngineError::AlreadyExists { id: text(), workflow: text(), state: State::Queued }, ErrorKind::Conflict),
+            (EngineError::WrongWorkflow { id: text(), wanted: text(), found: text() }, ErrorKind::Conflict),
+            (EngineError::Refused { id: text(), action: "paused", state: State::Complete }, ErrorKind::Conflict),
+            (EngineError::Finished { id: text() }, ErrorKind::Conflict),
+            (EngineError::MailboxFull { id: text() }, ErrorKind::Full),
+            (EngineError::NoAnswer { store: text(), waited: Duration::from_secs(1) }, ErrorKind::Unavailable),
+            (StoreError::Unavailable { store: text(), message: text() }.into(), ErrorKind::Unavailable),
+            (StoreError::Refused { store: text(), message: text() }.into(), ErrorKind::Unavailable),
+            (StoreError::Damaged { store: text(), message: text() }.into(), ErrorKind::Damaged),
+            (EngineError::Unreadable { id: text(), message: text() }, ErrorKind::Damaged),
+        ];
+        for (error, kind) in kinds {
+            assert_eq!(error.kind(), kind, "{error}");
+        }
     }
 }

@@ -59,7 +59,7 @@ async fn claim_once(
     let mut slots = free_slots(worker);
     let limit = slots.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
     let tokens = u32::try_from(limit).expect("a claim is small");
-    let limits = worker.limits.reserve(worker, session, partition, tokens).await?;
+    let limits = worker.limits.reserve(worker, session, partition, tokens).await;
     if again && !worker.limits.has_some(partition) {
         worker.limits.unreserve(partition);
         return Ok(Next::Wait { more: false });
@@ -86,10 +86,10 @@ async fn claim_once(
             }
             let given = instances.len();
             // All tokens first: what follows may wait for slots.
-            let token = |claimed: &Claimed| worker.limits.token(session.id(), partition, &claimed.spec.workflow);
+            let token = |claimed: &Claimed| worker.limits.token(session, partition, &claimed.spec.workflow);
             let tokens: Vec<_> = instances.iter().map(token).collect();
             let told = Told { short: &short, started: &started, limit, gave: given > 0 };
-            let worth_asking = worker.limits.answered(session.id(), partition, &told);
+            let worth_asking = worker.limits.answered(session, partition, &told);
             for (claimed, token) in instances.into_iter().zip(tokens) {
                 // A store that gives more than was asked for makes the rest wait for slots here.
                 let slot = match slots.as_mut().and_then(|slots| slots.split(1)) {

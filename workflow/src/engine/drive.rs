@@ -379,7 +379,9 @@ impl Drive {
         };
         let encoded: Vec<Payload> = records.iter().map(Record::encode).collect();
         let bytes = encoded.iter().map(|record| record.as_bytes().len() as u64).sum();
-        match self.write(None, Write { records: encoded, ..nothing(Then::Forked) }).await? {
+        // What it was paused since it was restarted is part of the time that has passed.
+        let shifted_ms = std::mem::take(&mut claimed.shift_ms);
+        match self.write(None, Write { records: encoded, shifted_ms, ..nothing(Then::Forked) }).await? {
             Written::Ok(granted) | Written::Continue(granted) => claimed.learn(granted),
             // The source was within the limits, and something of it was left out.
             Written::Full => return Err(self.end_at_limit().await?),

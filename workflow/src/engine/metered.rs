@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::meter;
 use crate::journal::command::{Command, Reply};
+use crate::journal::lease::LimitName;
 use crate::store::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
-    StoreError,
+    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
+    StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
@@ -37,9 +38,19 @@ fn timed<'a, T: 'a>(
     })
 }
 
+// A method that is left to its default would answer for a store that is not there.
+#[deny(clippy::missing_trait_methods)]
 impl Store for Metered {
     fn describe(&self) -> String {
         self.0.describe()
+    }
+
+    fn facts(&self) -> StoreFacts {
+        self.0.facts()
+    }
+
+    fn writable(&self) -> bool {
+        self.0.writable()
     }
 
     fn partitions(&self) -> usize {
@@ -48,6 +59,10 @@ impl Store for Metered {
 
     fn partition_of(&self, id: &InstanceId) -> usize {
         self.0.partition_of(id)
+    }
+
+    fn home_of(&self, name: &LimitName) -> usize {
+        self.0.home_of(name)
     }
 
     fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
@@ -85,6 +100,14 @@ impl Store for Metered {
 
     fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
         timed("queue", self.0.queue(queue))
+    }
+
+    fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
+        timed("shelves", self.0.shelves())
+    }
+
+    fn lists_by_id(&self) -> bool {
+        self.0.lists_by_id()
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {

@@ -124,6 +124,11 @@ impl ManualClock {
         self.now.fetch_add(millis_rounded_up(by), Ordering::AcqRel);
     }
 
+    /// Sets the clock back by `by`, as an operator who corrects it does.
+    pub fn set_back(&self, by: Duration) {
+        self.now.fetch_sub(millis_rounded_up(by), Ordering::AcqRel);
+    }
+
     /// Moves the clock on to `time`, unless it has passed.
     pub fn advance_to(&self, time: Timestamp) {
         self.now.fetch_max(time.as_millis(), Ordering::AcqRel);

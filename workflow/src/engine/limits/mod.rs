@@ -112,12 +112,16 @@ pub(super) struct Told<'a> {
 }
 
 impl Hand {
-    /// Tokens belong to a session: those of another are gone with it.
-    fn of(&mut self, session: SessionId) -> &mut Self {
-        if self.session != Some(session) {
-            *self = Self { session: Some(session), ..Self::default() };
+    /// Tokens belong to a session: those of another are gone with it. `None` for a session that is over, whose answers may
+    /// come when the next one has tokens: it is revoked before there is a next one.
+    fn of(&mut self, session: &Session) -> Option<&mut Self> {
+        if self.session != Some(session.id()) {
+            if session.is_revoked() {
+                return None;
+            }
+            *self = Self { session: Some(session.id()), ..Self::default() };
         }
-        self
+        Some(self)
     }
 
     /// A claim of a partition that asked for instances was short of tokens, or not.
@@ -179,11 +183,11 @@ impl Limits {
         session: &Session,
         partition: usize,
         slots: u32,
-    ) -> Result<Vec<(LimitName, u32)>, StoreError> {
+    ) -> Vec<(LimitName, u32)> {
         let mut wanted = Vec::new();
         for (at, limit) in self.limits.iter().enumerate() {
             let mut hand = lock(&limit.hand);
-            let hand = hand.of(session.id());
+            let Some(hand) = hand.of(session) else { continue };
             if let Some(reserved) = hand.reserved.get_mut(&partition) {
                 reserved.doubtful = true;
             }
@@ -194,34 +198,37 @@ impl Limits {
                 wanted.push((at, more));
             }
         }
-        self.ask(worker, session, &wanted).await?;
+        if let Err(error) = self.ask(worker, session, &wanted).await {
+            // What is limited waits; everything else must not.
+            tracing::warn!(%error, "tokens of a limit could not be asked for");
+        }
         let reserve = |limit: &Limit| {
             let mut hand = lock(&limit.hand);
-            let hand = hand.of(session.id());
+            let Some(hand) = hand.of(session) else { return (limit.rule.name.clone(), 0) };
             let idle = hand.idle();
             let reserved = hand.reserved.entry(partition).or_default();
             reserved.tokens += idle.min(slots.saturating_sub(reserved.tokens));
             (limit.rule.name.clone(), reserved.tokens)
         };
-        Ok(self.limits.iter().map(reserve).collect())
+        self.limits.iter().map(reserve).collect()
     }
 
     /// The token under which a claim gave an instance of this workflow.
     pub(super) fn token(
         self: &Arc<Self>,
-        session: SessionId,
+        session: &Session,
         partition: usize,
         workflow: &WorkflowName,
     ) -> Option<Token> {
         let is_of = |limit: &Limit| matches!(&limit.rule.name, LimitName::Workflow(name) if name == workflow);
         let at = self.limits.iter().position(is_of)?;
         let mut hand = lock(&self.limits[at].hand);
-        let hand = hand.of(session);
+        let hand = hand.of(session)?;
         hand.in_use += 1;
         if let Some(reserved) = hand.reserved.get_mut(&partition) {
             reserved.tokens = reserved.tokens.saturating_sub(1);
         }
-        Some(Token { limits: self.clone(), at, session })
+        Some(Token { limits: self.clone(), at, session: session.id() })
     }
 
     /// Whether something that claims of this partition were short of has tokens now: then a claim is worth making.
@@ -245,11 +252,11 @@ impl Limits {
 
     /// A claim of a partition was answered; each instance it gave has its token. What it reserved and did not use is idle.
     /// True when it was short of something that is worth asking for at once.
-    pub(super) fn answered(&self, session: SessionId, partition: usize, told: &Told<'_>) -> bool {
+    pub(super) fn answered(&self, session: &Session, partition: usize, told: &Told<'_>) -> bool {
         let mut worth_asking = false;
         for limit in &self.limits {
             let mut hand = lock(&limit.hand);
-            let hand = hand.of(session);
+            let Some(hand) = hand.of(session) else { continue };
             let reserved = hand.reserved.remove(&partition).unwrap_or_default();
             if let LimitName::Queue(queue) = &limit.rule.name {
                 let started = told.started.iter().find(|(name, _)| name == queue).map_or(0, |(_, count)| *count);
@@ -326,12 +333,9 @@ impl Limits {
                 let held = hand.share.saturating_sub(hand.spent);
                 (held, held.saturating_add(*more).min(rule.tokens.max(held)))
             };
-            asked.push(self.send(worker, session, *at, true, request).await);
+            asked.extend(self.send(worker, session, *at, true, request).await);
         }
-        for one in asked {
-            one.settle(worker, session).await?;
-        }
-        Ok(())
+        settle(asked, worker, session).await
     }
 
     /// Gives back what is idle and nobody is short of, or, `all`, whatever is idle; and tells what was spent.
@@ -340,7 +344,7 @@ impl Limits {
         for (at, limit) in self.limits.iter().enumerate() {
             {
                 let mut hand = lock(&limit.hand);
-                let hand = hand.of(session.id());
+                let Some(hand) = hand.of(session) else { continue };
                 let idle = hand.idle() > 0 && (all || hand.short.is_empty() || limit.rule.per.is_some());
                 // One that is on its way will be answered.
                 let unsure = hand.unsure && limit.asking.try_lock().is_ok();
@@ -353,16 +357,13 @@ impl Limits {
                 hand.share -= hand.idle();
                 (hand.bound(), hand.bound())
             };
-            asked.push(self.send(worker, session, at, false, request).await);
+            asked.extend(self.send(worker, session, at, false, request).await);
         }
-        for one in asked {
-            one.settle(worker, session).await?;
-        }
-        Ok(())
+        settle(asked, worker, session).await
     }
 
     /// Sends a request when the one before it is answered. `request` says what is held and what is wanted, `asks` whether
-    /// that may be more than there is.
+    /// that may be more than there is. `None` when the session is over.
     async fn send(
         &self,
         worker: &Worker,
@@ -370,12 +371,12 @@ impl Limits {
         at: usize,
         asks: bool,
         request: impl FnOnce(&mut Hand, &LimitRule) -> (u32, u32),
-    ) -> Asked<'_> {
+    ) -> Option<Asked<'_>> {
         let limit = &self.limits[at];
         let turn = limit.asking.lock().await;
         let lease = {
             let mut hand = lock(&limit.hand);
-            let hand = hand.of(session.id());
+            let hand = hand.of(session)?;
             let (held, want) = request(hand, &limit.rule);
             hand.number += 1;
             hand.unsure = true;
@@ -392,7 +393,7 @@ impl Limits {
         };
         let (spent, want) = (lease.spent, lease.want);
         let answer = worker.commands.begin(Command::Lease(lease)).await;
-        Asked { limit, _turn: turn, asks, spent, want, answer }
+        Some(Asked { limit, _turn: turn, asks, spent, want, answer })
     }
 }
 
@@ -406,6 +407,15 @@ struct Asked<'a> {
     answer: oneshot::Receiver<Result<Reply, StoreError>>,
 }
 
+/// Takes the answers to all of them. One that cannot be read leaves the others as they are.
+async fn settle(asked: Vec<Asked<'_>>, worker: &Worker, session: &Session) -> Result<(), StoreError> {
+    let mut settled = Ok(());
+    for one in asked {
+        settled = settled.and(one.settle(worker, session).await);
+    }
+    settled
+}
+
 impl Asked<'_> {
     async fn settle(self, worker: &Worker, session: &Session) -> Result<(), StoreError> {
         let reply = self.answer.await.unwrap_or_else(|_| Err(worker.commands.gone()))?;
@@ -413,7 +423,7 @@ impl Asked<'_> {
         match reply {
             LeaseReply::Granted { tokens, free_at } => {
                 let mut hand = lock(&self.limit.hand);
-                let hand = hand.of(session.id());
+                let Some(hand) = hand.of(session) else { return Ok(()) };
                 hand.share = tokens;
                 hand.spent -= self.spent.min(hand.spent);
                 hand.unsure = false;

@@ -6,7 +6,6 @@ use std::task::{Context, Waker};
 
 use super::*;
 
-const MINE: SessionId = SessionId(1);
 const PARTITION: usize = 0;
 
 fn name() -> LimitName {
@@ -18,15 +17,15 @@ fn order() -> WorkflowName {
 }
 
 /// A worker of one partition that has these tokens of the limit.
-fn with(session: SessionId, tokens: u32) -> Arc<Limits> {
+fn with(session: &Session, tokens: u32) -> Arc<Limits> {
     let limits = Limits::new(&[LimitRule { name: name(), tokens: 9, per: None }], 1);
-    lock(&limits.limits[0].hand).of(session).share = tokens;
+    lock(&limits.limits[0].hand).of(session).expect("it lives").share = tokens;
     limits
 }
 
-fn told(limits: &Limits, short: bool) -> bool {
+fn told(limits: &Limits, session: &Session, short: bool) -> bool {
     let short = if short { vec![name()] } else { Vec::new() };
-    limits.answered(MINE, PARTITION, &Told { short: &short, started: &[], limit: 1, gave: false })
+    limits.answered(session, PARTITION, &Told { short: &short, started: &[], limit: 1, gave: false })
 }
 
 fn is_wanted(limits: &Limits) -> bool {
@@ -39,46 +38,51 @@ fn is_rung(bell: &Notify) -> bool {
 
 #[test]
 fn idle_tokens_are_given_back_at_once_unless_a_claim_is_short_of_them() {
-    let limits = with(MINE, 1);
-    let token = limits.token(MINE, PARTITION, &order()).expect("it is limited");
-    told(&limits, true);
+    let mine = Session::new();
+    let limits = with(&mine, 1);
+    let token = limits.token(&mine, PARTITION, &order()).expect("it is limited");
+    told(&limits, &mine, true);
     assert!(!is_rung(&limits.give_back) && !is_rung(&limits.freed[PARTITION]));
     drop(token);
     assert!(!is_rung(&limits.give_back) && is_rung(&limits.freed[PARTITION]), "the claim can use it");
-    told(&limits, false);
+    told(&limits, &mine, false);
     assert!(is_rung(&limits.give_back));
-    drop(limits.token(MINE, PARTITION, &order()));
+    drop(limits.token(&mine, PARTITION, &order()));
     assert!(is_rung(&limits.give_back) && !is_rung(&limits.freed[PARTITION]));
 }
 
 #[test]
 fn what_was_short_is_asked_for_in_the_next_claim_too() {
-    let limits = with(MINE, 0);
-    told(&limits, true);
-    told(&limits, false);
+    let mine = Session::new();
+    let limits = with(&mine, 0);
+    told(&limits, &mine, true);
+    told(&limits, &mine, false);
     assert!(is_wanted(&limits), "it may need another limit first");
-    told(&limits, false);
+    told(&limits, &mine, false);
     assert!(!is_wanted(&limits));
 }
 
 #[test]
 fn what_was_refused_just_now_is_not_asked_for_again_until_it_may_be_free() {
-    let limits = with(MINE, 0);
-    assert!(told(&limits, true), "it was not asked for");
+    let mine = Session::new();
+    let limits = with(&mine, 0);
+    assert!(told(&limits, &mine, true), "it was not asked for");
     lock(&limits.limits[0].hand).ask_at = Some(Instant::now() + ASK_EVERY);
-    assert!(!told(&limits, true));
+    assert!(!told(&limits, &mine, true));
     assert!(limits.ask_at(PARTITION).is_some());
     limits.may_be_free(Some(&name()));
-    assert!(is_rung(&limits.freed[PARTITION]) && told(&limits, true));
+    assert!(is_rung(&limits.freed[PARTITION]) && told(&limits, &mine, true));
 }
 
 #[test]
 fn a_token_of_a_lost_session_frees_none_of_the_next() {
-    let limits = with(MINE, 1);
-    let lost = limits.token(MINE, PARTITION, &order());
-    let next = SessionId(2);
-    lock(&limits.limits[0].hand).of(next).share = 1;
-    let kept = limits.token(next, PARTITION, &order());
+    let mine = Session::new();
+    let limits = with(&mine, 1);
+    let lost = limits.token(&mine, PARTITION, &order());
+    mine.revoke();
+    let next = Session::new();
+    lock(&limits.limits[0].hand).of(&next).expect("it lives").share = 1;
+    let kept = limits.token(&next, PARTITION, &order());
     drop(lost);
     assert_eq!(limits.health()[0].in_use, 1);
     drop(kept);
@@ -86,8 +90,25 @@ fn a_token_of_a_lost_session_frees_none_of_the_next() {
 }
 
 #[test]
+fn an_answer_to_a_lost_session_changes_nothing_of_the_next() {
+    let mine = Session::new();
+    let limits = with(&mine, 1);
+    mine.revoke();
+    let next = Session::new();
+    lock(&limits.limits[0].hand).of(&next).expect("it lives").share = 1;
+    let kept = limits.token(&next, PARTITION, &order()).expect("it is limited");
+    assert!(limits.token(&mine, PARTITION, &order()).is_none());
+    told(&limits, &mine, true);
+    assert!(!is_wanted(&limits));
+    assert_eq!((limits.health()[0].tokens, limits.health()[0].in_use), (1, 1));
+    drop(kept);
+    assert_eq!(limits.health()[0].in_use, 0);
+}
+
+#[test]
 fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
-    let limits = with(MINE, 0);
+    let mine = Session::new();
+    let limits = with(&mine, 0);
     let (other, queue) = (WorkflowName::new("other").expect("valid"), QueueName::new("order").expect("valid"));
     assert!(limits.concern(&order(), &queue));
     assert!(!limits.concern(&other, &queue), "a queue of the name of a workflow is another matter");

@@ -34,8 +34,12 @@ pub(super) struct Faulty {
     pub(super) heart_stopped: std::sync::Arc<AtomicBool>,
     /// Commands about this instance meet damage.
     pub(super) damaged: Mutex<Option<InstanceId>>,
+    /// Requests for tokens meet damage.
+    pub(super) damaged_limits: AtomicBool,
     /// Journals are read as bytes that are none.
     pub(super) garbled: AtomicBool,
+    /// Journals are read only while this is not set.
+    pub(super) journals_held: watch::Sender<bool>,
     /// Reading a journal panics.
     pub(super) journal_panics: AtomicBool,
     /// Batches with a create wait for ever while this is set.
@@ -60,7 +64,9 @@ impl Faulty {
             unanswered: watch::channel(false).0,
             heart_stopped: std::sync::Arc::default(),
             damaged: Mutex::default(),
+            damaged_limits: AtomicBool::new(false),
             garbled: AtomicBool::new(false),
+            journals_held: watch::channel(false).0,
             journal_panics: AtomicBool::new(false),
             creates_held: std::sync::Arc::default(),
             garbled_claims: AtomicUsize::new(0),
@@ -102,6 +108,9 @@ impl Faulty {
             && batch.iter().any(|command| is_about(command, id))
         {
             return Err(StoreError::Damaged { store: self.describe(), message: "a bad page".to_owned() });
+        }
+        if self.damaged_limits.load(Ordering::SeqCst) && batch.iter().any(|one| matches!(one, Command::Lease(_))) {
+            return Err(StoreError::Damaged { store: self.describe(), message: "a bad limit".to_owned() });
         }
         let replies = self.inner.execute(0, batch).await?;
         let _ = self.unanswered.subscribe().wait_for(|unanswered| !unanswered).await;
@@ -162,6 +171,7 @@ impl Store for Faulty {
         Box::pin(async move {
             self.journals_read.fetch_add(1, Ordering::SeqCst);
             assert!(!self.journal_panics.load(Ordering::SeqCst), "the store's code panics");
+            let _ = self.journals_held.subscribe().wait_for(|held| !held).await;
             let journal = self.inner.journal(id, run, from).await?;
             if !self.garbled.load(Ordering::SeqCst) {
                 return Ok(journal);

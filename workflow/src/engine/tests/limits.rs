@@ -159,3 +159,24 @@ async fn an_outage_costs_no_tokens() {
     eventually("all tokens are back", || counted(&stage) == (0, 0)).await;
     assert_eq!(engine.way.most_held.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_limit_that_cannot_be_read_is_in_the_way_of_nothing_else() {
+    let stage = Stage::new();
+    let engine = limited(&stage, LONG_LEASE, &[at_once(1)]).await;
+    engine.way.damaged_limits.store(true, Ordering::SeqCst);
+    stage.put("one", "limited");
+    for name in ["a", "b"] {
+        stage.put("two", name);
+        for _ in 0..2 {
+            let body = stage.body().await;
+            assert_eq!(body.instance, name);
+            body.end(1);
+        }
+        assert_eq!(stage.output(name).await, 2);
+    }
+    assert_eq!(stage.head("limited").expect("created").state(), State::Queued);
+    engine.way.damaged_limits.store(false, Ordering::SeqCst);
+    stage.body().await.end(1);
+    assert_eq!(stage.output("limited").await, 1);
+}

@@ -5,6 +5,7 @@ mod commands;
 mod control;
 mod faults;
 mod flow;
+mod fork;
 mod limits;
 mod recovery;
 mod shutdown;

@@ -359,6 +359,16 @@ pub(super) static SLEEPS: Registration = workflow("sleeps", |start| {
     }))
 });
 
+/// A step beside a sleep of a day.
+pub(super) static NAPS: Registration = workflow("naps", |start| {
+    let (bodies, cx) = (start.resources.get::<Bodies>()?, start.cx);
+    Ok(Box::pin(async move {
+        let nap = sleep(Duration::from_secs(24 * 60 * 60));
+        let ((), value) = join((nap, step_with_context("a", AT, |at| bodies.run("a", at)))).run(cx).await;
+        ended(value)
+    }))
+});
+
 /// A child of one step.
 pub(super) static PARENT: Registration = workflow("parent", |start| {
     let cx = start.cx;

@@ -3,6 +3,7 @@
 
 use super::ending::{close_children, end, expiry};
 use super::moves::{score, take_waits, to_paused, to_ready};
+use super::own::close_fork;
 use super::{Archive, Effects, Hint, KEPT_WHILE_OPEN, Transition};
 use crate::journal::command::{Action, Control, ControlReply, PauseReason};
 use crate::journal::head::{End, Fork, Head, Place, Suspect};
@@ -151,7 +152,10 @@ fn restart(next: &mut Head, id: &InstanceId, fork: Option<Fork>, now: Timestamp,
         Place::Done { expires_at, .. } => *expires_at,
         _ => expiry(next, &End::Terminated { reason: String::new() }, now),
     };
-    effects.archive = Some(Archive { run: next.run, expires_at });
+    effects.archives.push(Archive { run: next.run, expires_at });
+    if fork.is_none() {
+        close_fork(next, now, effects);
+    }
     close_children(next, id, effects);
     if fork.is_none() {
         effects.clear_mailbox = true;

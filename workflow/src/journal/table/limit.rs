@@ -71,17 +71,20 @@ pub fn lease(
     }
     let gone = next.drop_unknown(request, known);
     next.shares.retain(|share| share.session != request.session);
-    match request.per {
+    let corrected = match request.per {
         // What one that is gone had may have been used up to now.
         Some(per) => next.spend(request.spent.saturating_add(gone), per, now),
-        None => next.spent.clear(),
-    }
+        None => {
+            next.spent.clear();
+            false
+        }
+    };
     let others = sum(next.shares.iter().map(|share| share.tokens));
     let counted = others.saturating_add(sum(next.spent.iter().map(|(_, count)| *count)));
     let tokens = request.want.min(request.limit.saturating_sub(counted)).max(request.held);
     let had = before.map_or(0, |share| share.tokens);
     next.shares.push(Share { session: request.session, number: request.number, tokens });
-    if tokens == had && tokens == request.held && request.spent == 0 && gone == 0 {
+    if tokens == had && tokens == request.held && request.spent == 0 && gone == 0 && !corrected {
         // In vain. It is not remembered, so that asking again and again writes nothing: a late copy of it may be given
         // something, until its session asks again, but takes nothing from what the session has.
         return refuse(granted(&next, request, tokens));
@@ -113,18 +116,25 @@ impl Limit {
         gone
     }
 
-    /// Counts tokens as spent now, and forgets those whose time is over.
-    fn spend(&mut self, tokens: u32, per: Duration, now: Timestamp) {
+    /// Counts tokens as spent now, and forgets those whose time is over. True when some were counted from a time that is
+    /// still to come, as the clock was set back: they were spent by now, and would hold up everyone until then.
+    fn spend(&mut self, tokens: u32, per: Duration, now: Timestamp) -> bool {
         let width = (millis_rounded_up(per) / RATE_PARTS).max(1);
         let since = Timestamp::from_millis((now.as_millis().div_euclid(width) + 1) * width);
-        self.spent.retain(|(since, _)| since.after(per) > now);
-        if tokens == 0 {
-            return;
+        let (mut kept, mut newest, mut corrected) = (Vec::new(), tokens, false);
+        for (counted, tokens) in self.spent.drain(..) {
+            corrected |= counted > since;
+            if counted >= since {
+                newest = newest.saturating_add(tokens);
+            } else if counted.after(per) > now {
+                kept.push((counted, tokens));
+            }
         }
-        match self.spent.last_mut().filter(|(newest, _)| *newest == since) {
-            Some((_, count)) => *count = count.saturating_add(tokens),
-            None => self.spent.push((since, tokens)),
+        if newest > 0 {
+            kept.push((since, newest));
         }
+        self.spent = kept;
+        corrected
     }
 }
 

@@ -74,8 +74,8 @@ pub struct Effects {
     pub deliver: Option<Message>,
     /// Commands to add to the outbox, with their numbers.
     pub outgoing: Vec<(u64, Outgoing)>,
-    /// A run that has been replaced: its journal stays readable until then. It may be known already.
-    pub archive: Option<Archive>,
+    /// Runs that have been replaced: their journals stay readable until then. They may be known already.
+    pub archives: Vec<Archive>,
     /// A session that held the instance and does no longer: see [`session::Session::lose`].
     pub lost_by: Option<SessionId>,
     /// The reply takes the messages after this position: read them when everything above is done.

@@ -183,12 +183,13 @@ fn release(next: &mut Head, id: &InstanceId, now: Timestamp, effects: &mut Effec
     effects.hints.push(hint);
 }
 
-/// What is kept of the source is in the journal of this run: the source is an old run as any other.
-fn close_fork(next: &mut Head, now: Timestamp, effects: &mut Effects) {
+/// What is kept of the source is in the journal of this run, or nobody will ask for it: the source is an old run as any
+/// other.
+pub(super) fn close_fork(next: &mut Head, now: Timestamp, effects: &mut Effects) {
     let expires_at = expiry(next, &End::Terminated { reason: String::new() }, now);
     if let Some(fork) = next.fork.as_mut().filter(|fork| fork.open) {
         fork.open = false;
-        effects.archive = Some(Archive { run: fork.source, expires_at });
+        effects.archives.push(Archive { run: fork.source, expires_at });
     }
 }
 

@@ -321,7 +321,7 @@ impl Instance {
             self.mailbox.insert(message.seq, message);
         }
         self.outbox.extend(effects.outgoing.into_iter().map(|(number, outgoing)| (number, (now, outgoing))));
-        self.archives.extend(effects.archive.map(|archive| (archive.run, archive.expires_at)));
+        self.archives.extend(effects.archives.into_iter().map(|archive| (archive.run, archive.expires_at)));
         self.head = head;
     }
 }

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod bounds;
+mod fork;
 mod groups;
 mod messages;
 mod rules;

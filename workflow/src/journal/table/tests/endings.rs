@@ -99,7 +99,7 @@ fn a_restart_keeps_the_old_run_closes_its_children_and_never_goes_back() {
     assert_eq!((next.run, next.v, next.records, next.journal_bytes), (2, V + 1, 0, 0));
     assert_eq!((next.arrivals, next.unread, next.shift_ms, next.pause, next.begun), (0, 0, 0, false, false));
     assert_eq!((next.suspect, next.started_at, next.created_at), (Suspect::No, NOW, head.created_at));
-    assert_eq!(transition.effects.archive, Some(Archive { run: 1, expires_at: later(120_000) }));
+    assert_eq!(transition.effects.archives, [Archive { run: 1, expires_at: later(120_000) }]);
     assert!(transition.effects.clear_mailbox);
     assert_eq!(transition.effects.lost_by, Some(MINE));
     assert!(matches!(&transition.effects.outgoing[..], [(5, Outgoing::Close { .. })]));
@@ -109,7 +109,7 @@ fn a_restart_keeps_the_old_run_closes_its_children_and_never_goes_back() {
 fn a_restart_of_a_finished_run_keeps_it_as_long_as_it_would_have_been_kept() {
     let old = done(End::Returned(Ending { result: Ok(payload("1")) }));
     let transition = control(Some(&old), &order(Action::Restart), NOW);
-    assert_eq!(transition.effects.archive, Some(Archive { run: 1, expires_at: later(500) }));
+    assert_eq!(transition.effects.archives, [Archive { run: 1, expires_at: later(500) }]);
     assert_eq!(transition.effects.lost_by, None);
 }
 

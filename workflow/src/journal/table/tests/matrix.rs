@@ -86,7 +86,7 @@ fn effects(effects: &Effects) -> String {
     for (set, what) in [
         (effects.deliver.is_some(), "deliver"),
         (effects.clear_mailbox, "clear mailbox"),
-        (effects.archive.is_some(), "archive"),
+        (!effects.archives.is_empty(), "archive"),
         (effects.lost_by.is_some(), "owner loses it"),
         (!effects.append.is_empty(), "append"),
     ] {

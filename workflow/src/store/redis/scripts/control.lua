@@ -62,11 +62,15 @@ actions.T = function(d, k, reason)
   return true
 end
 
--- Begins the next run. `source`: the run that a fork comes from.
+-- Begins the next run. `source`: the run that a fork comes from; nil: it is none.
 local function begin_run(d, k, source)
   take_from_owner(d)
   local expires = d.run == source and KEPT_WHILE_OPEN or d.place == DONE and d.since or expiry(d, false)
-  set(d, 'a', (call('HGET', d.key, 'a') or '') .. pack('>I4I3I6', d.run, d.records, expires))
+  local runs = call('HGET', d.key, 'a') or ''
+  -- Nobody will ask for what an open fork comes from.
+  local fork = not source and call('HGET', d.key, 'f')
+  if fork and fork:byte(1) == 1 then runs = close_fork(d, fork, runs) end
+  set(d, 'a', runs .. pack('>I4I3I6', d.run, d.records, expires))
   also(d, OLD, d.id .. '\0' .. pack('>I4', d.run), expires)
   close_children(d, KEYS[k + 3])
   unset(d, 'o')

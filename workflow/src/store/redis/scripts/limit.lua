@@ -48,21 +48,22 @@ local function known(session)
   return alive(session) or call('HEXISTS', DEAD, session) == 1
 end
 
--- Counts tokens as spent now, and forgets those whose time is over.
+-- Counts tokens as spent now, and forgets those whose time is over. Says, too, whether some were counted from a time that
+-- is still to come, as the clock was set back: they were spent by now, and would hold up everyone until then.
 local function spend(before, tokens, per)
   local width = math.max(math.floor(per / RATE_PARTS), 1)
-  local since, spent = (math.floor(now / width) + 1) * width, {}
+  local since, spent, corrected = (math.floor(now / width) + 1) * width, {}, false
   for i = 1, #before do
-    if before[i].since + per > now then spent[#spent + 1] = before[i] end
+    local one = before[i]
+    if one.since > since then corrected = true end
+    if one.since >= since then
+      tokens = tokens + one.tokens
+    elseif one.since + per > now then
+      spent[#spent + 1] = one
+    end
   end
-  if tokens == 0 then return spent end
-  local newest = spent[#spent]
-  if newest and newest.since == since then
-    newest.tokens = newest.tokens + tokens
-  else
-    spent[#spent + 1] = { since = since, tokens = tokens }
-  end
-  return spent
+  if tokens > 0 then spent[#spent + 1] = { since = since, tokens = tokens } end
+  return spent, corrected
 end
 
 commands.G = function(packed)
@@ -84,11 +85,18 @@ commands.G = function(packed)
     end
   end
   -- What one that is gone had may have been used up to now.
-  spent = per > 0 and spend(spent, used + gone, per) or {}
+  local corrected = false
+  if per > 0 then
+    spent, corrected = spend(spent, used + gone, per)
+  else
+    spent = {}
+  end
   for i = 1, #spent do counted = counted + spent[i].tokens end
   local tokens = math.max(math.min(want, math.max(limit - counted, 0)), held)
   -- In vain: it is not remembered, so that asking again and again writes nothing.
-  if tokens == had and tokens == held and used == 0 and gone == 0 then return granted(spent, tokens, want, per) end
+  if tokens == had and tokens == held and used == 0 and gone == 0 and not corrected then
+    return granted(spent, tokens, want, per)
+  end
   shares[#shares + 1] = { session = session, number = number, tokens = tokens }
   write_limit(name, shares, spent)
   local given_back = math.max(had - used, 0) > tokens or gone > 0

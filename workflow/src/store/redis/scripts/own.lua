@@ -32,15 +32,8 @@ end
 moves.K = function(d)
   local fork = call('HGET', d.key, 'f')
   if not fork or fork:byte(1) ~= 1 then return end
-  local source = unpack_('>I4', fork, 2)
-  local old, runs, expires = call('HGET', d.key, 'a') or '', '', expiry(d, false)
-  for at = 1, #old, 13 do
-    local run, records = unpack_('>I4I3', old, at)
-    runs = runs .. (run == source and pack('>I4I3I6', run, records, expires) or old:sub(at, at + 12))
-  end
   set(d, 'f', '\0' .. fork:sub(2))
-  set(d, 'a', runs)
-  also(d, OLD, d.id .. '\0' .. pack('>I4', source), expires)
+  set(d, 'a', close_fork(d, fork, call('HGET', d.key, 'a') or ''))
 end
 moves.F = function(d, packed, at, k)
   local ending, how = unpack_('>BI4c0', packed, at)

@@ -491,6 +491,16 @@ local function clear(d, arrivals, mailbox, events)
   if arrivals > 0 then call('UNLINK', mailbox, events) end
   if d.orphaned then call('UNLINK', d.orphaned) end
 end
+-- What an open fork comes from is an old run as any other from here on. `runs`: the old runs as they are kept.
+local function close_fork(d, fork, runs)
+  local source, kept, expires = unpack_('>I4', fork, 2), '', expiry(d, false)
+  for at = 1, #runs, 13 do
+    local run, records = unpack_('>I4I3', runs, at)
+    kept = kept .. (run == source and pack('>I4I3I6', run, records, expires) or runs:sub(at, at + 12))
+  end
+  also(d, OLD, d.id .. '\0' .. pack('>I4', source), expires)
+  return kept
+end
 -- It is taken from its owner, who may run a long body: it is told, and whatever it still writes is stale.
 local function take_from_owner(d)
   if d.place == HELD then

@@ -210,7 +210,7 @@ impl<'a> Batch<'a> {
         if !effects.outgoing.is_empty() {
             self.tables.queue(key, self.now, &effects.outgoing)?;
         }
-        if let Some(archive) = effects.archive {
+        for archive in &effects.archives {
             self.tables.archive(key, archive.run, archive.expires_at)?;
         }
         if let Some(session) = effects.lost_by
