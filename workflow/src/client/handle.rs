@@ -326,7 +326,17 @@ impl<W: Subject> Handle<W> {
     }
 
     pub(super) async fn control(&self, action: Action, word: &'static str) -> Result<State, EngineError> {
-        let control = Control { request: RequestId::generate(), id: self.id.clone(), run: None, action };
+        self.control_run(None, action, word).await
+    }
+
+    /// Of this run only, if one is named: [`EngineError::NotFound`] when another is the newest.
+    pub(super) async fn control_run(
+        &self,
+        run: Option<u32>,
+        action: Action,
+        word: &'static str,
+    ) -> Result<State, EngineError> {
+        let control = Control { request: RequestId::generate(), id: self.id.clone(), run, action };
         match self.engine.send(Command::Control(control)).await? {
             Reply::Control(ControlReply::Done(state)) => Ok(state),
             Reply::Control(ControlReply::Unknown) => Err(EngineError::NotFound { id: self.id.to_string() }),

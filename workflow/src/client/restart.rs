@@ -25,12 +25,14 @@ const NAMES_SHOWN: usize = 10;
 ///   when it would have been.
 /// - Children that had not ended are terminated, and started anew.
 /// - A group around the operation is tried on from there, in the attempt in which the code first came to it.
+/// - A restart that no worker has taken up yet is replaced by a newer one, which sees what the older one would forget.
 /// - Which operations came before is decided by the code, which is replayed when a worker takes the run up. Code that
 ///   does not go along with the journal, or does not come to the operation, parks the run, as any other replay.
 ///
 /// # Errors
-/// [`EngineError::NoSuchStep`] when the newest run has recorded nothing of such an operation, [`EngineError::Refused`] when
-/// the run began anew meanwhile, [`EngineError::NotFound`], or what reading and writing the store gives.
+/// [`EngineError::NoSuchStep`] when the newest run has recorded nothing of such an operation: a step whose first attempt
+/// still runs has recorded nothing, nor has anything that was forgotten. [`EngineError::NotFound`], or what reading and
+/// writing the store gives.
 ///
 /// # Crashes
 /// Once answered with success the new run is kept, and what it keeps of the old one is not deleted before it has been
@@ -71,15 +73,19 @@ impl<W: Subject> RestartFrom<W> {
     }
 
     async fn carry_out(self) -> Result<State, EngineError> {
-        let head = self.handle.snapshot().await?.head;
-        let run = source(&head);
-        let records = history::records(self.handle.engine(), self.handle.instance_id(), run).await?;
-        match records.iter().find(|record| self.is_meant(&record.path)) {
-            Some(record) => {
-                let action = Action::RestartFrom { path: record.path.clone() };
-                self.handle.control(action, "restarted from an operation").await
+        loop {
+            let head = self.handle.snapshot().await?.head;
+            let run = source(&head);
+            let records = history::records(self.handle.engine(), self.handle.instance_id(), run).await?;
+            let Some(record) = records.iter().find(|record| self.is_meant(&record.path)) else {
+                return Err(self.no_such_step(run, &records));
+            };
+            let action = Action::RestartFrom { path: record.path.clone() };
+            match self.handle.control_run(Some(head.run), action, "restarted from an operation").await {
+                // These records say nothing of a run that began meanwhile: its own are looked at.
+                Err(EngineError::NotFound { .. }) => {}
+                done => return done,
             }
-            None => Err(self.no_such_step(run, &records)),
         }
     }
 

@@ -54,18 +54,22 @@ impl Replay {
 }
 
 impl Machine {
-    /// What is kept, once the source is used up by a replay for [`Compared::Fork`](super::Compared::Fork). `now`: the time that has passed since the operation was asked for is a
-    /// pause to the timers that are open.
+    /// What is kept, once the source is used up by a replay for [`Compared::Fork`](super::Compared::Fork). `now`: the time
+    /// that has passed since the operation was asked for is a pause to the timers that are open.
+    ///
+    /// A source that has nothing of the operation is kept as a whole: whoever asked for the restart looked at a run that
+    /// another restart has replaced meanwhile, and this one has not come there yet.
     ///
     /// # Errors
-    /// The code does not go along with the source, or does not come to the operation.
+    /// The code does not go along with the source, or does not come to the operation although the source has it.
     pub fn kept(&mut self, now: Timestamp) -> Result<Vec<Record>, PauseReason> {
         if let Some(reason) = &self.parked {
             return Err(reason.clone());
         }
         self.reach();
-        let Some(Cut { path, reached, mut kept, .. }) = self.replay.cut.take() else { return Ok(Vec::new()) };
-        let Some((_, at)) = reached else {
+        let Some(Cut { path, first, reached, mut kept, .. }) = self.replay.cut.take() else { return Ok(Vec::new()) };
+        let unheard_of = first.is_none().then_some(self.delivered_time);
+        let Some(at) = reached.map(|(_, at)| at).or(unheard_of) else {
             let message = format!(
                 "the run was restarted from {path}, but the code does not come to it with this journal; run the code that \
                  wrote the journal, or restart it from another place"
