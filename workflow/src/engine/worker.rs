@@ -187,9 +187,11 @@ impl Worker {
     ) {
         // Not owned, so that a worker whose engine was dropped is not kept alive by its own loops.
         let worker = Arc::downgrade(self);
-        supervisor.watch(name, move || match worker.upgrade() {
-            Some(worker) => make(worker),
-            None => Box::pin(std::future::ready(Ok(()))),
+        supervisor.watch(name, move || -> Looping {
+            match worker.upgrade() {
+                Some(worker) => Box::pin(ends_when_closed(worker.clone(), make(worker))),
+                None => Box::pin(std::future::ready(Ok(()))),
+            }
         });
     }
 
@@ -200,6 +202,10 @@ impl Worker {
     pub(super) async fn until_stopping(&self) {
         // The sender lives as long as `self`.
         let _ = self.stage.subscribe().wait_for(|stage| *stage >= Stage::Draining).await;
+    }
+
+    fn is_closed(&self) -> bool {
+        *self.stage.borrow() == Stage::Closed
     }
 
     pub(super) async fn until_closed(&self) {
@@ -283,6 +289,12 @@ impl Worker {
 pub(super) type Created = oneshot::Receiver<Result<CreateReply, StoreError>>;
 
 type Looping = crate::store::BoxFuture<'static, Result<(), StoreError>>;
+
+/// What fails once the worker is closed was in nobody's service any more: it is no failure, and not begun again.
+async fn ends_when_closed(worker: Arc<Worker>, looping: Looping) -> Result<(), StoreError> {
+    let ended = looping.await;
+    if worker.is_closed() { Ok(()) } else { ended }
+}
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
