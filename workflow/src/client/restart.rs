@@ -82,8 +82,9 @@ impl<W: Subject> RestartFrom<W> {
             };
             let action = Action::RestartFrom { path: record.path.clone() };
             match self.handle.control_run(Some(head.run), action, "restarted from an operation").await {
-                // These records say nothing of a run that began meanwhile: its own are looked at.
-                Err(EngineError::NotFound { .. }) => {}
+                // These records say nothing of a run that began meanwhile, nor of one that kept nothing of its source:
+                // its own are looked at.
+                Err(EngineError::NotFound { .. } | EngineError::Refused { .. }) => {}
                 done => return done,
             }
         }

@@ -13,7 +13,7 @@ use crate::client::error::EngineError;
 use crate::client::handle::Handle;
 use crate::client::result::ResultError;
 use crate::engine::Mode;
-use crate::journal::command::{Action, Command, Control, Ending, Reply, Then};
+use crate::journal::command::{Action, Command, Control, Ending, Owner, OwnerWrite, Reply, Then, Write};
 use crate::journal::path::{Kind, Path};
 use crate::journal::record::{Entry, Outcome, Record};
 use crate::store::model::ModelStore;
@@ -170,9 +170,8 @@ async fn health_tells_that_the_store_was_not_read_and_that_it_is_again() {
     assert!(engine.health().is_good());
 }
 
-/// The operation is looked for in the records of one run: they say nothing of one that began meanwhile.
-#[tokio::test]
-async fn a_restart_from_an_operation_is_not_carried_out_on_a_run_that_began_after_the_look() {
+/// A client whose next look at a journal comes before what another one does, and an order with two steps that is complete.
+async fn looked_at() -> (Arc<Flaky>, Bench, Handle<Order>) {
     let store = Arc::new(Flaky::default());
     let engine = Engine::builder().store(store.clone()).mode(Mode::Client).start().await.expect("a client starts");
     let clock = Arc::new(ManualClock::starting_at(super::START));
@@ -183,15 +182,44 @@ async fn a_restart_from_an_operation_is_not_carried_out_on_a_run_that_began_afte
         let done = Entry::Done(Outcome::Value(Payload::from_bytes(*b"1")));
         Record { time: super::START, path, entry: done }.encode()
     };
-    let finish = || Then::Finish(Ending { result: Ok(Payload::from_bytes(*b"42")) });
     let (session, claimed) = bench.claim();
-    bench.write(session, &claimed[0], vec![step("reserve"), step("charge")], finish());
+    let ending = Ending { result: Ok(Payload::from_bytes(*b"42")) };
+    bench.write(session, &claimed[0], vec![step("reserve"), step("charge")], Then::Finish(ending));
+    (store, bench, order)
+}
 
-    // Another client restarts it, and a worker brings the new run to an end that never came to the step.
-    let restart =
-        Control { request: RequestId::generate(), id: claimed[0].id.clone(), run: None, action: Action::Restart };
-    *store.meanwhile.lock().expect("no test panics with it") = Some(Command::Control(restart));
+async fn is_not_restarted_from_charge(order: &Handle<Order>) {
     let error = order.restart_from("charge").await.expect_err("the run that is the newest now has recorded nothing");
     assert_eq!(error.code(), "no_such_step");
-    assert_eq!(order.status().await.expect("kept").run, 2, "nothing but the restart was done");
+    assert_eq!(order.status().await.expect("kept").run, 2, "nothing but the other's restart was done");
+}
+
+/// The operation is looked for in the records of one run: they say nothing of one that began meanwhile.
+#[tokio::test]
+async fn a_restart_from_an_operation_is_not_carried_out_on_a_run_that_began_after_the_look() {
+    let (store, _bench, order) = looked_at().await;
+    let (request, id) = (RequestId::generate(), order.instance_id().clone());
+    let restart = Control { request, id, run: None, action: Action::Restart };
+    *store.meanwhile.lock().expect("no test panics with it") = Some(Command::Control(restart));
+    is_not_restarted_from_charge(&order).await;
+}
+
+/// Until a worker has taken a run over that was restarted from an operation, its records are those of its source.
+#[tokio::test]
+async fn a_restart_from_an_operation_is_not_carried_out_on_a_run_that_has_kept_nothing_since_the_look() {
+    let (store, bench, order) = looked_at().await;
+    order.restart_from("reserve").await.expect("it is recorded");
+    let (session, claimed) = bench.claim();
+    let owner = Owner { id: claimed[0].id.clone(), session, run: claimed[0].run, v: claimed[0].v };
+    let nothing = Write {
+        records: Vec::new(),
+        consumed: Vec::new(),
+        seen: 0,
+        outgoing: Vec::new(),
+        shifted_ms: 0,
+        then: Then::Forked,
+    };
+    let taken_over = OwnerWrite { request: RequestId::generate(), owner, write: nothing };
+    *store.meanwhile.lock().expect("no test panics with it") = Some(Command::Own(taken_over));
+    is_not_restarted_from_charge(&order).await;
 }
