@@ -31,8 +31,8 @@ const NAMES_SHOWN: usize = 10;
 ///
 /// # Errors
 /// [`EngineError::NoSuchStep`] when the newest run has recorded nothing of such an operation: a step whose first attempt
-/// still runs has recorded nothing, nor has anything that was forgotten. [`EngineError::NotFound`], or what reading and
-/// writing the store gives.
+/// still runs, and a wait without a time limit whose event has not come, have recorded nothing.
+/// [`EngineError::NotFound`], or what reading and writing the store gives.
 ///
 /// # Crashes
 /// Once answered with success the new run is kept, and what it keeps of the old one is not deleted before it has been
