@@ -32,6 +32,10 @@ use proc_macro::TokenStream;
 /// Its inputs are recorded, those marked `#[resource]` are injected where it runs. Beside the fn, which other workflows
 /// await as a child, a type of the same name starts and finds instances: `order::create(&engine, input).await`.
 ///
+/// As a child it is called as it is written, resources included: `order(input, shop).await`. Only the inputs are recorded
+/// and travel; the child is given the resources of the worker that runs it. So a workflow takes the resources of its
+/// children as its own.
+///
 /// Options: `name = ".."` (default: the fn's name), `version = n` (default 1), `queue = ".."` (default `"default"`),
 /// `keep_complete = 7d` and `keep_failed = 30d`: how long instances are kept after they completed, and after they failed or
 /// were terminated (default: as the engine says; a create may say otherwise), `crate = path` (default `::workflow`).

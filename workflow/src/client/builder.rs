@@ -347,6 +347,9 @@ impl EngineBuilder {
         if mode != Mode::Client {
             // Before the store: what cannot be served shall not make a file or lay out a server.
             engine::check(&workflows, &self.resources)?;
+            for idle in limits::idle(&limits, &queues, &workflows) {
+                tracing::warn!("{idle}");
+            }
         }
         let store = match choose(self.store, environment.store, mode)?.0 {
             Choice::Open(store) => store,

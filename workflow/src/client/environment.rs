@@ -162,7 +162,12 @@ fn read_queues(text: &str) -> Result<Vec<(String, Option<u32>)>, String> {
             weight.map(|weight| read(weight).ok_or(format!("a weight is from 1 to {QUEUE_WEIGHT_MAX}: mail=3")));
         Ok((name.as_str().to_owned(), weight.transpose()?))
     };
-    text.split(',').map(queue).collect()
+    let queues: Vec<_> = text.split(',').map(queue).collect::<Result<_, String>>()?;
+    // One of two weights would count, and nobody could tell which was meant.
+    match queues.iter().enumerate().find(|(at, (name, _))| queues[..*at].iter().any(|(before, _)| before == name)) {
+        Some((_, (name, _))) => Err(format!("it names `{name}` twice")),
+        None => Ok(queues),
+    }
 }
 
 fn read_verify_replay(text: &str) -> Result<VerifyReplay, String> {
@@ -240,6 +245,7 @@ mod tests {
             ("WORKFLOW_QUEUES", "a,,b", "with commas between"),
             ("WORKFLOW_QUEUES", "a=0", "from 1 to 100"),
             ("WORKFLOW_QUEUES", "a b", "with commas between"),
+            ("WORKFLOW_QUEUES", "a=3,b,a=4", "it names `a` twice"),
             ("WORKFLOW_LEASE", "499ms", "from 500ms to 10m"),
             ("WORKFLOW_LEASE", "601s", "from 500ms to 10m"),
             ("WORKFLOW_LEASE", "10", "a whole number and a unit"),

@@ -86,7 +86,7 @@ pub enum EngineError {
         source: CodecError,
     },
     /// A batch has more than 1,000 items. None of them was created.
-    #[error("the batch has more than {limit} instances; none was created")]
+    #[error("the batch has more than {limit} instances; none was created: make several batches of it")]
     BatchTooLarge {
         /// How many it may have.
         limit: usize,
@@ -154,7 +154,10 @@ pub enum EngineError {
         id: String,
     },
     /// The instance has 1,000 events that it did not read, or has received 10,000 in this run.
-    #[error("the mailbox of the instance {id} is full: {MAILBOX_MAX} unread events, or {EVENTS_MAX} in one run")]
+    #[error(
+        "the mailbox of the instance {id} is full: {MAILBOX_MAX} unread events, or {EVENTS_MAX} in one run; send again when \
+         it has read some, or let the workflow go on in a new instance before it has received as many"
+    )]
     MailboxFull {
         /// The instance.
         id: String,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::EngineError;
+use crate::definition::Registration;
 use crate::engine::LimitRule;
 use crate::journal::lease::LimitName;
 use crate::words::id::{QueueName, WorkflowName};
@@ -42,13 +43,28 @@ impl Limits {
         for (queue, starts, per) in &self.rates {
             let name = LimitName::Queue(QueueName::new(queue)?);
             if !(RATE_SPAN_MIN..=RATE_SPAN_MAX).contains(per) {
-                let message = format!("for `{queue}` the span must be from {RATE_SPAN_MIN:?} to {RATE_SPAN_MAX:?}");
+                let days = RATE_SPAN_MAX.as_secs() / 86_400;
+                let message = format!("for `{queue}` the span must be from {RATE_SPAN_MIN:?} to {days} days");
                 return Err(EngineError::option("rate_limit", message));
             }
             rules.push(LimitRule { name, tokens: tokens("rate_limit", queue, *starts)?, per: Some(*per) });
         }
         Ok(rules)
     }
+}
+
+/// What the log warns of: limits of what this engine does not serve, such as one with a slip in its name.
+pub(super) fn idle(rules: &[LimitRule], queues: &[QueueName], workflows: &[&Registration]) -> Vec<String> {
+    let idle = |rule: &LimitRule| match &rule.name {
+        LimitName::Workflow(name) if !workflows.iter().any(|served| served.name == name.as_str()) => {
+            Some(format!("workflow_concurrency of `{name}` does nothing here: this engine serves no such workflow"))
+        }
+        LimitName::Queue(name) if !queues.contains(name) => {
+            Some(format!("rate_limit of `{name}` does nothing here: it is none of this engine's queues"))
+        }
+        _ => None,
+    };
+    rules.iter().filter_map(idle).collect()
 }
 
 /// The weights of the queues that are served, in their order.
@@ -75,6 +91,33 @@ pub(super) fn weights(asked: &[(String, u32)], queues: &[QueueName]) -> Result<V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definition::InputError;
+    use crate::words::location::Location;
+
+    fn order() -> Registration {
+        Registration {
+            name: "order",
+            version: 1,
+            queue: "default",
+            graph: "",
+            at: Location::new(file!(), line!(), column!()),
+            resources: Vec::new,
+            start: |_| Err(InputError::Missing { name: "everything" }),
+        }
+    }
+
+    #[test]
+    fn a_limit_of_what_is_not_served_is_told() {
+        let mut asked = Limits::default();
+        asked.workflow("order".to_owned(), 1);
+        asked.workflow("oder".to_owned(), 1);
+        asked.rate("default".to_owned(), 1, Duration::from_secs(1));
+        asked.rate("mial".to_owned(), 1, Duration::from_secs(1));
+        let queues = ["default", "mail"].map(|name| QueueName::new(name).expect("valid"));
+        let told = idle(&asked.check().expect("within bounds"), &queues, &[&order()]);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("`oder`") && told[1].contains("`mial`"), "{told:?}");
+    }
 
     fn refused(limits: impl FnOnce(&mut Limits)) -> String {
         let mut asked = Limits::default();

@@ -28,11 +28,13 @@ const TRIES: usize = 5;
 /// - Children that had not ended are terminated, and started anew.
 /// - A group around the operation is tried on from there, in the attempt in which the code first came to it.
 /// - A group itself begins anew, whether it has ended or not.
+/// - A restart that no worker has taken up yet is replaced by a newer one, which sees what the older one would forget.
 /// - Which operations came before is decided by the code, which is replayed when a worker takes the run up. Code that
 ///   does not go along with the journal, or does not come to the operation, parks the run, as any other replay.
 ///
 /// # Errors
-/// [`EngineError::NoSuchStep`] when the newest run has recorded nothing of such an operation, [`EngineError::Refused`] when
+/// [`EngineError::NoSuchStep`] when the newest run has recorded nothing of such an operation: a step whose first attempt
+/// still runs, and a wait without a time limit whose event has not come, have recorded nothing. [`EngineError::Refused`] when
 /// the run begins anew again and again meanwhile, [`EngineError::NotFound`], or what reading and writing the store gives.
 ///
 /// # Crashes

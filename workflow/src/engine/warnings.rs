@@ -75,7 +75,8 @@ impl Warnings {
             return;
         }
         let (what, max, advice) = limit.words();
-        let of = of().unwrap_or_default();
+        // A field that is none is not shown.
+        let of = of();
         tracing::warn!(instance = %id, used, limit = max, of, "the run nears a limit: {what}; {advice}");
     }
 

@@ -1,26 +1,28 @@
-//! What calls do while the store cannot be reached.
+//! What calls do while the store cannot be reached, and what another client does between two looks at it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use super::{Order, inputs};
+use super::{Bench, Order, inputs};
 use crate::client::create::create;
 use crate::client::engine::Engine;
 use crate::client::error::EngineError;
 use crate::client::handle::Handle;
 use crate::client::result::ResultError;
 use crate::engine::Mode;
-use crate::journal::command::{Command, Reply};
+use crate::journal::command::{Action, Command, Control, Ending, Owner, OwnerWrite, Reply, Then, Write};
+use crate::journal::path::{Kind, Path};
+use crate::journal::record::{Entry, Outcome, Record};
 use crate::store::model::ModelStore;
 use crate::store::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
 };
-use crate::words::id::InstanceId;
+use crate::words::id::{InstanceId, RequestId};
 use crate::words::payload::Payload;
-use crate::words::time::Timestamp;
+use crate::words::time::{ManualClock, Timestamp};
 
 /// How many looks fail for a store that is gone for good.
 const FOR_EVER: u32 = u32::MAX;
@@ -31,6 +33,8 @@ struct Flaky {
     store: ModelStore,
     failures: AtomicU32,
     damaged: bool,
+    /// What another client does while a journal is read.
+    meanwhile: Mutex<Option<Command>>,
 }
 
 impl Flaky {
@@ -75,6 +79,9 @@ impl Store for Flaky {
     }
 
     fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {
+        if let Some(command) = self.meanwhile.lock().expect("no test panics with it").take() {
+            self.store.apply(&command);
+        }
         self.store.journal(id, run, from)
     }
 
@@ -161,4 +168,58 @@ async fn health_tells_that_the_store_was_not_read_and_that_it_is_again() {
     store.failures.store(0, Ordering::Release);
     order.status().await.expect("it is back");
     assert!(engine.health().is_good());
+}
+
+/// A client whose next look at a journal comes before what another one does, and an order with two steps that is complete.
+async fn looked_at() -> (Arc<Flaky>, Bench, Handle<Order>) {
+    let store = Arc::new(Flaky::default());
+    let engine = Engine::builder().store(store.clone()).mode(Mode::Client).start().await.expect("a client starts");
+    let clock = Arc::new(ManualClock::starting_at(super::START));
+    let bench = Bench { engine, store: store.store.clone(), clock };
+    let order = bench.order(1).await.expect("new");
+    let step = |name: &str| {
+        let path = Path::root().join(Kind::Step, name, None, 0);
+        let done = Entry::Done(Outcome::Value(Payload::from_bytes(*b"1")));
+        Record { time: super::START, path, entry: done }.encode()
+    };
+    let (session, claimed) = bench.claim();
+    let ending = Ending { result: Ok(Payload::from_bytes(*b"42")) };
+    bench.write(session, &claimed[0], vec![step("reserve"), step("charge")], Then::Finish(ending));
+    (store, bench, order)
+}
+
+async fn is_not_restarted_from_charge(order: &Handle<Order>) {
+    let error = order.restart_from("charge").await.expect_err("the run that is the newest now has recorded nothing");
+    assert_eq!(error.code(), "no_such_step");
+    assert_eq!(order.status().await.expect("kept").run, 2, "nothing but the other's restart was done");
+}
+
+/// The operation is looked for in the records of one run: they say nothing of one that began meanwhile.
+#[tokio::test]
+async fn a_restart_from_an_operation_is_not_carried_out_on_a_run_that_began_after_the_look() {
+    let (store, _bench, order) = looked_at().await;
+    let (request, id) = (RequestId::generate(), order.instance_id().clone());
+    let restart = Control { request, id, run: None, action: Action::Restart };
+    *store.meanwhile.lock().expect("no test panics with it") = Some(Command::Control(restart));
+    is_not_restarted_from_charge(&order).await;
+}
+
+/// Until a worker has taken a run over that was restarted from an operation, its records are those of its source.
+#[tokio::test]
+async fn a_restart_from_an_operation_is_not_carried_out_on_a_run_that_has_kept_nothing_since_the_look() {
+    let (store, bench, order) = looked_at().await;
+    order.restart_from("reserve").await.expect("it is recorded");
+    let (session, claimed) = bench.claim();
+    let owner = Owner { id: claimed[0].id.clone(), session, run: claimed[0].run, v: claimed[0].v };
+    let nothing = Write {
+        records: Vec::new(),
+        consumed: Vec::new(),
+        seen: 0,
+        outgoing: Vec::new(),
+        shifted_ms: 0,
+        then: Then::Forked,
+    };
+    let taken_over = OwnerWrite { request: RequestId::generate(), owner, write: nothing };
+    *store.meanwhile.lock().expect("no test panics with it") = Some(Command::Own(taken_over));
+    is_not_restarted_from_charge(&order).await;
 }

@@ -52,6 +52,10 @@ pub(super) struct Faulty {
     pub(super) journals_read: AtomicUsize,
     /// How many batches came.
     pub(super) batches: AtomicUsize,
+    /// How many of them had a claim.
+    pub(super) claims: AtomicUsize,
+    /// So many of those are not carried out: they meet damage.
+    pub(super) failing_claims: AtomicUsize,
 }
 
 impl Faulty {
@@ -73,6 +77,8 @@ impl Faulty {
             most_held: AtomicUsize::new(0),
             journals_read: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
+            claims: AtomicUsize::new(0),
+            failing_claims: AtomicUsize::new(0),
         }
     }
 
@@ -98,7 +104,12 @@ impl Faulty {
 
     async fn carry_out(&self, batch: Vec<Command>) -> Result<Vec<Reply>, StoreError> {
         self.batches.fetch_add(1, Ordering::SeqCst);
+        let has_claim = batch.iter().any(|command| matches!(command, Command::Claim(_)));
+        self.claims.fetch_add(usize::from(has_claim), Ordering::SeqCst);
         self.until_connected().await;
+        if has_claim && take_one(&self.failing_claims) {
+            return Err(StoreError::Damaged { store: self.describe(), message: "a bad claim".to_owned() });
+        }
         if self.creates_held.load(Ordering::SeqCst) && batch.iter().any(|command| matches!(command, Command::Create(_)))
         {
             std::future::pending::<()>().await;

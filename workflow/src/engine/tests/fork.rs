@@ -77,7 +77,7 @@ async fn a_pause_before_a_fork_is_taken_over_moves_its_timers_once() {
     let step = stage.records("i", 1).into_iter().find(|record| matches!(record.entry, Entry::Done(_)));
     let path = step.expect("the step has ended").path;
     clock.advance(HOUR);
-    stage.controlled("i", Action::RestartFrom { path });
+    stage.controlled("i", Action::RestartFrom { path, source: 1 });
     stage.taken_and_handed_back(|| {
         stage.controlled("i", Action::Pause);
     });
@@ -103,7 +103,7 @@ async fn being_taken_over(stage: &Stage) -> Engine {
     stage.until("i", "waits", |head| head.records == 1 && matches!(head.place, Place::Asleep { .. })).await;
     engine.way.journals_held.send_replace(true);
     let path = stage.records("i", 1).remove(0).path;
-    stage.controlled("i", Action::RestartFrom { path });
+    stage.controlled("i", Action::RestartFrom { path, source: 1 });
     stage.until("i", "is taken", |head| head.run == 2 && matches!(head.place, Place::Held { .. })).await;
     engine
 }

@@ -1,6 +1,7 @@
 //! Stopping in good order, and starting not at all.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::stage::{LONG_LEASE, ONE, Stage, eventually};
@@ -84,6 +85,29 @@ async fn a_second_shutdown_and_a_create_after_it_do_no_harm() {
     assert_eq!((report.driving, report.interrupted), (0, 0));
     engine.create("one", "a").await;
     assert_eq!(stage.head("a").expect("created").state(), State::Queued);
+}
+
+#[tokio::test]
+async fn a_claim_that_fails_after_the_end_is_no_failure() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    engine.way.cut.send_replace(true);
+    let before = engine.way.claims.load(Ordering::SeqCst);
+    stage.put("one", "a");
+    eventually("a claim is under way", || engine.way.claims.load(Ordering::SeqCst) > before).await;
+    let loops = || engine.core.health().loops;
+    let meanwhile = async {
+        let closed = || loops().iter().any(|found| found.name == "session" && !found.running);
+        eventually("it is closed", closed).await;
+        engine.way.failing_claims.store(1, Ordering::SeqCst);
+        engine.way.reconnect();
+        eventually("the claim fails", || engine.way.failing_claims.load(Ordering::SeqCst) == 0).await;
+        eventually("it claims no more", || loops().iter().all(|found| found.name != "claims 0" || !found.running))
+            .await;
+    };
+    tokio::join!(engine.core.shutdown(Duration::ZERO), meanwhile);
+    let claims = loops().into_iter().find(|found| found.name == "claims 0").expect("it has claimed");
+    assert_eq!((claims.restarts, claims.last_error), (0, None));
 }
 
 fn config(stage: &Stage, resources: Resources) -> Config {

@@ -56,8 +56,8 @@ impl Replay {
 }
 
 impl Machine {
-    /// What is kept, once the source is used up by a replay for [`Compared::Fork`](super::Compared::Fork). `now`: the time that has passed since the operation was asked for is a
-    /// pause to the timers that are open.
+    /// What is kept, once the source is used up by a replay for [`Compared::Fork`](super::Compared::Fork). `now`: the time
+    /// that has passed since the operation was asked for is a pause to the timers that are open.
     ///
     /// # Errors
     /// The code does not go along with the source, or does not come to the operation.

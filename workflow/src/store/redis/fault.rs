@@ -41,6 +41,11 @@ pub(super) fn store_error(store: &str, doing: Doing, error: &RedisError) -> Stor
             StoreError::Damaged { store: store.to_owned(), message: "an answer is of an unexpected type".to_owned() }
         }
         ErrorKind::InvalidClientConfig => refused(error.to_string()),
+        ErrorKind::Parse => unavailable(
+            "what answers there does not speak as Redis does: is this its host and port? If it speaks TLS on this port, \
+             write rediss://"
+                .to_owned(),
+        ),
         _ if error.is_connection_refusal() => unavailable(format!("nobody listens there ({error}): is the server up?")),
         _ if doing == Doing::Connecting && error.is_connection_dropped() => unavailable(format!(
             "it closed the connection at once ({error}); if it has its greatest number of clients, raise maxclients; if \
@@ -217,6 +222,15 @@ mod tests {
         assert!(matches!(store_error("redis://h", Doing::Connecting, &login), StoreError::Refused { .. }));
         let odd = store_error("redis://h", Doing::Connecting, &answered("ERR DB index is out of range"));
         assert!(matches!(odd, StoreError::Refused { .. }), "{odd:?}");
+    }
+
+    #[test]
+    fn a_server_of_another_kind_is_told_as_such() {
+        let http =
+            redis::parse_redis_value(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect_err("this is no answer of Redis");
+        let error = store_error("redis://h", Doing::Connecting, &http);
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+        assert!(error.to_string().contains("does not speak as Redis does"), "{error}");
     }
 
     #[test]

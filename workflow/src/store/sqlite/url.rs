@@ -57,6 +57,10 @@ impl Target {
                 return Err(refuse("in memory there is nothing to read that was not written here"));
             }
             ":memory:" => Location::Memory,
+            slip if slip.contains(':') && slip.trim_matches(':') == "memory" => {
+                let message = format!("a file of the name `{slip}` is hardly meant; did you mean sqlite::memory:?");
+                return Err(refuse(&message));
+            }
             _ if place.contains('\0') => return Err(refuse("a path has no zero byte")),
             path => Location::File(
                 std::path::absolute(path).map_err(|error| refuse(&format!("the path cannot be used: {error}")))?,
@@ -120,6 +124,11 @@ mod tests {
         }
         let meant = |url: &str| Target::parse(url).expect_err(url).to_string();
         assert!(meant("sqlite:a?synchronus=full").contains("did you mean synchronous?"));
+        // As a file it would outlive the test, and be in the way of the next.
+        for slip in ["sqlite::memory", "sqlite:memory:", "sqlite://:memory", "sqlite:::memory::?synchronous=full"] {
+            assert!(meant(slip).contains("did you mean sqlite::memory:?"), "{slip}: {}", meant(slip));
+        }
+        assert!(file("sqlite:memory").0.ends_with("memory"), "a file may have this name");
         let here = std::env::current_dir().expect("a current folder");
         assert_eq!(file("sqlite:w.db").0, here.join("w.db"));
         // SQLite itself would take this as a url of its own.

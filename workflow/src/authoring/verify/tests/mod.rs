@@ -1,6 +1,7 @@
 //! Workflows that cheat, and workflows that do not, run to their end in memory and compared with their replays.
 
 mod cheats;
+mod forks;
 mod groups;
 mod honest;
 
