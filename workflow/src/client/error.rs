@@ -181,7 +181,10 @@ pub enum EngineError {
     },
     /// The store did not answer in time. A write may have been done or not, or may still be: ask again with the same
     /// id, or look.
-    #[error("the store {store} did not answer within {waited:?}; whether a write was done is not known")]
+    #[error(
+        "the store {store} did not answer within {waited:?}; whether a write was done is not known: ask again with the same \
+         id, or look at the instance"
+    )]
     NoAnswer {
         /// Which, without secrets.
         store: String,
