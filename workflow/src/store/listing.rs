@@ -28,6 +28,10 @@ impl Shelf {
     }
 }
 
+fn as_map<S: Serializer>(counts: &[(WorkflowName, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(counts.iter().map(|(name, count)| (name.as_str(), count)))
+}
+
 fn as_text<S: Serializer>(name: &WorkflowName, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(name.as_str())
 }
@@ -42,7 +46,9 @@ fn as_text<S: Serializer>(name: &WorkflowName, serializer: S) -> Result<S::Ok, S
 /// # Cost
 /// On Redis a few commands of logarithmic time for each partition, workflow and shelf. On SQLite the entries are read
 /// one by one, without the instances: some sixty milliseconds for a million.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+///
+/// Serialisable: the workflows as a map from names to numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Overview {
     /// Instances that wait for a worker.
     pub ready: u64,
@@ -63,6 +69,7 @@ pub struct Overview {
     /// Instances on shelves: workflows and versions that no worker knew so far, and how many wait there.
     pub shelves: Vec<Shelf>,
     /// How many instances there are of each workflow, whatever their state, by name. None is zero.
+    #[serde(serialize_with = "as_map")]
     pub workflows: Vec<(WorkflowName, u64)>,
 }
 
@@ -174,4 +181,19 @@ pub struct DamagedRow {
     pub id: InstanceId,
     /// What is wrong.
     pub damage: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overview_is_json() {
+        let name = || WorkflowName::new("order").expect("valid");
+        let shelf = Shelf { workflow: name(), version: 2, instances: 3 };
+        let overview = Overview { ready: 1, shelves: vec![shelf], workflows: vec![(name(), 4)], ..Overview::default() };
+        let json = serde_json::to_value(&overview).expect("encodes");
+        assert_eq!(json["workflows"]["order"], 4);
+        assert_eq!(json["shelves"][0], serde_json::json!({ "workflow": "order", "version": 2, "instances": 3 }));
+    }
 }
