@@ -20,7 +20,7 @@ pub(crate) struct Fleet {
 
 /// Parcels that were created and paid for.
 pub(crate) struct Parcels {
-    handles: Vec<Handle<parcel>>,
+    handles: Vec<(u64, Handle<parcel>)>,
 }
 
 /// What the ended instances had done when their results came.
@@ -73,14 +73,21 @@ impl Fleet {
 
     /// Creates parcels and pays for each.
     pub(crate) async fn create(&self, number: u64, wide: bool) -> Result<Parcels, EngineError> {
-        let items = (0..number).map(|number| parcel::new(number, wide).id(format!("parcel-{number}")));
-        let mut handles = Vec::new();
-        for (number, outcome) in (0..).zip(parcel::create_batch(&self.client, items).await?) {
+        let mut parcels = Parcels { handles: Vec::new() };
+        self.create_more(&mut parcels, number, wide).await?;
+        Ok(parcels)
+    }
+
+    /// As many again.
+    pub(crate) async fn create_more(&self, parcels: &mut Parcels, more: u64, wide: bool) -> Result<(), EngineError> {
+        let first = parcels.handles.len() as u64;
+        let items = (first..first + more).map(|number| parcel::new(number, wide).id(format!("parcel-{number}")));
+        for (number, outcome) in (first..).zip(parcel::create_batch(&self.client, items).await?) {
             let handle = outcome?;
             handle.send(Paid { amount: number * 1_000 }).id("payment").await?;
-            handles.push(handle);
+            parcels.handles.push((number, handle));
         }
-        Ok(Parcels { handles })
+        Ok(())
     }
 
     /// What the workers had to say, for the message of a failure.
@@ -99,7 +106,7 @@ impl Parcels {
     /// How many have ended.
     pub(crate) async fn ended(&self) -> Result<usize, EngineError> {
         let mut ended = 0;
-        for handle in &self.handles {
+        for (_, handle) in &self.handles {
             ended += usize::from(handle.status().await?.state.is_final());
         }
         Ok(ended)
@@ -108,7 +115,8 @@ impl Parcels {
     /// Waits for every result, checks it, and notes what had run for it by then.
     pub(crate) async fn results(&self, fleet: &Fleet) -> Ended {
         let mut executions = HashMap::new();
-        for (number, handle) in (0..).zip(&self.handles) {
+        for (number, handle) in &self.handles {
+            let number = *number;
             let result = handle.result_within(wait::PATIENCE).await;
             let stuck = || format!("{}: {result:?}\n{}", handle.id(), fleet.log());
             assert!(matches!(result, Ok(sum) if sum == load::total(number, number * 1_000)), "{}", stuck());

@@ -68,9 +68,11 @@ async fn workers_rolled_under_load_run_nothing_twice(stage: Stage) -> TestResult
     for _ in 0..3 {
         fleet.start_ready().await;
     }
-    let parcels = fleet.create(60, true).await?;
+    let mut parcels = fleet.create(0, true).await?;
     for _ in 0..2 {
+        // New work for each roll: however long it takes, those that begin have something to do.
         let before = fleet.effects().len();
+        fleet.create_more(&mut parcels, 40, true).await?;
         wait::until("it is under load", async || (fleet.effects().len() > before + 5).then_some(())).await;
         fleet.roll().await;
     }
