@@ -147,6 +147,18 @@ fn idle_tokens_of_a_rate_are_given_back_at_once_whoever_is_short_of_them() {
 }
 
 #[test]
+fn what_is_being_given_back_is_found_by_no_claim() {
+    let mine = Session::new();
+    let limits = with(&mine, 3);
+    let token = limits.token(&mine, PARTITION, &order());
+    let mut hand = lock(&limits.limits[0].hand);
+    assert_eq!((hand.idle(), hand.let_go()), (2, (1, 1)));
+    assert_eq!((hand.idle(), hand.share), (0, 1));
+    drop(hand);
+    drop(token);
+}
+
+#[test]
 fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
     let mine = Session::new();
     let limits = with(&mine, 0);
