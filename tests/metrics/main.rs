@@ -169,10 +169,10 @@ async fn test(stage: Stage) -> TestResult {
     assert_eq!(troubled.result().await?, 2);
     assert_eq!(recorded.value("workflow_store_resends_total", &[]), Some(1.0));
     assert_eq!(recorded.value("workflow_store_errors_total", &[("call", "execute")]), Some(1.0));
-    store.fail_overviews(1);
+    store.fail_looks_at_shelves(1);
     recorded.shows("workflow_loop_restarts_total", &[("loop", "shelves")], 1.0).await;
     assert!(!recorded.values("workflow_batch_commands", &[]).is_empty());
-    for call in ["execute", "inspect", "journal", "sessions", "outbox", "shelves", "queue", "now", "beat"] {
+    for call in ["execute", "inspect", "journal", "sessions", "outbox", "overview", "shelves", "queue", "now", "beat"] {
         assert!(!recorded.values("workflow_store_call_duration_seconds", &[("call", call)]).is_empty(), "{call}");
     }
 
