@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::broadcast;
 use workflow::journal::command::{Command, OwnReply, Reply};
 use workflow::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
+    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
+    StoreError,
 };
 use workflow::words::id::{InstanceId, QueueName};
 use workflow::words::payload::Payload;
@@ -17,13 +18,13 @@ use workflow::words::time::Timestamp;
 pub(crate) struct Troubled {
     inner: Arc<dyn Store>,
     batches: AtomicUsize,
-    overviews: AtomicUsize,
+    looks_at_shelves: AtomicUsize,
     stale: AtomicUsize,
 }
 
 impl Troubled {
     pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, batches: AtomicUsize::new(0), overviews: AtomicUsize::new(0), stale: AtomicUsize::new(0) }
+        Self { inner, batches: AtomicUsize::new(0), looks_at_shelves: AtomicUsize::new(0), stale: AtomicUsize::new(0) }
     }
 
     /// So many batches fail.
@@ -31,9 +32,9 @@ impl Troubled {
         self.batches.store(count, Ordering::SeqCst);
     }
 
-    /// So many overviews fail.
-    pub(crate) fn fail_overviews(&self, count: usize) {
-        self.overviews.store(count, Ordering::SeqCst);
+    /// So many looks at the shelves fail.
+    pub(crate) fn fail_looks_at_shelves(&self, count: usize) {
+        self.looks_at_shelves.store(count, Ordering::SeqCst);
     }
 
     /// The next write of an owner is refused, as if another had the instance.
@@ -103,10 +104,14 @@ impl Store for Troubled {
     }
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
-        if take(&self.overviews) {
+        self.inner.overview()
+    }
+
+    fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
+        if take(&self.looks_at_shelves) {
             return Box::pin(std::future::ready(Err(lost())));
         }
-        self.inner.overview()
+        self.inner.shelves()
     }
 
     fn queue(&self, queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {

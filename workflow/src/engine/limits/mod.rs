@@ -148,6 +148,12 @@ impl Hand {
         self.in_use + self.reserved.values().map(|reserved| reserved.tokens).sum::<u32>()
     }
 
+    /// What is idle is given back: from here on no claim finds it. Says what is held and what is wanted.
+    fn let_go(&mut self) -> (u32, u32) {
+        self.share -= self.idle();
+        (self.bound(), self.bound())
+    }
+
     fn idle(&self) -> u32 {
         self.share.saturating_sub(self.bound()).saturating_sub(self.spent)
     }
@@ -352,12 +358,7 @@ impl Limits {
                     continue;
                 }
             }
-            let request = |hand: &mut Hand, _: &LimitRule| {
-                // From here on no claim finds them.
-                hand.share -= hand.idle();
-                (hand.bound(), hand.bound())
-            };
-            asked.extend(self.send(worker, session, at, false, request).await);
+            asked.extend(self.send(worker, session, at, false, |hand, _| hand.let_go()).await);
         }
         settle(asked, worker, session).await
     }

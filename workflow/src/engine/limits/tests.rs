@@ -106,6 +106,59 @@ fn an_answer_to_a_lost_session_changes_nothing_of_the_next() {
 }
 
 #[test]
+fn a_claim_that_did_not_look_says_nothing_of_what_there_is() {
+    let mine = Session::new();
+    let limits = with(&mine, 1);
+    told(&limits, &mine, true);
+    let is_short = || lock(&limits.limits[0].hand).short.contains(&PARTITION);
+    // It asked for no instances.
+    limits.answered(&mine, PARTITION, &Told { short: &[], started: &[], limit: 0, gave: false });
+    assert!(is_short());
+    // It was given again what it had.
+    let doubtful = Reserved { tokens: 1, doubtful: true };
+    lock(&limits.limits[0].hand).reserved.insert(PARTITION, doubtful);
+    told(&limits, &mine, false);
+    assert!(is_short());
+    told(&limits, &mine, false);
+    assert!(!is_short());
+}
+
+#[test]
+fn a_claim_in_doubt_has_spent_what_it_reserved_if_it_gave_something_and_else_nothing() {
+    let mine = Session::new();
+    let name = LimitName::Queue(QueueName::new("mail").expect("valid"));
+    let limits = Limits::new(&[LimitRule { name, tokens: 9, per: Some(ASK_EVERY) }], 1);
+    lock(&limits.limits[0].hand).of(&mine).expect("it lives").share = 3;
+    for (gave, spent) in [(false, 0), (true, 2)] {
+        lock(&limits.limits[0].hand).reserved.insert(PARTITION, Reserved { tokens: 2, doubtful: true });
+        limits.answered(&mine, PARTITION, &Told { short: &[], started: &[], limit: 1, gave });
+        assert_eq!(lock(&limits.limits[0].hand).spent, spent);
+    }
+}
+
+#[test]
+fn idle_tokens_of_a_rate_are_given_back_at_once_whoever_is_short_of_them() {
+    let mine = Session::new();
+    let name = LimitName::Queue(QueueName::new("mail").expect("valid"));
+    let limits = Limits::new(&[LimitRule { name: name.clone(), tokens: 9, per: Some(ASK_EVERY) }], 1);
+    lock(&limits.limits[0].hand).of(&mine).expect("it lives").share = 1;
+    limits.answered(&mine, PARTITION, &Told { short: &[name], started: &[], limit: 1, gave: false });
+    assert!(is_rung(&limits.give_back));
+}
+
+#[test]
+fn what_is_being_given_back_is_found_by_no_claim() {
+    let mine = Session::new();
+    let limits = with(&mine, 3);
+    let token = limits.token(&mine, PARTITION, &order());
+    let mut hand = lock(&limits.limits[0].hand);
+    assert_eq!((hand.idle(), hand.let_go()), (2, (1, 1)));
+    assert_eq!((hand.idle(), hand.share), (0, 1));
+    drop(hand);
+    drop(token);
+}
+
+#[test]
 fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
     let mine = Session::new(Duration::from_secs(600));
     let limits = with(&mine, 0);

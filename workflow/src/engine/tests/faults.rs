@@ -38,6 +38,8 @@ pub(super) struct Faulty {
     pub(super) damaged_limits: AtomicBool,
     /// Journals are read as bytes that are none.
     pub(super) garbled: AtomicBool,
+    /// So many requests for tokens are carried out, and their answers cannot be read.
+    pub(super) garbled_leases: AtomicUsize,
     /// Journals are read only while this is not set.
     pub(super) journals_held: watch::Sender<bool>,
     /// Reading a journal panics.
@@ -70,6 +72,7 @@ impl Faulty {
             damaged: Mutex::default(),
             damaged_limits: AtomicBool::new(false),
             garbled: AtomicBool::new(false),
+            garbled_leases: AtomicUsize::new(0),
             journals_held: watch::channel(false).0,
             journal_panics: AtomicBool::new(false),
             creates_held: std::sync::Arc::default(),
@@ -127,6 +130,9 @@ impl Faulty {
         let _ = self.unanswered.subscribe().wait_for(|unanswered| !unanswered).await;
         let held = |instance: &&Instance| matches!(instance.head.place, Place::Held { .. });
         self.most_held.fetch_max(self.inner.dump().instances.values().filter(held).count(), Ordering::SeqCst);
+        if replies.iter().any(|reply| matches!(reply, Reply::Lease(_))) && take_one(&self.garbled_leases) {
+            return Err(StoreError::Damaged { store: self.describe(), message: "a garbled answer".to_owned() });
+        }
         if replies.iter().any(gives) && take_one(&self.garbled_claims) {
             return Err(StoreError::Damaged { store: self.describe(), message: "a garbled answer".to_owned() });
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::stage::{Engine, LONG_LEASE, SHORT_LEASE, Stage, WORKFLOWS, eventually};
 use crate::engine::{LimitHealth, LimitRule, Mode};
+use crate::journal::command::Action;
 use crate::journal::head::State;
 use crate::journal::lease::LimitName;
 use crate::words::id::{QueueName, WorkflowName};
@@ -179,4 +180,17 @@ async fn a_limit_that_cannot_be_read_is_in_the_way_of_nothing_else() {
     engine.way.damaged_limits.store(false, Ordering::SeqCst);
     stage.body().await.end(1);
     assert_eq!(stage.output("limited").await, 1);
+}
+
+#[tokio::test]
+async fn tokens_of_a_request_whose_answer_was_lost_are_given_back() {
+    let stage = Stage::new();
+    let engine = limited(&stage, LONG_LEASE, &[at_once(1)]).await;
+    engine.way.garbled_leases.store(usize::MAX, Ordering::SeqCst);
+    stage.put("one", "a");
+    eventually("the store has given a token", || counted(&stage) == (1, 0)).await;
+    // Nobody has a use for it any more, and the worker does not know that it has it.
+    engine.control("a", Action::Terminate { reason: "no use".to_owned() }).await;
+    engine.way.garbled_leases.store(0, Ordering::SeqCst);
+    eventually("it is back", || counted(&stage) == (0, 0)).await;
 }

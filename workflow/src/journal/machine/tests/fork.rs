@@ -171,6 +171,7 @@ fn with_a_group(source: Vec<Record>) -> (Script, OpId) {
     assert_eq!(script.machine.poll(group), OpPoll::Pending { attempt: Some(1) });
     let scope = script.machine.group_scope(group);
     let one = script.step_in(scope, "one");
+    script.step_in(scope, "slow");
     script.step("s");
     assert_eq!(script.machine.next_recorded(), Some(Next::Deliver(one)));
     script.machine.poll(one);
@@ -186,6 +187,7 @@ fn a_group_that_failed_by_what_is_forgotten_has_not_failed_and_nothing_of_its_ne
         record(2_000, &inner("two"), Entry::Done(Outcome::Failed(failure()))),
         failed(2_100, &group(), 2_100),
         record(2_200, &group(), Entry::Resumed { number: 2 }),
+        done(2_250, &inner("slow")),
         done(2_300, &inner("two")),
         done(2_400, &step("s")),
     ];
