@@ -107,7 +107,7 @@ fn an_answer_to_a_lost_session_changes_nothing_of_the_next() {
 
 #[test]
 fn a_claim_that_did_not_look_says_nothing_of_what_there_is() {
-    let mine = Session::new();
+    let mine = Session::new(Duration::from_secs(600));
     let limits = with(&mine, 1);
     told(&limits, &mine, true);
     let is_short = || lock(&limits.limits[0].hand).short.contains(&PARTITION);
@@ -125,7 +125,7 @@ fn a_claim_that_did_not_look_says_nothing_of_what_there_is() {
 
 #[test]
 fn a_claim_in_doubt_has_spent_what_it_reserved_if_it_gave_something_and_else_nothing() {
-    let mine = Session::new();
+    let mine = Session::new(Duration::from_secs(600));
     let name = LimitName::Queue(QueueName::new("mail").expect("valid"));
     let limits = Limits::new(&[LimitRule { name, tokens: 9, per: Some(ASK_EVERY) }], 1);
     lock(&limits.limits[0].hand).of(&mine).expect("it lives").share = 3;
@@ -138,7 +138,7 @@ fn a_claim_in_doubt_has_spent_what_it_reserved_if_it_gave_something_and_else_not
 
 #[test]
 fn idle_tokens_of_a_rate_are_given_back_at_once_whoever_is_short_of_them() {
-    let mine = Session::new();
+    let mine = Session::new(Duration::from_secs(600));
     let name = LimitName::Queue(QueueName::new("mail").expect("valid"));
     let limits = Limits::new(&[LimitRule { name: name.clone(), tokens: 9, per: Some(ASK_EVERY) }], 1);
     lock(&limits.limits[0].hand).of(&mine).expect("it lives").share = 1;
@@ -148,7 +148,7 @@ fn idle_tokens_of_a_rate_are_given_back_at_once_whoever_is_short_of_them() {
 
 #[test]
 fn what_is_being_given_back_is_found_by_no_claim() {
-    let mine = Session::new();
+    let mine = Session::new(Duration::from_secs(600));
     let limits = with(&mine, 3);
     let token = limits.token(&mine, PARTITION, &order());
     let mut hand = lock(&limits.limits[0].hand);
