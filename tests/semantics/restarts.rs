@@ -20,6 +20,7 @@ on_every_store!(
     a_run_can_be_restarted_from_a_step_again_and_again,
     the_source_is_kept_until_a_worker_has_taken_over,
     code_that_no_longer_comes_to_the_step_parks,
+    a_change_of_the_code_is_no_place_to_restart_from,
 );
 
 #[workflow]
@@ -461,5 +462,23 @@ async fn a_run_that_begins_anew_while_it_is_restarted_from_a_step_is_looked_at_a
         // It is not parked for a step that its records do not have.
         wait::state(&instance, State::Complete).await;
     }
+    Ok(())
+}
+
+#[workflow]
+async fn asks_for_a_change(#[resource] witness: &Witness) -> workflow::Result<bool> {
+    let is_new = changed("tax").await;
+    step!("count", witness.ok("count", ())).await?;
+    Ok(is_new)
+}
+
+async fn a_change_of_the_code_is_no_place_to_restart_from(stage: Stage) -> TestResult {
+    let engine = stage.builder().only::<asks_for_a_change>().start().await?;
+    let instance = asks_for_a_change::create(&engine).await?;
+    assert!(instance.result().await?);
+    assert_eq!(instance.restart_from("tax").await.expect_err("it is no operation").code(), "no_such_step");
+    instance.restart_from("count").await?;
+    assert!(instance.result().await?, "the answer is kept");
+    assert_eq!((instance.status().await?.run, stage.witness.count("count")), (2, 2));
     Ok(())
 }
