@@ -94,7 +94,8 @@ impl Data {
             instance.put(head, effects, now);
         }
         let messages = match (after, self.instances.get(id)) {
-            (Some(seen), Some(instance)) => {
+            // As the other stores: an instance that counts no unread message is not looked through for any.
+            (Some(seen), Some(instance)) if instance.head.unread > 0 => {
                 instance.mailbox.range(seen + 1..).map(|(_, message)| message.clone()).collect()
             }
             _ => Vec::new(),
