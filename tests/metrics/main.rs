@@ -8,12 +8,13 @@ mod trouble;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use support::in_front::InFront;
 use support::prelude::*;
 use workflow::journal::command::Command;
 use workflow::words::id::SessionId;
 
 use crate::recorder::Recorded;
-use crate::trouble::Troubled;
+use crate::trouble::Trouble;
 
 /// What no label may hold: the start of every id and key, and every value.
 const PRIVATE: &str = "pr1vate";
@@ -65,7 +66,7 @@ fn every_documented_metric_is_measured_and_says_what_happened() {
 
 async fn test(stage: Stage) -> TestResult {
     let recorded = Recorded::install();
-    let store = Arc::new(Troubled::new(workflow::open_store("sqlite::memory:", "default").await?));
+    let store = Arc::new(InFront::of(workflow::open_store("sqlite::memory:", "default").await?, Trouble::default()));
     let builder = || {
         let lease = Duration::from_secs(10);
         Engine::builder()
@@ -137,7 +138,7 @@ async fn test(stage: Stage) -> TestResult {
     assert_eq!(recorded.value("workflow_controls_total", &[("action", "restart"), ("outcome", "done")]), Some(1.0));
     let session = engine.health().worker.and_then(|worker| worker.session).expect("it has one");
     let session = SessionId(u128::from_str_radix(&session, 16)?);
-    store.forward(Command::CloseSession { session }).await?;
+    store.behind().execute(0, vec![Command::CloseSession { session }]).await?;
     recorded.shows("workflow_sessions_lost_total", &[], 1.0).await;
     stage.witness.open("hold");
     held.result().await?;

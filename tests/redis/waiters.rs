@@ -3,17 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use support::in_front::{Between, InFront};
 use support::prelude::*;
 use support::redis::RedisServer;
-use tokio::sync::broadcast;
 use tokio::task::JoinSet;
-use workflow::journal::command::{Command, Reply};
-use workflow::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
-};
+use workflow::store::{BoxFuture, Snapshot, Store, StoreError};
 use workflow::words::id::InstanceId;
-use workflow::words::payload::Payload;
-use workflow::words::time::Timestamp;
 
 use super::stage::open;
 
@@ -27,56 +22,23 @@ async fn answers(number: usize) -> workflow::Result<usize> {
 }
 
 /// Counts how often an instance is looked at.
-#[derive(Debug)]
-struct Counting {
-    inner: Arc<dyn Store>,
-    looks: AtomicUsize,
+#[derive(Debug, Default)]
+struct Looks(AtomicUsize);
+
+impl Looks {
+    fn counted(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
-impl Store for Counting {
-    fn describe(&self) -> String {
-        self.inner.describe()
-    }
-
-    fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
-        self.inner.execute(partition, batch)
-    }
-
-    fn hints(&self) -> broadcast::Receiver<Hint> {
-        self.inner.hints()
-    }
-
-    fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
-        self.inner.heart()
-    }
-
-    fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
-        self.looks.fetch_add(1, Ordering::SeqCst);
-        self.inner.inspect(id)
-    }
-
-    fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {
-        self.inner.journal(id, run, from)
-    }
-
-    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
-        self.inner.sessions()
-    }
-
-    fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
-        self.inner.outbox(before, limit)
-    }
-
-    fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
-        self.inner.overview()
-    }
-
-    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {
-        self.inner.list(query)
-    }
-
-    fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
-        self.inner.now()
+impl Between for Looks {
+    fn inspect<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        id: InstanceId,
+    ) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        store.inspect(id)
     }
 }
 
@@ -94,7 +56,7 @@ fn ten_thousand_wait_on_the_connections_there_are_and_look_once_or_twice() {
     runtime.expect("a runtime").block_on(async {
         let server = RedisServer::start();
         let inner = Arc::new(open(&server.url()).await.expect("it opens"));
-        let store = Arc::new(Counting { inner, looks: AtomicUsize::new(0) });
+        let store = Arc::new(InFront::of(inner, Looks::default()));
         let client = Engine::builder().mode(Mode::Client).namespace("links").store(store.clone() as Arc<dyn Store>);
         let client = client.start().await.expect("it starts");
         let mut instances = Vec::new();
@@ -134,7 +96,7 @@ fn ten_thousand_wait_on_the_connections_there_are_and_look_once_or_twice() {
         assert!(connections(&server) <= alone + 4, "{} connections", connections(&server));
         // Once to begin with, where it is not known to be new, and once after the hint; the rest is for hints that were
         // late for a batch, which a slow machine may see.
-        let looks = store.looks.load(Ordering::SeqCst) - looked_up;
+        let looks = store.counted() - looked_up;
         assert!((WAITERS..=WAITERS * 2).contains(&looks), "{looks} looks of {WAITERS} waiters");
         drop((worker, client));
     });

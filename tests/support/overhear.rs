@@ -3,15 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
 use workflow::journal::command::{ClaimReply, Command, Reply};
-use workflow::journal::lease::LimitName;
-use workflow::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
-};
-use workflow::words::id::InstanceId;
-use workflow::words::payload::Payload;
+use workflow::store::{BoxFuture, Store, StoreError};
 use workflow::words::time::Timestamp;
+
+use crate::in_front::{Between, InFront};
 
 /// The store's times at which claims gave instances whose journal was empty: all that such stores were asked for.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +33,7 @@ impl Starts {
     /// A way to this store that tells of its claims.
     #[must_use]
     pub fn of(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        Arc::new(Overheard { store, starts: self.clone() })
+        Arc::new(InFront::of(store, self.clone()))
     }
 
     fn hear(&self, replies: &[Reply]) {
@@ -50,70 +46,17 @@ impl Starts {
     }
 }
 
-#[derive(Debug)]
-struct Overheard {
-    store: Arc<dyn Store>,
-    starts: Starts,
-}
-
-impl Store for Overheard {
-    fn describe(&self) -> String {
-        self.store.describe()
-    }
-
-    fn partitions(&self) -> usize {
-        self.store.partitions()
-    }
-
-    fn partition_of(&self, id: &InstanceId) -> usize {
-        self.store.partition_of(id)
-    }
-
-    fn home_of(&self, name: &LimitName) -> usize {
-        self.store.home_of(name)
-    }
-
-    fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
+impl Between for Starts {
+    fn execute<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        partition: usize,
+        batch: Vec<Command>,
+    ) -> BoxFuture<'a, Result<Vec<Reply>, StoreError>> {
         Box::pin(async move {
-            let replies = self.store.execute(partition, batch).await?;
-            self.starts.hear(&replies);
+            let replies = store.execute(partition, batch).await?;
+            self.hear(&replies);
             Ok(replies)
         })
-    }
-
-    fn hints(&self) -> broadcast::Receiver<Hint> {
-        self.store.hints()
-    }
-
-    fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
-        self.store.heart()
-    }
-
-    fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
-        self.store.inspect(id)
-    }
-
-    fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {
-        self.store.journal(id, run, from)
-    }
-
-    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
-        self.store.sessions()
-    }
-
-    fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
-        self.store.outbox(before, limit)
-    }
-
-    fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
-        self.store.overview()
-    }
-
-    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>> {
-        self.store.list(query)
-    }
-
-    fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
-        self.store.now()
     }
 }
