@@ -8,7 +8,7 @@ use workflow::journal::command::{Action, Command, Control, Create, InstanceSpec}
 use workflow::journal::head::State;
 use workflow::store::redis::RedisStore;
 use workflow::store::{ListQuery, Page, Store, StoreError};
-use workflow::words::id::{InstanceId, Namespace, RequestId};
+use workflow::words::id::{InstanceId, Namespace, RequestId, WorkflowName};
 use workflow::words::time::{Clock, ManualClock, Timestamp};
 
 use super::stage::{create, make, once, open, runtime};
@@ -116,6 +116,25 @@ fn what_is_neither_rare_nor_near_is_found_in_its_own_set() {
         assert_eq!((ids(&first), looked), (vec!["old01499", "old01498"], 1_000 + 1_500));
         let next = ListQuery { after: first.next, ..in_state(State::Terminated, 2) };
         assert_eq!(ids(&page(&store, next).await), ["old01497", "old01496"]);
+    });
+}
+
+#[test]
+fn where_the_look_at_one_workflow_is_broken_off_no_older_one_of_another_comes_first() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        make_many(&store, "old", 1_100).await;
+        do_to_many(&store, "old", 1_100, terminate()).await;
+        let of_another = |name: &str| {
+            let mut create = create(name);
+            Arc::make_mut(&mut create.spec).workflow = WorkflowName::new("another").expect("valid");
+            Command::Create(create)
+        };
+        all(&store, vec![of_another("hidden"), control("hidden", terminate())]).await;
+        all(&store, (0..600).map(|number| of_another(&format!("above{number:05}"))).collect()).await;
+        let found = page(&store, in_state(State::Terminated, 2)).await;
+        assert_eq!(ids(&found), ["hidden", "old01099"]);
     });
 }
 
