@@ -1,6 +1,12 @@
 //! Results, changes and histories: pushed to whoever waits.
 
+use std::sync::Arc;
+
+use support::in_front::{Between, InFront};
 use support::prelude::*;
+use tokio::sync::Semaphore;
+use workflow::journal::command::{Command, Reply, Then};
+use workflow::store::{BoxFuture, Store, StoreError};
 
 on_every_store!(
     a_result_is_pushed_to_many_waiters_in_every_process,
@@ -10,6 +16,7 @@ on_every_store!(
     a_history_shows_every_operation_with_its_attempts,
     a_status_shows_what_an_instance_waits_for,
     a_deadline_beside_a_running_body_is_kept_and_shown,
+    a_wait_is_shown_once_it_is_written,
 );
 
 #[workflow]
@@ -143,5 +150,53 @@ async fn a_deadline_beside_a_running_body_is_kept_and_shown(stage: Stage) -> Tes
     assert!(begun.due.is_some() && waiting.running.is_empty());
     instance.send(Go { number: 8 }).await?;
     assert_eq!(instance.result().await?, 8);
+    Ok(())
+}
+
+/// Keeps back every batch in which an instance goes to sleep.
+#[derive(Debug)]
+struct Insomnia {
+    reached: Semaphore,
+    lifted: Semaphore,
+}
+
+impl Between for Insomnia {
+    fn execute<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        partition: usize,
+        batch: Vec<Command>,
+    ) -> BoxFuture<'a, Result<Vec<Reply>, StoreError>> {
+        Box::pin(async move {
+            let suspends = |command: &Command| match command {
+                Command::Own(write) => matches!(write.write.then, Then::Suspend { .. }),
+                _ => false,
+            };
+            if batch.iter().any(suspends) {
+                self.reached.add_permits(1);
+                let _ = self.lifted.acquire().await;
+            }
+            store.execute(partition, batch).await
+        })
+    }
+}
+
+#[workflow]
+async fn only_waits() -> workflow::Result<u64> {
+    Ok(wait_for::<Go>("approval").timeout(1h).await?.number)
+}
+
+/// Even by the engine that drives it and knows before: who sees a wait may rely on it.
+async fn a_wait_is_shown_once_it_is_written(stage: Stage) -> TestResult {
+    let insomnia = Insomnia { reached: Semaphore::new(0), lifted: Semaphore::new(0) };
+    let store = Arc::new(InFront::of(stage.store().await, insomnia));
+    let engine = stage.builder().store(store.clone()).only::<only_waits>().start().await?;
+    let instance = only_waits::create(&engine).await?;
+    store.reached.acquire().await?.forget();
+    let unwritten = instance.status().await?;
+    assert_eq!((unwritten.state, unwritten.waits.len()), (State::Running, 0), "{unwritten:?}");
+    store.lifted.close();
+    let written = wait::state(&instance, State::Waiting).await;
+    assert_eq!(written.waits.len(), 1, "{written:?}");
     Ok(())
 }

@@ -61,9 +61,9 @@ pub struct Status<T> {
     pub error: Option<RecordedError>,
     /// Why it was terminated, once it is.
     pub terminated: Option<String>,
-    /// What it waits for, while it is waiting or paused. While it runs, what it waits for beside a running body is known
-    /// to its worker only: it is here when that is this engine, as a hint; elsewhere the deadlines that began are in the
-    /// history.
+    /// What it waits for, while it is waiting or paused. While a body runs, what it waits for beside that is known to its
+    /// worker only: it is here when that is this engine, as a hint, which may not be written yet; elsewhere the deadlines
+    /// that began are in the history.
     pub waits: Vec<OpenWait>,
     /// The step bodies that run, when it runs in this engine. A hint: by the time it is read it may be others. Empty when
     /// another engine has it: see `worker`.
@@ -211,7 +211,8 @@ pub(super) async fn read<T: WorkflowOutput>(engine: &Engine, snapshot: Snapshot)
 /// What only the worker knows, if that is this engine.
 fn add_what_runs<T>(status: &mut Status<T>, engine: &Engine, id: &InstanceId) {
     let seen = engine.core().drive_of(id, None).and_then(|drive| drive.look());
-    if let Some(seen) = seen.filter(|seen| seen.run == status.run) {
+    // With no body running it is about to wait, and does so only once that is written.
+    if let Some(seen) = seen.filter(|seen| seen.run == status.run && !seen.running.is_empty()) {
         status.running = seen.running.iter().map(RunningOperation::of).collect();
         status.waits = open_waits(&seen.waits);
     }
