@@ -1,13 +1,14 @@
 //! Random commands, carried out on a store and on the model: every answer and everything that can be seen agrees.
 //!
-//! A failure prints the shortest sequence that still fails, and the seed; `WORKFLOW_TEST_SEED=<n>` repeats it,
-//! and `WORKFLOW_TEST_CASES=<n>` tries as many sequences.
+//! A failure prints the shortest sequence that still fails, and the seed; `SEED=<n>` repeats it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use support::chance;
+use support::size::Amount;
 use workflow::journal::command::{
     Action, Claim, ClaimReply, Claimed, Command, Control, Create, CreateReply, Ending, InstanceSpec, Outgoing,
     OwnReply, Owner, OwnerWrite, Parent, ParentClose, PauseReason, Reply, Send, Then, Write,
@@ -490,24 +491,17 @@ fn every(limit: usize) -> ListQuery {
     ListQuery::newest(limit)
 }
 
-fn seed() -> u64 {
-    match std::env::var("WORKFLOW_TEST_SEED") {
-        Ok(text) => text.parse().expect("WORKFLOW_TEST_SEED is a number"),
-        Err(_) => u64::try_from(RequestId::generate().0 >> 64).expect("64 bits"),
-    }
-}
-
 /// How many sequences: more where the transitions are written a second time, in another language.
 fn cases(open: fn() -> World) -> u32 {
-    match std::env::var("WORKFLOW_TEST_CASES") {
-        Ok(text) => text.parse().expect("WORKFLOW_TEST_CASES is a number"),
-        Err(_) if open().store().describe().starts_with("sqlite:") => 60,
-        Err(_) => 500,
-    }
+    let amount = match open().store().describe().starts_with("sqlite:") {
+        true => Amount::of(60, 2_000, 10_000),
+        false => Amount::of(500, 20_000, 100_000),
+    };
+    amount.wanted().try_into().expect("no test tries so much")
 }
 
 fn agrees_with_the_model(open: fn() -> World) {
-    let seed = seed();
+    let seed = chance::seed("conformance::random");
     let mut bytes = [0_u8; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases: cases(open), failure_persistence: None, max_shrink_iters: 500, ..Config::default() };

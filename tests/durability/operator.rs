@@ -9,6 +9,7 @@ use support::chance::Chance;
 use support::effects::Effects;
 use support::errands::{self, Errand, Runner, SECRET, errand, fetch};
 use support::prelude::*;
+use support::size::Amount;
 use support::worker::{Serves, TestWorker, WorkerSetup};
 use workflow::store::redis::RedisStore;
 use workflow::store::sqlite::SqliteStore;
@@ -34,8 +35,8 @@ mod redis_partitioned {
     }
 }
 
-/// How many cases are tried, in place of one.
-const CASES_VARIABLE: &str = "WORKFLOW_TEST_CASES";
+/// How many cases are tried.
+const CASES: Amount = Amount::of(1, 50, 200);
 /// Hands that work at the same time.
 const HANDS: usize = 3;
 /// What each does.
@@ -62,7 +63,7 @@ const UNDERSTOOD: [&str; 8] = [
 ];
 
 async fn whatever_an_operator_does_nothing_is_lost_or_doubled_or_stuck(stage: Stage) -> TestResult {
-    let cases = std::env::var(CASES_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let cases = CASES.wanted();
     let mut chance = Chance::new("a hostile operator");
     for case in 0..cases {
         let seed = if case == 0 { chance.number() } else { chance.number() ^ case };

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// The variable that repeats a random test.
-const SEED_VARIABLE: &str = "WORKFLOW_TEST_SEED";
+const SEED_VARIABLE: &str = "SEED";
 
 /// A generator whose numbers follow from its seed alone.
 #[derive(Debug)]
@@ -16,10 +16,7 @@ impl Chance {
     /// One with the seed that the environment gives, else a fresh one; printed, so that a failure can be repeated.
     #[must_use]
     pub fn new(test: &str) -> Self {
-        let given = std::env::var(SEED_VARIABLE).ok().and_then(|text| text.parse().ok());
-        let seed = given.unwrap_or_else(fresh_seed);
-        eprintln!("{test}: {SEED_VARIABLE}={seed}");
-        Self::of(seed)
+        Self::of(seed(test))
     }
 
     /// One with this seed, which another one gave.
@@ -51,6 +48,20 @@ impl Chance {
     pub fn millis(&mut self, range: Range<u64>) -> Duration {
         Duration::from_millis(self.within(range))
     }
+}
+
+/// The seed that the environment gives, else a fresh one; printed, so that a failure can be repeated.
+///
+/// # Panics
+/// When the environment gives one that is no number.
+#[must_use]
+pub fn seed(test: &str) -> u64 {
+    let seed = match std::env::var(SEED_VARIABLE) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{SEED_VARIABLE} is a number")),
+        Err(_) => fresh_seed(),
+    };
+    eprintln!("{test}: {SEED_VARIABLE}={seed}");
+    seed
 }
 
 fn fresh_seed() -> u64 {

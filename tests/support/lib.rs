@@ -13,6 +13,7 @@ pub mod overhear;
 pub mod prelude;
 pub mod proxy;
 pub mod redis;
+pub mod size;
 pub mod stage;
 pub mod tls;
 pub mod versions;

@@ -203,7 +203,7 @@ mod tests {
             ("WORKFLOW_STICKY", "0"),
             ("WORKFLOW_PATIENCE", "500ms"),
             ("WORKFLOW_VERIFY_REPLAY", "0.25"),
-            ("WORKFLOW_TEST_SEED", "7"),
+            ("WORKFLOW_TEST_SIZE", "pr"),
         ])
         .expect("every value is good");
         let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
