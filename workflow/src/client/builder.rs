@@ -11,7 +11,7 @@ use super::error::EngineError;
 use super::limits::{self, Limits};
 use super::open;
 use crate::definition::{Definition, Registration, Resources};
-use crate::engine::{self, Config, Core, Mode, VerifyReplay};
+use crate::engine::{self, Config, Core, Host, Mode, VerifyReplay};
 use crate::store::Store;
 use crate::words::id::{Namespace, QueueName};
 
@@ -122,6 +122,7 @@ pub struct EngineBuilder {
     sticky: Option<usize>,
     patience: Option<Duration>,
     verify_replay: Option<VerifyReplay>,
+    host: Option<Host>,
 }
 
 /// How long finished instances are kept.
@@ -161,6 +162,7 @@ impl EngineBuilder {
             sticky: None,
             patience: None,
             verify_replay: None,
+            host: None,
         }
     }
 
@@ -303,6 +305,13 @@ impl EngineBuilder {
         self
     }
 
+    /// What the engine's tasks and its heart run on, instead of this process: for simulations.
+    #[doc(hidden)]
+    pub fn host(mut self, host: Host) -> Self {
+        self.host = Some(host);
+        self
+    }
+
     /// Starts the engine: opens the store, checks the workflows and their resources, and, unless it is a client, begins
     /// to claim work. Must be called inside a tokio runtime.
     ///
@@ -373,6 +382,7 @@ impl EngineBuilder {
             workflows,
             sticky: self.sticky.or(environment.sticky).unwrap_or(STICKY_DEFAULT),
             verify_replay: self.verify_replay.or(environment.verify_replay).unwrap_or_default(),
+            host: self.host.unwrap_or_else(Host::here),
         };
         let retention = self.retention.unwrap_or(Retention {
             success: environment.retention_success.unwrap_or(7 * DAY),

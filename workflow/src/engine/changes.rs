@@ -3,7 +3,7 @@
 //! Owns the watchers. Never reads the store: whoever is woken looks for itself. Called by clients that wait for a result
 //! or a change, and by the engine's loop over hints.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,7 +32,7 @@ pub struct Changes {
 
 #[derive(Default)]
 struct Hub {
-    watched: Mutex<HashMap<InstanceId, watch::Sender<Rung>>>,
+    watched: Mutex<BTreeMap<InstanceId, watch::Sender<Rung>>>,
     /// Watchers that wait now.
     waiting: AtomicUsize,
 }

@@ -29,15 +29,17 @@ pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), S
     let mut again = false;
     loop {
         let session = tokio::select! {
-            session = worker.session.get() => session,
+            biased;
             () = worker.until_stopping() => return Ok(()),
+            session = worker.session.get() => session,
         };
         let next = claim_once(&worker, partition, &session, again).await?;
         again = matches!(next, Next::Again);
         let Next::Wait { more } = next else { continue };
         tokio::select! {
-            () = wait(&worker, partition, more) => {}
+            biased;
             () = worker.until_stopping() => return Ok(()),
+            () = wait(&worker, partition, more) => {}
         }
     }
 }
@@ -132,6 +134,7 @@ async fn wait(worker: &Worker, partition: usize, more: bool) {
     let ask_at = worker.limits.ask_at(partition).filter(|_| !full);
     let wake_at = ask_at.map_or(poll_at, |at| at.min(poll_at));
     tokio::select! {
+        biased;
         () = bells.inbox.notified() => {}
         () = bells.work.notified(), if !full => {}
         // With no slot free, work is of interest only once there is one.

@@ -409,9 +409,11 @@ impl Drive {
             let trial_until = self.trial.as_ref().map(|trial| trial.until);
             let next = [until, trial_until].into_iter().flatten().fold(self.check_at, Instant::min);
             tokio::select! {
-                () = poll_fn(|cx| task.poll_woken(cx)) => return Ok(()),
-                () = signal.rung() => {}
+                biased;
+                // First: a body that wakes itself again and again must not put off the look at the head.
                 () = tokio::time::sleep_until(next) => return self.time_is_up(task, next).await,
+                () = signal.rung() => {}
+                () = poll_fn(|cx| task.poll_woken(cx)) => return Ok(()),
             }
         }
     }

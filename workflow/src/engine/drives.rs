@@ -3,7 +3,7 @@
 //! Owns the list; the tasks themselves are [`super::drive`]'s. An instance is in the list from before its task starts
 //! until after it has ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -115,7 +115,7 @@ impl Signal {
 
 /// All drives of a worker.
 pub(crate) struct Drives {
-    driven: Mutex<HashMap<InstanceId, Driven>>,
+    driven: Mutex<BTreeMap<InstanceId, Driven>>,
     count: watch::Sender<usize>,
     keys: AtomicU64,
 }

@@ -207,8 +207,9 @@ pub(super) async fn watch_shelves(worker: Arc<Worker>) -> Result<(), StoreError>
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(pauses.next()) => {}
+            biased;
             () = worker.until_closed() => return Ok(()),
+            () = tokio::time::sleep(pauses.next()) => {}
         }
     }
 }
@@ -223,8 +224,9 @@ pub(super) async fn watch_queues(worker: Arc<Worker>) -> Result<(), StoreError> 
             meter::queue(queue, ready, oldest);
         }
         tokio::select! {
-            () = tokio::time::sleep(jittered(QUEUES_EVERY)) => {}
+            biased;
             () = worker.until_closed() => return Ok(()),
+            () = tokio::time::sleep(jittered(QUEUES_EVERY)) => {}
         }
     }
 }

@@ -27,11 +27,13 @@ pub(super) async fn pass_on(
     desk.anything();
     loop {
         let hint = tokio::select! {
-            hint = hints.recv() => hint,
+            biased;
+            // First: it is rare, and a stream of hints must not keep it waiting.
             () = desk.anything_due() => {
                 desk.pass_anything();
                 continue;
             }
+            hint = hints.recv() => hint,
         };
         match hint {
             Ok(hint) => desk.pass(&hint),

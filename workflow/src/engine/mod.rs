@@ -30,6 +30,7 @@
 //! - [`sweep`], [`outbox`]: timers, recovery, retention, commands between instances;
 //! - [`hints`], [`bells`], [`changes`]: who is woken by what;
 //! - [`meter`], [`metered`]: what is counted and measured;
+//! - [`host`]: what runs tasks and beats the heart, and how a simulation has them in hand;
 //! - [`supervise`], [`health`], [`backoff`], [`estimate`]: loops that never end on an error, and how they fare.
 
 mod backoff;
@@ -43,6 +44,7 @@ mod estimate;
 mod health;
 mod hints;
 mod holding;
+mod host;
 mod lane;
 mod limits;
 mod meter;
@@ -65,7 +67,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 pub use self::changes::{Changes, Watch};
@@ -74,6 +75,7 @@ pub(crate) use self::drives::Signal;
 use self::drives::Tell;
 use self::estimate::StoreTime;
 pub use self::health::{Health, WorkerHealth};
+pub use self::host::{Gate, Host, Life};
 pub use self::limits::{LimitHealth, LimitRule};
 pub use self::start::StartError;
 pub use self::supervise::LoopHealth;
@@ -140,6 +142,8 @@ pub struct Config {
     pub sticky: usize,
     /// Which runs are compared with their replay when they end.
     pub verify_replay: VerifyReplay,
+    /// What its tasks and its heart run on.
+    pub host: Host,
 }
 
 /// Sees whether workflows can be served with these resources, before a store is opened for them.
@@ -173,7 +177,7 @@ pub struct ShutdownReport {
 }
 
 impl Core {
-    /// Starts an engine in the current tokio runtime.
+    /// Starts an engine on its host.
     ///
     /// # Errors
     /// Before anything runs: when the workflows cannot be served (two of one name and version, a missing resource, an
@@ -189,7 +193,7 @@ impl Core {
         let asked = Instant::now();
         let time = config.store.now().await.map_err(StartError::Store)?;
         let time = Arc::new(StoreTime::new(asked, time));
-        let supervisor = Supervisor::new(Handle::current());
+        let supervisor = Supervisor::new(config.host.clone());
         let commands = Arc::new(Commands::start(config.store.clone(), time.clone(), &supervisor));
         let changes = Changes::default();
         let worker = match config.mode {

@@ -4,7 +4,7 @@
 //! knows repeats by their request or event id. The worker that queued something sends it at once; what is left over,
 //! by whomever, is found by the sweep. Commands of one instance are carried out in their order.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,10 +41,11 @@ pub(super) async fn deliver(worker: Arc<Worker>) -> Result<(), StoreError> {
     let mut pauses = Backoff::new(SWEEP_EVERY, SWEEP_LONGEST);
     loop {
         let before = tokio::select! {
+            biased;
+            () = worker.until_closed() => return Ok(()),
             () = bells.outbox_here.notified() => Timestamp::MAX,
             () = elsewhere() => worker.time.now().shifted(-millis(GRACE)),
             () = tokio::time::sleep(pauses.next()) => worker.time.now().shifted(-millis(GRACE)),
-            () = worker.until_closed() => return Ok(()),
         };
         if send_before(&worker, before).await? {
             pauses.reset();
@@ -77,7 +78,7 @@ async fn send_before(worker: &Arc<Worker>, before: Timestamp) -> Result<bool, St
 
 /// Sends one page: instances beside each other, the commands of each in order. How many were acknowledged.
 async fn send_page(worker: &Arc<Worker>, pending: Vec<Pending>) -> Result<usize, StoreError> {
-    let mut sources: HashMap<InstanceId, Vec<Pending>> = HashMap::new();
+    let mut sources: BTreeMap<InstanceId, Vec<Pending>> = BTreeMap::new();
     for item in pending {
         sources.entry(item.source.clone()).or_default().push(item);
     }

@@ -1,4 +1,4 @@
-//! The worker's session: opened, kept alive by a heart on a thread of its own, replaced when it is lost.
+//! The worker's session: opened, kept alive by a heart on a thread of its own ([`super::host`]), replaced when it is lost.
 //!
 //! ```text
 //! keep() ── opens ──▶ Session ◀── revoked by: heart thread, a claim, an owner's write
@@ -11,7 +11,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::backoff::jittered;
+use super::host::{Beating, LeaseClock};
 use super::meter;
 use super::supervise::lock;
 use super::worker::Worker;
@@ -33,8 +33,8 @@ const HEART_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Session {
     id: SessionId,
     since: Instant,
-    /// Until when its lease lasts at least, by this machine's clock: counted from before the newest beat was sent. By the
-    /// standard library's clock: the heart is no task.
+    clock: LeaseClock,
+    /// Until when its lease lasts at least, by its clock: counted from before the newest beat was sent.
     leased_until: Mutex<std::time::Instant>,
     revoked: watch::Sender<bool>,
     heart_ended: Notify,
@@ -43,11 +43,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(lease: Duration) -> Self {
+    pub(super) fn new(clock: LeaseClock, lease: Duration) -> Self {
         Self {
             id: SessionId::generate(),
             since: Instant::now(),
-            leased_until: Mutex::new(machine_now() + lease),
+            leased_until: Mutex::new(clock.now() + lease),
+            clock,
             revoked: watch::channel(false).0,
             heart_ended: Notify::new(),
             claims: Mutex::default(),
@@ -65,7 +66,7 @@ impl Session {
 
     /// Whether its lease may be over, and others may have what it drives: it was frozen, or its beats did not arrive.
     pub(super) fn may_be_over(&self) -> bool {
-        *lock(&self.leased_until) < machine_now()
+        *lock(&self.leased_until) < self.clock.now()
     }
 
     /// How long it has lived.
@@ -99,12 +100,6 @@ impl Session {
         // The sender lives as long as `self`, so this only ends with the value.
         let _ = self.revoked.subscribe().wait_for(|revoked| *revoked).await;
     }
-}
-
-/// This machine's clock, which goes on while the process is frozen. Read by the heart's thread too.
-#[expect(clippy::disallowed_methods, reason = "the heart beats outside of the runtime, and both must read one clock")]
-fn machine_now() -> std::time::Instant {
-    std::time::Instant::now()
 }
 
 impl fmt::Debug for Session {
@@ -150,8 +145,9 @@ pub(super) async fn keep(worker: Arc<Worker>) -> Result<(), StoreError> {
         let session = open(&worker).await?;
         let published = Published::new(&worker, session.clone());
         let revoked = tokio::select! {
-            revoked = live(&worker, &session) => revoked?,
+            biased;
             () = worker.until_closed() => return Ok(()),
+            revoked = live(&worker, &session) => revoked?,
         };
         drop(published);
         if revoked {
@@ -170,7 +166,7 @@ pub(super) async fn keep(worker: Arc<Worker>) -> Result<(), StoreError> {
 }
 
 async fn open(worker: &Worker) -> Result<Arc<Session>, StoreError> {
-    let session = Arc::new(Session::new(worker.lease));
+    let session = Arc::new(Session::new(worker.host.clock(), worker.lease));
     for partition in 0..worker.commands.partitions() {
         let command = Command::OpenSession { session: session.id, lease: worker.lease };
         worker.commands.send_to(partition, command).await?;
@@ -182,7 +178,7 @@ async fn open(worker: &Worker) -> Result<Arc<Session>, StoreError> {
 /// Keeps the session's heart beating until it is revoked.
 async fn live(worker: &Worker, session: &Arc<Session>) -> Result<bool, StoreError> {
     loop {
-        let _heart = HeartThread::start(&worker.store, session, worker.lease)?;
+        let _heart = start_heart(worker, session)?;
         tokio::select! {
             biased;
             () = session.until_revoked() => return Ok(true),
@@ -215,40 +211,23 @@ impl Drop for Published<'_> {
     }
 }
 
-/// The thread on which a heart beats; dropping this stops it.
-struct HeartThread {
-    /// Dropped to stop it: it notices at once, unless a beat is under way.
-    _stop: Sender<()>,
+/// Begins to beat for a session.
+fn start_heart(worker: &Worker, session: &Arc<Session>) -> Result<Beating, StoreError> {
+    let (store, lease) = (&worker.store, worker.lease);
+    let ended = Ended(session.clone());
+    let mut pulse = Pulse { store: store.clone(), session: session.clone(), lease, heart: None, trouble: false };
+    let beat = move || {
+        // Kept by what beats: it goes with it, however that ends.
+        let _ended = &ended;
+        pulse.once()
+    };
+    worker.host.beat(beat).map_err(|error| StoreError::Unavailable {
+        store: store.describe(),
+        message: format!("no thread for the session's heart: {error}"),
+    })
 }
 
-impl HeartThread {
-    fn start(store: &Arc<dyn Store>, session: &Arc<Session>, lease: Duration) -> Result<Self, StoreError> {
-        let (stop, stopped) = channel();
-        let (thread_store, session) = (store.clone(), session.clone());
-        let run = move || {
-            let ended = Ended(session.clone());
-            let mut beating = Beating { store: thread_store, session, lease, heart: None, trouble: false };
-            // Only a timeout means to go on: otherwise the keeper let go of its end.
-            while let Some(pause) = beating.once() {
-                if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-                    break;
-                }
-            }
-            drop(ended);
-        };
-        let thread = std::thread::Builder::new().name("workflow-heart".to_owned()).spawn(run);
-        match thread {
-            // It ends by itself once `stop` is gone; joining it could block an executor for as long as a beat takes.
-            Ok(_detached) => Ok(Self { _stop: stop }),
-            Err(error) => Err(StoreError::Unavailable {
-                store: store.describe(),
-                message: format!("no thread for the session's heart: {error}"),
-            }),
-        }
-    }
-}
-
-/// Tells the keeper that the thread is over, also after a panic.
+/// Tells the keeper that the heart beats no more, also after a panic.
 struct Ended(Arc<Session>);
 
 impl Drop for Ended {
@@ -257,7 +236,7 @@ impl Drop for Ended {
     }
 }
 
-struct Beating {
+struct Pulse {
     store: Arc<dyn Store>,
     session: Arc<Session>,
     lease: Duration,
@@ -265,10 +244,10 @@ struct Beating {
     trouble: bool,
 }
 
-impl Beating {
+impl Pulse {
     /// One beat; how long to pause before the next, or none when the session is over.
     fn once(&mut self) -> Option<Duration> {
-        let sent = machine_now();
+        let sent = self.session.clock.now();
         match self.beat() {
             Ok(Beat::Alive) => {
                 self.session.beaten(sent, self.lease);

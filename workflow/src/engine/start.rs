@@ -1,6 +1,6 @@
 //! What is checked before an engine runs anything: that the program's workflows can be served.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::definition::{Registration, Resources};
 use crate::store::StoreError;
@@ -53,11 +53,11 @@ pub enum StartError {
 }
 
 /// The workflows that can be run, by name and version.
-pub(super) type Registry = HashMap<(WorkflowName, u32), &'static Registration>;
+pub(super) type Registry = BTreeMap<(WorkflowName, u32), &'static Registration>;
 
 /// Makes the registry, or says what is wrong.
 pub(super) fn check(workflows: &[&'static Registration], resources: &Resources) -> Result<Registry, StartError> {
-    let mut registry: Registry = HashMap::new();
+    let mut registry: Registry = BTreeMap::new();
     for workflow in workflows {
         let name =
             WorkflowName::new(workflow.name).map_err(|source| StartError::InvalidName { at: workflow.at, source })?;

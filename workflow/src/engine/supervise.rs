@@ -1,6 +1,6 @@
 //! Keeps background loops alive: a loop that fails or panics is started again, with backoff, and health shows it.
 //!
-//! Owns every task of an engine that is not the drive of an instance; the only place that spawns tasks. A loop ends for
+//! Owns every task of an engine that is not the drive of an instance. A loop ends for
 //! good in two ways only: it returns `Ok` (it was told to stop), or its supervisor is dropped, which aborts it.
 
 use std::any::Any;
@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::host::Host;
 use super::meter;
 use crate::store::StoreError;
 
@@ -49,7 +49,7 @@ impl fmt::Display for LoopHealth {
 
 /// The owner of an engine's background loops.
 pub(crate) struct Supervisor {
-    runtime: Handle,
+    host: Host,
     loops: Mutex<Vec<Supervised>>,
 }
 
@@ -59,9 +59,9 @@ struct Supervised {
 }
 
 impl Supervisor {
-    /// Loops run in this runtime.
-    pub(crate) const fn new(runtime: Handle) -> Self {
-        Self { runtime, loops: Mutex::new(Vec::new()) }
+    /// Loops run on this host.
+    pub(crate) const fn new(host: Host) -> Self {
+        Self { host, loops: Mutex::new(Vec::new()) }
     }
 
     /// Runs `make()` until it returns `Ok`, again and again.
@@ -73,8 +73,8 @@ impl Supervisor {
         let name = name.into();
         let health = LoopHealth { name, running: true, restarts: 0, last_error: None };
         let health = Arc::new(Mutex::new(health));
-        let runtime = self.runtime.clone();
-        let task = self.runtime.spawn(run(runtime, health.clone(), Arc::new(make))).abort_handle();
+        let host = self.host.clone();
+        let task = self.host.spawn(run(host, health.clone(), Arc::new(make))).abort_handle();
         self.loops().push(Supervised { health, task });
     }
 
@@ -102,7 +102,7 @@ impl fmt::Debug for Supervisor {
     }
 }
 
-async fn run<F, L>(runtime: Handle, health: Arc<Mutex<LoopHealth>>, make: Arc<F>)
+async fn run<F, L>(host: Host, health: Arc<Mutex<LoopHealth>>, make: Arc<F>)
 where
     F: Fn() -> L + Send + Sync + 'static,
     L: Future<Output = Result<(), StoreError>> + Send + 'static,
@@ -112,7 +112,7 @@ where
         let started = Instant::now();
         // A task of its own, so that a panic is an answer and not the end of the supervision.
         let make = make.clone();
-        let mut attempt = AbortOnDrop(runtime.spawn(async move { make().await }));
+        let mut attempt = AbortOnDrop(host.spawn(async move { make().await }));
         let message = match (&mut attempt.0).await {
             Ok(Ok(())) => {
                 lock(&health).running = false;
@@ -182,7 +182,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_panics_or_fails_is_started_again_and_shown() {
-        let supervisor = Supervisor::new(Handle::current());
+        let supervisor = Supervisor::new(Host::here());
         let (runs, mut seen) = mpsc::unbounded_channel();
         let count = Arc::new(AtomicU32::new(0));
         supervisor.watch("fragile", move || {
@@ -208,7 +208,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_told_to_stop_is_not_started_again() {
-        let supervisor = Supervisor::new(Handle::current());
+        let supervisor = Supervisor::new(Host::here());
         let (runs, mut seen) = mpsc::unbounded_channel();
         supervisor.watch("brief", move || {
             let runs = runs.clone();
@@ -225,7 +225,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_dropped_supervisor_ends_its_loops() {
-        let supervisor = Supervisor::new(Handle::current());
+        let supervisor = Supervisor::new(Host::here());
         let (alive, mut seen) = mpsc::unbounded_channel::<()>();
         supervisor.watch("endless", move || {
             let alive = alive.clone();

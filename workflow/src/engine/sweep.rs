@@ -3,7 +3,7 @@
 //! Every worker sweeps; the store makes each sweep safe to repeat and to run beside others. Each loop here ends only
 //! with the worker; an error ends its current turn and the supervisor begins the next.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -43,8 +43,9 @@ fn sweep_every(lease: Duration) -> Duration {
 /// Waits; false when the worker has closed.
 async fn pause(worker: &Worker, duration: Duration) -> bool {
     tokio::select! {
-        () = tokio::time::sleep(duration) => true,
+        biased;
         () = worker.until_closed() => false,
+        () = tokio::time::sleep(duration) => true,
     }
 }
 
@@ -84,8 +85,9 @@ pub(super) async fn wake_due(worker: Arc<Worker>, partition: usize) -> Result<()
             let left = due_in.max(TIMERS_PAUSE).min(TIMERS_EVERY.saturating_sub(looked.elapsed()));
             let waiting_since = Instant::now();
             tokio::select! {
-                () = bell.wait(left) => {}
+                biased;
                 () = worker.until_closed() => return Ok(()),
+                () = bell.wait(left) => {}
             }
             if waiting_since.elapsed() >= left {
                 break;
@@ -169,7 +171,7 @@ async fn take_over(worker: &Worker, session: SessionId) -> Result<(), StoreError
 #[derive(Debug)]
 struct Hearts {
     lease: Duration,
-    seen: HashMap<SessionId, Seen>,
+    seen: BTreeMap<SessionId, Seen>,
     looked: Option<Instant>,
 }
 
@@ -191,7 +193,7 @@ impl Seen {
 
 impl Hearts {
     fn new(lease: Duration) -> Self {
-        Self { lease, seen: HashMap::new(), looked: None }
+        Self { lease, seen: BTreeMap::new(), looked: None }
     }
 
     /// Takes the counters in, and gives the sessions that are gone.

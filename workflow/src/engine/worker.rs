@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tracing::Instrument;
 
@@ -16,6 +15,7 @@ use super::commands::Commands;
 use super::drive;
 use super::drives::{Drives, Tell};
 use super::estimate::StoreTime;
+use super::host::Host;
 use super::limits::{DriveSlot, Limits};
 use super::meter::{self, Origin};
 use super::quotas::Quotas;
@@ -101,7 +101,7 @@ pub(crate) struct Worker {
     /// How many sessions live, as the store said last.
     pub(super) alive: AtomicU64,
     pub(super) stage: watch::Sender<Stage>,
-    pub(super) runtime: Handle,
+    pub(super) host: Host,
 }
 
 impl Worker {
@@ -133,7 +133,7 @@ impl Worker {
             shelves: Mutex::default(),
             alive: AtomicU64::new(0),
             stage: watch::channel(Stage::Running).0,
-            runtime: Handle::current(),
+            host: config.host.clone(),
         })
     }
 
@@ -217,7 +217,7 @@ impl Worker {
             entered.signal().tell(Tell::Drain);
         }
         let span = drive::span(&claimed);
-        self.runtime.spawn(drive::run(self.clone(), session, claimed, entered, slot).instrument(span));
+        self.host.spawn(drive::run(self.clone(), session, claimed, entered, slot).instrument(span));
     }
 
     /// Carries out a create, and drives the instance here if a slot is free and the store hands it over.

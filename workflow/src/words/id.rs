@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use super::chance;
 use super::limits::{INSTANCE_ID_BYTES_MAX, NAME_BYTES_MAX};
 
 /// Why a string is not an id or a name.
@@ -145,17 +146,11 @@ impl InstanceId {
     }
 }
 
-/// 128 random bits from the operating system.
+/// 128 random bits from the operating system; in a simulation, those that follow from its seed.
 #[must_use]
 pub fn random_u128() -> u128 {
-    let [number] = random_numbers();
+    let [number] = chance::draw();
     number
-}
-
-fn random_numbers<const COUNT: usize>() -> [u128; COUNT] {
-    let mut bytes = [[0; 16]; COUNT];
-    getrandom::fill(bytes.as_flattened_mut()).expect("the operating system has a source of randomness");
-    bytes.map(u128::from_be_bytes)
 }
 
 /// One worker session: random for each start of a process, never used again.
@@ -193,12 +188,15 @@ impl RequestId {
     /// twice; requests of two processes meet only where they have the same session, which is never drawn ahead.)
     #[must_use]
     pub fn generate() -> Self {
+        if chance::is_repeated() {
+            return Self(random_u128());
+        }
         thread_local! {
             static DRAWN: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
         }
         DRAWN.with_borrow_mut(|drawn| {
             if drawn.is_empty() {
-                drawn.extend(random_numbers::<DRAWN_AT_ONCE>());
+                drawn.extend(chance::draw::<DRAWN_AT_ONCE>());
             }
             Self(drawn.pop().expect("some were drawn"))
         })

@@ -2,6 +2,8 @@
 //!
 //! Owns validation: an id or name that exists as one of these types is valid everywhere. Never does IO.
 
+#[doc(hidden)]
+pub mod chance;
 pub mod duration;
 pub mod failure;
 pub mod id;

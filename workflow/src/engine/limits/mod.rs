@@ -453,9 +453,10 @@ pub(super) async fn give_back(worker: Arc<Worker>) -> Result<(), StoreError> {
     }
     loop {
         let stood = tokio::select! {
+            biased;
+            () = worker.until_closed() => return Ok(()),
             () = worker.limits.give_back.notified() => false,
             () = tokio::time::sleep(jittered(ASK_EVERY)) => true,
-            () = worker.until_closed() => return Ok(()),
         };
         if let Some(session) = worker.session.current() {
             worker.limits.release(&worker, &session, stood || worker.is_stopping()).await?;

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use super::*;
+use crate::engine::host::LeaseClock;
 
 const PARTITION: usize = 0;
 
@@ -38,7 +39,7 @@ fn is_rung(bell: &Notify) -> bool {
 
 #[test]
 fn idle_tokens_are_given_back_at_once_unless_a_claim_is_short_of_them() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 1);
     let token = limits.token(&mine, PARTITION, &order()).expect("it is limited");
     told(&limits, &mine, true);
@@ -53,7 +54,7 @@ fn idle_tokens_are_given_back_at_once_unless_a_claim_is_short_of_them() {
 
 #[test]
 fn what_was_short_is_asked_for_in_the_next_claim_too() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 0);
     told(&limits, &mine, true);
     told(&limits, &mine, false);
@@ -64,7 +65,7 @@ fn what_was_short_is_asked_for_in_the_next_claim_too() {
 
 #[test]
 fn what_was_refused_just_now_is_not_asked_for_again_until_it_may_be_free() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 0);
     assert!(told(&limits, &mine, true), "it was not asked for");
     lock(&limits.limits[0].hand).ask_at = Some(Instant::now() + ASK_EVERY);
@@ -76,11 +77,11 @@ fn what_was_refused_just_now_is_not_asked_for_again_until_it_may_be_free() {
 
 #[test]
 fn a_token_of_a_lost_session_frees_none_of_the_next() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 1);
     let lost = limits.token(&mine, PARTITION, &order());
     mine.revoke();
-    let next = Session::new(Duration::from_secs(600));
+    let next = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     lock(&limits.limits[0].hand).of(&next).expect("it lives").share = 1;
     let kept = limits.token(&next, PARTITION, &order());
     drop(lost);
@@ -91,10 +92,10 @@ fn a_token_of_a_lost_session_frees_none_of_the_next() {
 
 #[test]
 fn an_answer_to_a_lost_session_changes_nothing_of_the_next() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 1);
     mine.revoke();
-    let next = Session::new(Duration::from_secs(600));
+    let next = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     lock(&limits.limits[0].hand).of(&next).expect("it lives").share = 1;
     let kept = limits.token(&next, PARTITION, &order()).expect("it is limited");
     assert!(limits.token(&mine, PARTITION, &order()).is_none());
@@ -107,7 +108,7 @@ fn an_answer_to_a_lost_session_changes_nothing_of_the_next() {
 
 #[test]
 fn a_claim_that_did_not_look_says_nothing_of_what_there_is() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 1);
     told(&limits, &mine, true);
     let is_short = || lock(&limits.limits[0].hand).short.contains(&PARTITION);
@@ -125,7 +126,7 @@ fn a_claim_that_did_not_look_says_nothing_of_what_there_is() {
 
 #[test]
 fn a_claim_in_doubt_has_spent_what_it_reserved_if_it_gave_something_and_else_nothing() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let name = LimitName::Queue(QueueName::new("mail").expect("valid"));
     let limits = Limits::new(&[LimitRule { name, tokens: 9, per: Some(ASK_EVERY) }], 1);
     lock(&limits.limits[0].hand).of(&mine).expect("it lives").share = 3;
@@ -138,7 +139,7 @@ fn a_claim_in_doubt_has_spent_what_it_reserved_if_it_gave_something_and_else_not
 
 #[test]
 fn idle_tokens_of_a_rate_are_given_back_at_once_whoever_is_short_of_them() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let name = LimitName::Queue(QueueName::new("mail").expect("valid"));
     let limits = Limits::new(&[LimitRule { name: name.clone(), tokens: 9, per: Some(ASK_EVERY) }], 1);
     lock(&limits.limits[0].hand).of(&mine).expect("it lives").share = 1;
@@ -148,7 +149,7 @@ fn idle_tokens_of_a_rate_are_given_back_at_once_whoever_is_short_of_them() {
 
 #[test]
 fn what_is_being_given_back_is_found_by_no_claim() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 3);
     let token = limits.token(&mine, PARTITION, &order());
     let mut hand = lock(&limits.limits[0].hand);
@@ -160,7 +161,7 @@ fn what_is_being_given_back_is_found_by_no_claim() {
 
 #[test]
 fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 0);
     let (other, queue) = (WorkflowName::new("other").expect("valid"), QueueName::new("order").expect("valid"));
     assert!(limits.concern(&order(), &queue));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::stage::{LONG_LEASE, ONE, Stage, eventually};
 use crate::definition::Resources;
 use crate::engine::worker::{Looping, Worker, until_closed};
-use crate::engine::{Config, Core, Mode, StartError, VerifyReplay};
+use crate::engine::{Config, Core, Host, Mode, StartError, VerifyReplay};
 use crate::journal::head::{Place, State, Suspect};
 use crate::store::StoreError;
 use crate::words::id::Namespace;
@@ -124,6 +124,7 @@ fn config(stage: &Stage, resources: Resources) -> Config {
         workflows: vec![&ONE],
         sticky: 0,
         verify_replay: VerifyReplay::default(),
+        host: Host::here(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::authoring::wait::wait_for_type;
 use crate::definition::{
     Definition, EncodedInputs, Ended, InputError, Registration, ResourceKey, Resources, RunFuture, Start,
 };
-use crate::engine::{Config, Core, Mode, VerifyReplay};
+use crate::engine::{Config, Core, Host, Mode, VerifyReplay};
 use crate::journal::command::{
     Action, Command, Control, ControlReply, Create, CreateReply, Ending, InstanceSpec, Reply, Send, SendReply,
 };
@@ -189,6 +189,7 @@ impl Stage {
             workflows,
             sticky: 16,
             verify_replay: VerifyReplay::default(),
+            host: Host::here(),
         };
         change(&mut config);
         Engine { core: Core::start(config).await.expect("it starts"), way }

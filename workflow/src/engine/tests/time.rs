@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::faults::Faulty;
@@ -13,6 +12,7 @@ use crate::authoring::run::StoreClock;
 use crate::engine::commands::Commands;
 use crate::engine::estimate::StoreTime;
 use crate::engine::holding::nothing;
+use crate::engine::host::Host;
 use crate::engine::supervise::Supervisor;
 use crate::journal::command::{Command, Create, CreateReply, OwnReply, Owner, OwnerWrite, Reply, Then};
 use crate::store::Store;
@@ -44,7 +44,7 @@ impl Scene {
         let clock = Arc::new(Paused(Instant::now()));
         let store = ModelStore::new(clock.clone());
         let way = Arc::new(Faulty::new(&store));
-        let supervisor = Supervisor::new(Handle::current());
+        let supervisor = Supervisor::new(Host::here());
         let time = Arc::new(StoreTime::new(Instant::now(), clock.now()));
         let commands = Commands::start(way.clone(), time.clone(), &supervisor);
         Self { store, clock, way, time, commands, _supervisor: supervisor }

@@ -71,6 +71,11 @@ impl ModelStore {
         self.data().clone()
     }
 
+    /// Looks at everything it holds, without a copy of it. Must not ask the store for anything.
+    pub fn look<R>(&self, see: impl FnOnce(&Data) -> R) -> R {
+        see(&self.data())
+    }
+
     /// Puts back what [`Self::dump`] gave: from then on it is a store that has lost what came after.
     pub fn restore(&self, data: Data) {
         *self.data() = data;
