@@ -10,6 +10,7 @@ use workflow::journal::message::{Channel, ChildEnd};
 use workflow::journal::path::Path;
 use workflow::journal::table::outbox::command;
 use workflow::store::Pending;
+use workflow::store::fsck::Area;
 use workflow::words::id::SessionId;
 use workflow::words::time::Timestamp;
 
@@ -81,6 +82,13 @@ fn an_outgoing_command_stays_until_it_is_acknowledged(w: &mut World) {
     assert_eq!(w.count(sent), 0);
     assert_eq!(w.outbox(), []);
     assert_eq!(w.count(Command::Sent { source: id("nobody"), numbers: vec![1] }), 0);
+    // Nobody has carried out what was acknowledged: a check says so, and the end of the parent takes the child off its list.
+    let found = w.findings();
+    assert!(
+        matches!(&found[..], [finding] if finding.area == Area::Family && finding.what.contains("child c")),
+        "{found:?}"
+    );
+    w.done(&mut parent, finish("1"));
 }
 
 fn commands_of_one_source_come_in_order_and_can_be_repeated(w: &mut World) {

@@ -60,20 +60,26 @@ pub(crate) fn redis() -> World {
     })
 }
 
+/// Carries out a test on a world, and sees that what it leaves behind is sound.
+pub(crate) fn run(test: fn(&mut World), mut world: World) {
+    test(&mut world);
+    world.is_sound();
+}
+
 /// Makes a test of each function for each store.
 macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
         mod model {
-            $(#[test] fn $name() { super::$name(&mut $crate::stores::model()); })*
+            $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::model()); })*
         }
         mod sqlite_memory {
-            $(#[test] fn $name() { super::$name(&mut $crate::stores::sqlite_memory()); })*
+            $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::sqlite_memory()); })*
         }
         mod sqlite_file {
-            $(#[test] fn $name() { super::$name(&mut $crate::stores::sqlite_file()); })*
+            $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::sqlite_file()); })*
         }
         mod redis {
-            $(#[test] fn $name() { super::$name(&mut $crate::stores::redis()); })*
+            $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::redis()); })*
         }
     };
 }
@@ -82,10 +88,10 @@ macro_rules! on_every_store {
 macro_rules! on_stores_that_survive {
     ($($name:ident),* $(,)?) => {
         mod sqlite_file {
-            $(#[test] fn $name() { super::$name(&mut $crate::stores::sqlite_file()); })*
+            $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::sqlite_file()); })*
         }
         mod redis {
-            $(#[test] fn $name() { super::$name(&mut $crate::stores::redis()); })*
+            $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::redis()); })*
         }
     };
 }

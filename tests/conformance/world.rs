@@ -14,6 +14,7 @@ use workflow::journal::command::{
 use workflow::journal::head::{Head, State};
 use workflow::journal::message::{Channel, Message, NewMessage};
 use workflow::journal::path::{Kind, Path};
+use workflow::store::fsck::{Area, Finding};
 use workflow::store::{Beat, Pending, Snapshot, Store};
 use workflow::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName};
 use workflow::words::payload::Payload;
@@ -274,6 +275,18 @@ impl World {
     }
 
     // ---- looks
+
+    /// What a check of the store finds, but for records: those of these tests are words, which nobody decodes.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let report = self.wait(self.store().fsck()).expect("the store works");
+        report.findings.into_iter().filter(|finding| finding.area != Area::Record).collect()
+    }
+
+    /// Sees that everything in the store agrees with everything else.
+    pub(crate) fn is_sound(&self) {
+        let findings = self.findings();
+        assert!(findings.is_empty(), "{findings:#?}");
+    }
 
     pub(crate) fn inspect(&self, name: &str) -> Option<Snapshot> {
         self.wait(self.store().inspect(id(name))).expect("the store works")

@@ -289,7 +289,7 @@ impl<'a> Application<'a> {
         assert_eq!(engine.overview().await?, Overview::default());
         self.stage.stop(engine).await;
         if let Some(store) = sqlite {
-            assert_eq!(store.fsck().await?, Vec::<String>::new());
+            assert_eq!(store.fsck().await?.findings, []);
         }
         if let Some(server) = &self.stage.server {
             let of_us = |key: &String| [":", "}"].iter().any(|end| key.starts_with(&format!("wf:{{{namespace}{end}")));
@@ -309,7 +309,7 @@ impl<'a> Application<'a> {
         }
         let namespace = Namespace::new(&self.crew.setup.namespace).expect("it was one before");
         let store = SqliteStore::open(&self.stage.url(), &namespace, clock).await?;
-        assert_eq!(store.fsck().await?, Vec::<String>::new());
+        assert_eq!(store.fsck().await?.findings, []);
         Ok(Some(Arc::new(store)))
     }
 

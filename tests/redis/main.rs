@@ -5,6 +5,7 @@
 #[path = "."]
 mod redis {
     mod acl;
+    mod checks;
     mod damage;
     mod faults;
     mod heart;

@@ -139,11 +139,16 @@ pub(super) fn dump(server: &RedisServer) -> Dump {
             "hash" => redis::cmd("HGETALL"),
             "set" => redis::cmd("SMEMBERS"),
             "zset" => redis::cmd("ZRANGE"),
+            "string" => redis::cmd("GETRANGE"),
             other => panic!("nothing here is a {other}"),
         };
         ask.arg(&key);
         if kind == "zset" {
             ask.arg(0).arg(-1).arg("WITHSCORES");
+        }
+        if kind == "string" {
+            let held: Vec<u8> = ask.arg(0).arg(-1).query(&mut connection).expect("a value");
+            return (key, vec![held]);
         }
         let mut held: Vec<Vec<u8>> = ask.query(&mut connection).expect("values");
         if kind == "hash" {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use workflow::journal::command::{Command, Reply};
 use workflow::journal::lease::LimitName;
+use workflow::store::fsck::Report;
 use workflow::store::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
     StoreError, StoreFacts,
@@ -132,6 +133,10 @@ impl<B: Between> Store for InFront<B> {
 
     fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
         self.between.shelves(self.behind())
+    }
+
+    fn fsck(&self) -> BoxFuture<'_, Result<Report, StoreError>> {
+        self.store.fsck()
     }
 
     fn lists_by_id(&self) -> bool {

@@ -117,7 +117,7 @@ pub use client::{
     Attempt, Changes, Create, CreateBatch, DamagedInstance, Definitions, Description, Engine, EngineBuilder,
     EngineError, ErrorKind, Get, Handle, History, Instance, List, Listed, Listing, New, OpenWait, Operation,
     OperationEnd, PageToken, Pause, Paused, Recorded, RecordedError, RestartFrom, ResultError, RunningOperation,
-    SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget, open_store,
+    SendEvent, SetAside, Status, StoreChoice, Subject, Untyped, WaitTarget, fsck, open_store,
 };
 pub use definition::Definition;
 pub use engine::{
@@ -126,6 +126,7 @@ pub use engine::{
 pub use error::{Error, Result};
 pub use journal::command::PauseReason;
 pub use journal::head::State;
+pub use store::fsck::{Area, Finding, Report};
 pub use store::{Overview, Shelf};
 pub use workflow_macros::{Event, group, part, race, step, workflow};
 

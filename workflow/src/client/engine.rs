@@ -12,6 +12,7 @@ use super::handle::{Get, Untyped, get};
 use super::list::List;
 use crate::engine::{Core, Health, ShutdownReport};
 use crate::journal::command::{Command, Reply};
+use crate::store::fsck::Report;
 use crate::store::{Overview, Store, StoreError};
 use crate::words::time::{Clock, SystemClock, Timestamp};
 
@@ -63,6 +64,17 @@ impl Engine {
     /// When the store cannot be read.
     pub async fn overview(&self) -> Result<Overview, EngineError> {
         self.read(|| self.store().overview()).await
+    }
+
+    /// Checks everything that the store keeps in this namespace: see [`fsck`](super::fsck()), which needs no engine. It reads
+    /// everything, for as long as that takes, and changes nothing; workers go on meanwhile.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn fsck(&self) -> Result<Report, EngineError> {
+        let report = self.store().fsck().await;
+        self.core().commands().was_read(&report);
+        Ok(report?)
     }
 
     /// How this engine's background work goes, and what waits for workers that nobody runs.

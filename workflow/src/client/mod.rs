@@ -39,7 +39,7 @@ pub use self::failure::RecordedError;
 pub use self::handle::{Get, Handle, Instance, Subject, Untyped, get};
 pub use self::history::{Attempt, History, Operation, OperationEnd, Pause, Recorded, SetAside};
 pub use self::list::{DamagedInstance, List, Listed, Listing, PageToken};
-pub use self::open::open_store;
+pub use self::open::{fsck, open_store};
 pub use self::restart::RestartFrom;
 pub use self::result::ResultError;
 pub use self::status::{OpenWait, Paused, RunningOperation, Status, WaitTarget};

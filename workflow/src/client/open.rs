@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::error::EngineError;
 use crate::store::Store;
+use crate::store::fsck::Report;
 use crate::words::id::Namespace;
 #[cfg(feature = "sqlite")]
 use crate::words::time::SystemClock;
@@ -36,6 +37,43 @@ const KINDS: &[Kind] = &[
 /// [`EngineError::InvalidId`] when the namespace is none, [`EngineError::UnknownStore`], [`EngineError::Store`].
 pub async fn open_store(url: &str, namespace: &str) -> Result<Arc<dyn Store>, EngineError> {
     open(url, &Namespace::new(namespace)?).await
+}
+
+/// Checks everything that the store of `url` keeps in a namespace: whether heads, journals, mailboxes and outboxes can be read
+/// and agree with each other, whether every index leads to what is there and to nothing else, whether parents and children
+/// know of each other, and whether something is left of what is gone.
+///
+/// Changes nothing, and may run beside workers: what may be wrong only because something was written meanwhile is looked at
+/// again before it is told. It reads everything once or twice, and takes as long as that takes.
+///
+/// # Errors
+/// [`EngineError::InvalidId`] when the namespace is none, [`EngineError::UnknownStore`]; [`EngineError::Store`] when the store
+/// cannot be opened or read, or has no such namespace: nothing is made.
+pub async fn fsck(url: &str, namespace: &str) -> Result<Report, EngineError> {
+    let namespace = Namespace::new(namespace)?;
+    Ok(existing(url, &namespace).await?.fsck().await?)
+}
+
+/// Opens a store that is there already, and makes nothing.
+#[cfg_attr(
+    not(any(feature = "redis", feature = "sqlite")),
+    expect(unused_variables, reason = "without stores there is nothing to open")
+)]
+async fn existing(url: &str, namespace: &Namespace) -> Result<Arc<dyn Store>, EngineError> {
+    match kind_of(url)? {
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "unix" | "redis+unix" => {
+            Ok(Arc::new(crate::store::redis::RedisStore::open_existing(url, namespace).await?))
+        }
+        #[cfg(feature = "sqlite")]
+        "sqlite" => {
+            let clock = Arc::new(SystemClock::default());
+            let (reads_only, separator) = (url.contains("mode=ro"), if url.contains('?') { '&' } else { '?' });
+            let url = if reads_only { url.to_owned() } else { format!("{url}{separator}mode=ro") };
+            Ok(Arc::new(crate::store::sqlite::SqliteStore::open(&url, namespace, clock).await?))
+        }
+        scheme => Err(unknown(format!("the store's url is of the unknown kind `{scheme}`"))),
+    }
 }
 
 /// Opens the store that `url` names.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::meter;
 use crate::journal::command::{Command, Reply};
 use crate::journal::lease::LimitName;
+use crate::store::fsck::Report;
 use crate::store::{
     Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
     StoreError, StoreFacts,
@@ -116,6 +117,10 @@ impl Store for Metered {
 
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
         timed("now", self.0.now())
+    }
+
+    fn fsck(&self) -> BoxFuture<'_, Result<Report, StoreError>> {
+        timed("fsck", self.0.fsck())
     }
 }
 

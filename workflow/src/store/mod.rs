@@ -4,6 +4,7 @@
 //! decides nothing: every transition is [`crate::journal::table`]'s, carried out atomically. The only layer that knows
 //! a database. Called by the engine's batcher and by read-only views.
 
+pub mod fsck;
 pub(crate) mod listing;
 pub mod model;
 #[cfg(feature = "redis")]
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use self::fsck::Report;
 pub use self::listing::{Cursor, DamagedRow, ListQuery, Overview, Page, Row, Shelf};
 use crate::journal::command::{Command, Reply};
 use crate::journal::head::Head;
@@ -121,6 +123,20 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The store's time.
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>>;
+
+    /// Checks everything that is kept: that each head, journal, mailbox and outbox can be read and is what the others say,
+    /// that every index leads to what its heads say and to nothing else, that parents and children know of each other,
+    /// and that nothing is left of what is gone.
+    ///
+    /// Reads everything and changes nothing, while others write: what may be wrong only because something was written
+    /// meanwhile is looked at again before it is told.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or has no check.
+    fn fsck(&self) -> BoxFuture<'_, Result<Report, StoreError>> {
+        let message = "it has no check of what it keeps".to_owned();
+        Box::pin(std::future::ready(Err(StoreError::Refused { store: self.describe(), message })))
+    }
 }
 
 /// What keeps the data of a store, for people.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use super::fsck::Report;
 use super::{
     Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
     StoreError,
@@ -20,6 +21,7 @@ use crate::words::time::{Clock, SystemClock, Timestamp};
 
 mod claim;
 mod data;
+mod fsck;
 mod view;
 
 pub use data::{Data, Instance};
@@ -140,6 +142,10 @@ impl Store for ModelStore {
 
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
         ready(self.shared.clock.now())
+    }
+
+    fn fsck(&self) -> BoxFuture<'_, Result<Report, StoreError>> {
+        ready(self.data().fsck(&self.describe()))
     }
 }
 

@@ -76,6 +76,62 @@ pub(super) enum Of {
     Ids,
 }
 
+impl Of {
+    /// What it is called, as in the key.
+    pub(super) fn name(self) -> &'static str {
+        OF_PARTITION[self as usize]
+    }
+}
+
+/// What a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key<'a> {
+    /// One that a partition has one of; the type it must have.
+    OfPartition(&'static str),
+    /// One of an instance, and the id as it stands in the key.
+    OfInstance(Kind, &'a [u8]),
+    /// None that this version knows.
+    Unknown,
+}
+
+/// The keys of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// See [`Keys::instance`].
+    Instance,
+    /// See [`Keys::mailbox`].
+    Mailbox,
+    /// See [`Keys::events`].
+    Events,
+    /// See [`Keys::children`].
+    Children,
+}
+
+impl Kind {
+    const fn letter(self) -> &'static [u8] {
+        match self {
+            Self::Instance => b"i:",
+            Self::Mailbox => b"m:",
+            Self::Events => b"e:",
+            Self::Children => b"c:",
+        }
+    }
+
+    /// The type it must have, as the server names it.
+    pub(super) const fn kept_as(self) -> &'static str {
+        match self {
+            Self::Instance | Self::Mailbox => "hash",
+            Self::Events => "set",
+            Self::Children => "zset",
+        }
+    }
+}
+
+/// The type of a key that a partition has one of.
+fn kept_as(name: &str) -> &'static str {
+    if ["beats", "dead", "claims", "limits"].contains(&name) { "hash" } else { "zset" }
+}
+
 /// The keys of one partition.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
@@ -102,22 +158,22 @@ impl Keys {
 
     /// HASH: everything of an instance but its mailbox and children.
     pub(super) fn instance(&self, id: &InstanceId) -> Vec<u8> {
-        self.with(b"i:", id)
+        self.with(Kind::Instance, id)
     }
 
     /// HASH: messages that are not consumed, by position.
     pub(super) fn mailbox(&self, id: &InstanceId) -> Vec<u8> {
-        self.with(b"m:", id)
+        self.with(Kind::Mailbox, id)
     }
 
     /// SET: the ids of all messages of the run.
     pub(super) fn events(&self, id: &InstanceId) -> Vec<u8> {
-        self.with(b"e:", id)
+        self.with(Kind::Events, id)
     }
 
     /// ZSET by number: children to close with the run.
     pub(super) fn children(&self, id: &InstanceId) -> Vec<u8> {
-        self.with(b"c:", id)
+        self.with(Kind::Children, id)
     }
 
     /// The four keys of an instance, in the order in which scripts expect them.
@@ -130,8 +186,37 @@ impl Keys {
         [&self.prefix, b"hints".as_slice()].concat()
     }
 
-    fn with(&self, kind: &[u8], id: &InstanceId) -> Vec<u8> {
-        [&self.prefix, kind, id.as_str().as_bytes()].concat()
+    /// HASH: what limits hold across workers, by the keys of their names.
+    pub(super) fn limits(&self) -> Vec<u8> {
+        self.of_partition[Of::Ids as usize + 1].clone()
+    }
+
+    /// What a key of this partition is; `None` for a key that is not of this partition.
+    pub(super) fn read<'k>(&self, key: &'k [u8]) -> Option<Key<'k>> {
+        let name = key.strip_prefix(self.prefix.as_slice())?;
+        let kinds = [Kind::Instance, Kind::Mailbox, Kind::Events, Kind::Children];
+        if let Some((kind, id)) = kinds.into_iter().find_map(|kind| Some((kind, name.strip_prefix(kind.letter())?))) {
+            return Some(Key::OfInstance(kind, id));
+        }
+        let known = OF_PARTITION.iter().find(|known| known.as_bytes() == name);
+        Some(known.map_or(Key::Unknown, |known| Key::OfPartition(kept_as(known))))
+    }
+
+    /// What matches every key of every partition of a namespace, and some of namespaces whose names begin as its.
+    pub(super) fn pattern(namespace: &Namespace) -> String {
+        format!("wf:{{{}:*}}:*", namespace.as_str())
+    }
+
+    /// Whether a key that is of none of the partitions is of one more.
+    pub(super) fn is_beyond(namespace: &Namespace, key: &[u8]) -> bool {
+        let rest = key.strip_prefix(format!("wf:{{{}:", namespace.as_str()).as_bytes());
+        let number = rest.and_then(|rest| std::str::from_utf8(rest).ok()).and_then(|rest| rest.split_once("}:"));
+        // Another namespace may be called as a partition of this one.
+        number.is_some_and(|(number, name)| number.parse::<u32>().is_ok() && name != "meta")
+    }
+
+    fn with(&self, kind: Kind, id: &InstanceId) -> Vec<u8> {
+        [&self.prefix, kind.letter(), id.as_str().as_bytes()].concat()
     }
 }
 

@@ -7,6 +7,7 @@
 use redis::{Pipeline, Value};
 
 use super::keys;
+use super::link::Link;
 use crate::store::StoreError;
 use crate::words::id::Namespace;
 
@@ -41,6 +42,16 @@ impl Layout {
         pipeline.cmd("HSETNX").arg(&self.key).arg("partitions").arg(shape.partitions).ignore();
         pipeline.cmd("HSETNX").arg(&self.key).arg("ids").arg(u8::from(shape.ids)).ignore();
         pipeline.cmd("HMGET").arg(&self.key).arg("schema").arg("partitions").arg("ids");
+    }
+
+    /// Refuses a namespace that nobody has laid out.
+    pub(super) async fn must_exist(&self, link: &Link) -> Result<(), StoreError> {
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("EXISTS").arg(&self.key);
+        match link.read(pipeline).await?.first() {
+            Some(Value::Int(0)) => Err(self.refuse("is not on this server: is it spelled so?".to_owned())),
+            _ => Ok(()),
+        }
     }
 
     /// How it is laid out.

@@ -15,7 +15,7 @@
 //! `url` reads where the server is, `tls` the certificates it names, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
 //! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
 //! first, `rights` what its user may do, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong.
-//! `execute` carries out commands, `views` reads, `listing` makes pages.
+//! `execute` carries out commands, `views` reads, `listing` makes pages, `fsck` checks everything.
 
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use tokio::sync::broadcast;
 use crate::journal::command::{Command, Reply};
 use crate::journal::lease::LimitName;
 use crate::journal::wire::Damaged;
+use crate::store::fsck::Report;
 use crate::store::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
     StoreFacts,
@@ -37,6 +38,7 @@ mod check;
 mod dial;
 mod execute;
 mod fault;
+mod fsck;
 mod heart;
 mod keys;
 mod lane;
@@ -69,6 +71,7 @@ const HINTS_KEPT: usize = 4_096;
 /// A store on a Redis server.
 pub struct RedisStore {
     target: Target,
+    namespace: Namespace,
     link: Link,
     keys: Vec<Keys>,
     /// The namespace keeps the ids of its instances in order.
@@ -110,6 +113,23 @@ impl RedisStore {
         namespace: &Namespace,
         clock: Option<Arc<dyn Clock>>,
     ) -> Result<Self, StoreError> {
+        Self::open_as(url, namespace, clock, true).await
+    }
+
+    /// As [`Self::open`], when the namespace is there already: nothing is written.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`StoreError::Refused`] when the server has no such namespace.
+    pub async fn open_existing(url: &str, namespace: &Namespace) -> Result<Self, StoreError> {
+        Self::open_as(url, namespace, None, false).await
+    }
+
+    async fn open_as(
+        url: &str,
+        namespace: &Namespace,
+        clock: Option<Arc<dyn Clock>>,
+        found: bool,
+    ) -> Result<Self, StoreError> {
         let target = Target::parse(url)?;
         let link = Link::open(target.clone()).await?;
         let facts = check::check(&link, &target).await?;
@@ -117,6 +137,9 @@ impl RedisStore {
             rights::check(&link, namespace, target.shown()).await?;
         }
         let layout = Layout::of(namespace, target.shown());
+        if !found {
+            layout.must_exist(&link).await?;
+        }
         let shape = settle(&link, &target, &layout).await?;
         link.expect(Expected::new(&target, &facts, layout, shape));
         let keys: Vec<Keys> = (0..shape.partitions).map(|partition| Keys::new(namespace, partition)).collect();
@@ -124,7 +147,8 @@ impl RedisStore {
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
         let subscriber = listen(&target, &keys, &hints, &tag)?;
         let scripts = Scripts::new(shape.ids);
-        Ok(Self { target, link, keys, keeps_ids: shape.ids, scripts, hints, tag, clock, facts, subscriber })
+        let namespace = namespace.clone();
+        Ok(Self { target, namespace, link, keys, keeps_ids: shape.ids, scripts, hints, tag, clock, facts, subscriber })
     }
 
     fn partition_of_text(&self, text: &str) -> usize {
@@ -263,5 +287,10 @@ impl Store for RedisStore {
 
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
         Box::pin(self.read_now())
+    }
+
+    /// As [`Store::fsck`]. It needs some rights more than workers do: those of the docs' line have them.
+    fn fsck(&self) -> BoxFuture<'_, Result<Report, StoreError>> {
+        Box::pin(self.check())
     }
 }

@@ -44,13 +44,13 @@ const TRAFFIC_FLAG: u8 = 16;
 /// The packed head, with the traffic.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numbers {
-    place: u8,
-    notice: bool,
+    pub(super) place: u8,
+    pub(super) notice: bool,
     pause: bool,
-    begun: bool,
+    pub(super) begun: bool,
     suspect: u8,
     crashes: u8,
-    ending: u8,
+    pub(super) ending: u8,
     pub(super) run: u32,
     pub(super) v: u64,
     pub(super) started_at: Timestamp,
@@ -60,11 +60,13 @@ pub(super) struct Numbers {
     pub(super) arrivals: u64,
     unread: u32,
     pub(super) outgoing: u64,
+    /// Of those, how many are not acknowledged.
+    pub(super) unsent: u32,
     pub(super) shift_ms: i64,
-    since: i64,
+    pub(super) since: i64,
     /// That holds it, has it in its inbox, or in memory while it sleeps.
-    session: Option<SessionId>,
-    has_traffic: bool,
+    pub(super) session: Option<SessionId>,
+    pub(super) has_traffic: bool,
 }
 
 impl Numbers {
@@ -82,12 +84,12 @@ impl Numbers {
         if !from.is_at_end() {
             return Err(from.damaged("the end of a head"));
         }
-        let (mut arrivals, mut unread, mut outgoing, mut shift_ms) = (0, 0, 0, 0);
+        let (mut arrivals, mut unread, mut outgoing, mut unsent, mut shift_ms) = (0, 0, 0, 0, 0);
         if !traffic.is_empty() {
             let mut from = Unpacker::new(traffic);
             (arrivals, unread) = (u64::from(from.small(4)?), from.small(3)?);
             outgoing = u64::from(from.small(4)?);
-            let _unsent = from.small(3)?;
+            unsent = from.small(3)?;
             shift_ms = from.signed_six()?;
         }
         Ok(Self {
@@ -107,6 +109,7 @@ impl Numbers {
             arrivals,
             unread,
             outgoing,
+            unsent,
             shift_ms,
             since,
             session,
@@ -208,7 +211,7 @@ pub(super) fn pack_waits(waits: &[Wait]) -> Vec<u8> {
     to.into_bytes()
 }
 
-fn read_waits(bytes: &[u8]) -> Result<Vec<Wait>, Damaged> {
+pub(super) fn read_waits(bytes: &[u8]) -> Result<Vec<Wait>, Damaged> {
     let mut from = Unpacker::new(bytes);
     let count = from.small(2)?;
     (0..count)
@@ -312,15 +315,29 @@ pub(super) fn read_fork(bytes: &[u8]) -> Result<Fork, Damaged> {
     Ok(Fork { source, streams, path: Path::from_recorded(read_text(from.rest())?), open })
 }
 
-/// The runs that were replaced and are still kept, with the number of their records.
-pub(super) fn read_old_runs(bytes: &[u8]) -> Result<Vec<(u32, u32)>, Damaged> {
+/// A run that was replaced and is still kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OldRun {
+    pub(super) run: u32,
+    pub(super) records: u32,
+    pub(super) expires_at: Timestamp,
+}
+
+/// The runs that were replaced and are still kept.
+pub(super) fn read_old(bytes: &[u8]) -> Result<Vec<OldRun>, Damaged> {
     let mut from = Unpacker::new(bytes);
     let mut runs = Vec::new();
     while !from.is_at_end() {
-        runs.push((from.small(4)?, from.small(3)?));
-        from.six()?;
+        let (run, records) = (from.small(4)?, from.small(3)?);
+        let expires_at = Timestamp::from_millis(i64::try_from(from.six()?).expect("six bytes"));
+        runs.push(OldRun { run, records, expires_at });
     }
     Ok(runs)
+}
+
+/// The same, with the number of their records only.
+pub(super) fn read_old_runs(bytes: &[u8]) -> Result<Vec<(u32, u32)>, Damaged> {
+    Ok(read_old(bytes)?.into_iter().map(|old| (old.run, old.records)).collect())
 }
 
 /// The name of a record's field.

@@ -3,27 +3,41 @@
 //! Owns the list of what must always be true of the file. Changes nothing. Called by tests, and by whoever doubts a
 //! file, through [`super::SqliteStore::fsck`].
 
+use std::collections::BTreeMap;
+
+use rusqlite::params;
+
 use super::fault::Fault;
 use super::spot::{self, Placement};
-use super::tables::{Tables, instance_id, natural};
-use crate::journal::head::{Head, Place};
-use crate::words::id::InstanceId;
+use super::tables::{Tables, blob, instance_id, natural, text};
+use crate::journal::command::Outgoing;
+use crate::journal::head::Head;
+use crate::journal::lease::LimitName;
+use crate::journal::message::{Channel, Message, NewMessage};
+use crate::journal::table::limit::Limit;
+use crate::journal::table::session::Session;
+use crate::store::fsck::{
+    Archived, Area, FINDINGS_MAX, Finding, Journal, Kept, Relative, Report, check_instance, check_limit, check_session,
+    children_missed, is_cared_for, is_missed, parent_wanted,
+};
+use crate::words::id::{InstanceId, SessionId};
+use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
 
-/// Most complaints returned: a broken file has more than anyone reads.
-const COMPLAINTS_MAX: usize = 1_000;
-
-/// Everything that is wrong, in words.
-pub(super) fn check(tables: &Tables<'_>) -> Result<Vec<String>, Fault> {
-    let mut check = Check { tables, wrong: Vec::new() };
+/// Everything that is wrong.
+pub(super) fn check(tables: &Tables<'_>, shown: &str) -> Result<Report, Fault> {
+    let mut check = Check { tables, report: Report::of(shown) };
     check.file()?;
     check.instances()?;
+    check.sessions()?;
+    check.limits()?;
     check.strays()?;
-    Ok(check.wrong)
+    Ok(check.report)
 }
 
 struct Check<'a> {
     tables: &'a Tables<'a>,
-    wrong: Vec<String>,
+    report: Report,
 }
 
 /// The columns that follow from a head, as they are stored.
@@ -37,10 +51,8 @@ struct Columns {
 }
 
 impl Check<'_> {
-    fn complain(&mut self, what: String) {
-        if self.wrong.len() < COMPLAINTS_MAX {
-            self.wrong.push(what);
-        }
+    fn complain(&mut self, area: Area, id: Option<&InstanceId>, place: &str, what: impl Into<String>) {
+        self.report.add(Finding::of(area, id, place, what));
     }
 
     /// SQLite's own check of pages, indexes and constraints.
@@ -48,7 +60,7 @@ impl Check<'_> {
         let mut statement = self.tables.connection().prepare("PRAGMA integrity_check(100)")?;
         let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for line in found.into_iter().filter(|line| line != "ok") {
-            self.complain(format!("SQLite: {line}"));
+            self.complain(Area::Storage, None, "file", format!("SQLite: {line}"));
         }
         Ok(())
     }
@@ -58,14 +70,21 @@ impl Check<'_> {
         let mut statement = self.tables.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
+            self.report.instances += 1;
+            let Ok(id) = instance_id(row, 0) else {
+                self.complain(Area::Stray, None, "instances", "what is no id has an instance");
+                continue;
+            };
             let columns = Columns {
-                id: instance_id(row, 0)?,
+                id,
                 workflow: row.get(1)?,
                 version: row.get(2)?,
                 created_at: row.get(3)?,
                 updated_at: row.get(4)?,
                 placement: Placement { state: row.get(5)?, spot: row.get(6)?, rank: row.get(7)? },
             };
+            // Its place is an entry of an index, and so is its line in lists.
+            self.report.entries += 2;
             self.instance(&columns)?;
         }
         Ok(())
@@ -76,18 +95,35 @@ impl Check<'_> {
         let stored = match self.tables.load(id) {
             Ok(Some(stored)) => stored,
             Ok(None) => {
-                self.complain(format!("{id} has no spec"));
+                self.complain(Area::Head, Some(id), "specs", "it has no spec");
                 return Ok(());
             }
             Err(Fault::Damaged(what)) => {
-                self.complain(what);
+                self.complain(Area::Head, Some(id), "instances", what);
                 return Ok(());
             }
             Err(fault) => return Err(fault),
         };
-        let head = &stored.head;
+        self.columns(columns, &stored.head);
+        let kept = match self.kept(id, stored.key, &stored.head) {
+            Err(Fault::Damaged(what)) => {
+                self.complain(Area::Storage, Some(id), "rows", what);
+                return Ok(());
+            }
+            kept => kept?,
+        };
+        self.report.records += kept.journals.values().map(|journal| u64::from(journal.count())).sum::<u64>();
+        self.report.messages += kept.mailbox.len() as u64;
+        self.report.outgoing += kept.outbox.len() as u64;
+        check_instance(&kept).into_iter().for_each(|finding| self.report.add(finding));
+        self.session_of(id, &stored.head)?;
+        self.family(&kept)
+    }
+
+    fn columns(&mut self, columns: &Columns, head: &Head) {
+        let id = &columns.id;
         if Placement::of(head) != columns.placement {
-            self.complain(format!("{id}: its place in the indexes is not its head's"));
+            self.complain(Area::Index, Some(id), "instances", "its place in the indexes is not its head's");
         }
         let derived = (head.spec.workflow.as_str(), head.spec.version, head.created_at, head.updated_at);
         let (created_at, updated_at) = (derived.2.as_millis(), derived.3.as_millis());
@@ -96,69 +132,143 @@ impl Check<'_> {
             || created_at != columns.created_at
             || updated_at != columns.updated_at
         {
-            self.complain(format!("{id}: a listed column is not its head's"));
+            self.complain(Area::Index, Some(id), "instances", "a listed column is not its head's");
         }
-        self.session_of(id, head)?;
-        self.journal(id, stored.key, head)?;
-        self.mailbox(id, stored.key, head)?;
-        self.outbox(id, stored.key, head)
     }
 
-    /// What is held, or woken for a session, must be found when that session ends.
-    fn session_of(&mut self, id: &InstanceId, head: &Head) -> Result<(), Fault> {
-        if let Place::Held { session, .. } | Place::Inbox { session, .. } = head.place
-            && self.tables.session(session)?.is_none()
-        {
-            self.complain(format!("{id} belongs to a session that does not exist"));
-        }
-        Ok(())
+    /// Everything of one instance.
+    fn kept<'k>(&self, id: &'k InstanceId, key: i64, head: &'k Head) -> Result<Kept<'k>, Fault> {
+        let tables = self.tables;
+        let (mailbox, unknown_ids) = self.mailbox(key)?;
+        Ok(Kept {
+            id,
+            head,
+            journals: self.journals(key)?,
+            archives: self.archives(key)?,
+            mailbox,
+            event_ids: tables.number(&tables.sql().count_events, &[&key])?,
+            unknown_ids,
+            outbox: self.outbox(key)?,
+        })
     }
 
-    fn journal(&mut self, id: &InstanceId, key: i64, head: &Head) -> Result<(), Fault> {
-        let archived = self.tables.archived(key)?;
-        if archived.iter().any(|run| *run >= head.run) {
-            self.complain(format!("{id}: an old run is not older than the newest"));
-        }
-        let mut statement = self.tables.prepare(&self.tables.sql().runs)?;
+    fn journals(&self, key: i64) -> Result<BTreeMap<u32, Journal>, Fault> {
+        let mut statement = self.tables.prepare(&self.tables.sql().all_records)?;
         let mut rows = statement.query([key])?;
-        let mut newest = (0_u32, 0_u64);
+        let mut journals: BTreeMap<u32, Journal> = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let (run, records, first, last, bytes): (u32, u32, u32, u32, u64) =
-                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, natural(row, 4)?);
-            if first != 0 || last + 1 != records {
-                self.complain(format!("{id}: the journal of run {run} has a gap"));
+            journals.entry(row.get(0)?).or_default().add(row.get(1)?, blob(row, 2)?);
+        }
+        Ok(journals)
+    }
+
+    fn archives(&self, key: i64) -> Result<BTreeMap<u32, Archived>, Fault> {
+        let mut statement = self.tables.prepare(&self.tables.sql().archives)?;
+        let mut rows = statement.query([key])?;
+        let mut archives = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let expires_at = Timestamp::from_millis(row.get(1)?);
+            archives.insert(row.get(0)?, Archived { expires_at, records: None });
+        }
+        Ok(archives)
+    }
+
+    /// Its messages, and the positions of those whose id is not known.
+    fn mailbox(&self, key: i64) -> Result<(BTreeMap<u64, Option<Message>>, Vec<u64>), Fault> {
+        let mut statement = self.tables.prepare(&self.tables.sql().messages)?;
+        let mut rows = statement.query(params![key, -1])?;
+        let (mut mailbox, mut unknown) = (BTreeMap::new(), Vec::new());
+        while let Some(row) = rows.next()? {
+            let seq = natural(row, 0)?;
+            let message = Message {
+                seq,
+                at: Timestamp::from_millis(row.get(1)?),
+                message: NewMessage {
+                    channel: Channel::from_stored(text(row, 2)?),
+                    event_id: text(row, 3)?.into(),
+                    payload: Payload::from_bytes(blob(row, 4)?),
+                },
+            };
+            if !self.tables.event_known(key, &message.message.event_id)? {
+                unknown.push(seq);
             }
-            if run == head.run {
-                newest = (records, bytes);
-            } else if !archived.contains(&run) {
-                self.complain(format!("{id}: run {run} has records and is not kept"));
+            mailbox.insert(seq, Some(message));
+        }
+        Ok((mailbox, unknown))
+    }
+
+    fn outbox(&self, key: i64) -> Result<BTreeMap<u64, Option<Outgoing>>, Fault> {
+        let mut statement = self.tables.prepare(&self.tables.sql().outbox_of)?;
+        let mut rows = statement.query([key])?;
+        let mut outbox = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            outbox.insert(natural(row, 0)?, Outgoing::decode(blob(row, 1)?).ok());
+        }
+        Ok(outbox)
+    }
+
+    fn session_of(&mut self, id: &InstanceId, head: &Head) -> Result<(), Fault> {
+        let known = match head.session() {
+            Some(session) => self.tables.session(session).map_or_else(read_as_some, |known| Ok(known.is_some()))?,
+            None => false,
+        };
+        check_session(id, head, |_| known).into_iter().for_each(|finding| self.report.add(finding));
+        Ok(())
+    }
+
+    fn family(&mut self, kept: &Kept<'_>) -> Result<(), Fault> {
+        for child in children_missed(kept) {
+            if !self.tables.prepare(&self.tables.sql().key_of)?.exists([child.as_str()])? {
+                self.report.add(is_missed(kept.id, &child));
             }
         }
-        if newest != (head.records, head.journal_bytes) {
-            self.complain(format!("{id}: the head counts other records than there are"));
+        let Some(parent) = parent_wanted(kept.head) else { return Ok(()) };
+        let found = match self.tables.load(&parent.id) {
+            Ok(Some(found)) => {
+                let outbox = self.outbox(found.key)?;
+                Some(Relative::of(found.head.children, outbox.values().flatten()))
+            }
+            Ok(None) => None,
+            // It has its own finding.
+            Err(Fault::Damaged(_)) => return Ok(()),
+            Err(fault) => return Err(fault),
+        };
+        is_cared_for(kept.id, &parent.id, found.as_ref()).into_iter().for_each(|finding| self.report.add(finding));
+        Ok(())
+    }
+
+    fn sessions(&mut self) -> Result<(), Fault> {
+        let mut statement = self.tables.prepare(&self.tables.sql().sessions)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.report.sessions += 1;
+            let id = <[u8; 16]>::try_from(blob(row, 0)?).ok().map(|id| SessionId(u128::from_be_bytes(id)));
+            match (id, Session::decode(blob(row, 1)?)) {
+                (None, _) => self.complain(Area::Session, None, "sessions", "the id of a session cannot be read"),
+                (Some(id), Err(error)) => {
+                    self.complain(Area::Session, None, "sessions", format!("session {id} cannot be read: {error}"));
+                }
+                (Some(_), Ok(_)) => {}
+            }
         }
         Ok(())
     }
 
-    fn mailbox(&mut self, id: &InstanceId, key: i64, head: &Head) -> Result<(), Fault> {
-        let sql = self.tables.sql();
-        let unread = self.tables.number(&sql.count_messages, &[&key])?;
-        let newest = self.tables.number(&sql.newest_message, &[&key])?;
-        let events = self.tables.number(&sql.count_events, &[&key])?;
-        if unread != u64::from(head.unread) || newest > head.arrivals {
-            self.complain(format!("{id}: the head counts other messages than there are"));
-        }
-        let ended = matches!(head.place, Place::Done { .. });
-        if events != if ended { 0 } else { head.arrivals } {
-            self.complain(format!("{id}: {events} event ids are known of {} messages", head.arrivals));
-        }
-        Ok(())
-    }
-
-    fn outbox(&mut self, id: &InstanceId, key: i64, head: &Head) -> Result<(), Fault> {
-        let newest = self.tables.number(&self.tables.sql().newest_outgoing, &[&key])?;
-        if newest > head.outgoing {
-            self.complain(format!("{id}: an outgoing command is newer than the head counts"));
+    fn limits(&mut self) -> Result<(), Fault> {
+        let mut statement = self.tables.prepare(&self.tables.sql().limits)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.report.limits += 1;
+            let key = text(row, 0)?;
+            match (LimitName::of_key(key), Limit::decode(blob(row, 1)?)) {
+                (Ok(name), Ok(limit)) => {
+                    check_limit(&name, &limit, "limits").into_iter().for_each(|finding| self.report.add(finding))
+                }
+                (Ok(name), Err(error)) => {
+                    self.complain(Area::Limit, None, "limits", format!("the limit of {name} cannot be read: {error}"));
+                }
+                (Err(_), _) => self.complain(Area::Limit, None, "limits", "a limit is of nothing that can be limited"),
+            }
         }
         Ok(())
     }
@@ -166,24 +276,31 @@ impl Check<'_> {
     /// Rows of instances that do not exist.
     fn strays(&mut self) -> Result<(), Fault> {
         let sql = self.tables.sql();
-        for (what, statement) in [
-            ("specs", &sql.stray_specs),
-            ("records", &sql.stray_records),
-            ("old runs", &sql.stray_archives),
-            ("messages", &sql.stray_messages),
-            ("event ids", &sql.stray_events),
-            ("outgoing commands", &sql.stray_outbox),
+        for (what, table, statement) in [
+            ("specs", "specs", &sql.stray_specs),
+            ("records", "records", &sql.stray_records),
+            ("old runs", "archives", &sql.stray_archives),
+            ("messages", "messages", &sql.stray_messages),
+            ("event ids", "events", &sql.stray_events),
+            ("outgoing commands", "outbox", &sql.stray_outbox),
         ] {
             let count = self.tables.number(statement, &[])?;
             if count > 0 {
-                self.complain(format!("{count} {what} belong to no instance"));
+                self.complain(Area::Stray, None, table, format!("{count} {what} belong to no instance"));
             }
         }
         let damaged = [spot::kind::DAMAGED];
-        let aside = self.tables.at_spot(&damaged, COMPLAINTS_MAX)?;
-        for id in aside {
-            self.complain(format!("{id} was set aside because it could not be read"));
+        for id in self.tables.at_spot(&damaged, FINDINGS_MAX)? {
+            self.complain(Area::Head, Some(&id), "instances", "it was set aside because it could not be read");
         }
         Ok(())
+    }
+}
+
+/// A session that is there and cannot be read has its own finding.
+fn read_as_some(fault: Fault) -> Result<bool, Fault> {
+    match fault {
+        Fault::Damaged(_) => Ok(true),
+        fault => Err(fault),
     }
 }

@@ -49,6 +49,7 @@ use self::sql::Sql;
 use self::tables::Tables;
 use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
+use super::fsck::Report;
 use super::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
     StoreError, StoreFacts,
@@ -133,17 +134,6 @@ impl SqliteStore {
             store.readers = Some(readers);
         }
         Ok(store)
-    }
-
-    /// Checks everything this namespace keeps: that the file is whole, that every index follows from the heads, that
-    /// journals, mailboxes and outboxes hold what the heads say, and that nothing is left of deleted instances.
-    ///
-    /// Reads everything. Returns what is wrong, in words, without payloads; nothing when all is well.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn fsck(&self) -> Result<Vec<String>, StoreError> {
-        self.ask(fsck::check).await
     }
 
     /// Asks a question in a transaction of its own, away from the executor.
@@ -306,6 +296,13 @@ impl Store for SqliteStore {
 
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
         Box::pin(std::future::ready(Ok(self.shared.clock.now())))
+    }
+
+    /// As [`Store::fsck`], and whether the file is whole. In one transaction that reads: what others write meanwhile stays
+    /// in the log until it ends.
+    fn fsck(&self) -> BoxFuture<'_, Result<Report, StoreError>> {
+        let shown = self.shared.target.shown.clone();
+        Box::pin(self.ask(move |tables| fsck::check(tables, &shown)))
     }
 }
 

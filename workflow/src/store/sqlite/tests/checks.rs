@@ -1,7 +1,7 @@
 //! The check finds what is wrong: each kind of damage is done to a sound file and must be complained about.
 
 use super::support::{
-    accepted, claim, clock, create, finish, folder, given, one, open, open_session, own, send, sound, write,
+    accepted, claim, clock, create, finish, folder, found, given, one, open, open_session, own, send, sound, write,
 };
 use crate::journal::command::{Outgoing, Then};
 use crate::words::id::SessionId;
@@ -14,7 +14,7 @@ const DAMAGE: &[(&str, &str)] = &[
     ("UPDATE n1_instances SET workflow = 'other' WHERE id = 'done'", "a listed column"),
     ("UPDATE n1_instances SET updated_at = 1 WHERE id = 'done'", "a listed column"),
     ("UPDATE n1_instances SET head = x'00' WHERE id = 'done'", "done: damaged bytes"),
-    ("DELETE FROM n1_specs WHERE key = (SELECT key FROM n1_instances WHERE id = 'done')", "done has no spec"),
+    ("DELETE FROM n1_specs WHERE key = (SELECT key FROM n1_instances WHERE id = 'done')", "done: it has no spec"),
     ("DELETE FROM n1_records WHERE seq = 0", "held: the journal of run 1 has a gap"),
     ("DELETE FROM n1_records WHERE seq = 1", "held: the head counts other records"),
     ("UPDATE n1_records SET run = 7", "run 7 has records and is not kept"),
@@ -58,7 +58,7 @@ async fn every_kind_of_damage_is_found() {
 
         let file = rusqlite::Connection::open(folder.path().join("w.db")).expect("opened");
         assert!(file.execute(damage, []).expect("damaged") > 0, "{damage} did nothing");
-        let wrong = store.fsck().await.expect("it can be read");
+        let wrong = found(&store).await;
         assert!(wrong.iter().any(|line| line.contains(complaint)), "after {damage}: {wrong:?}");
     }
 }

@@ -149,5 +149,12 @@ pub(super) async fn accepted(store: &SqliteStore, command: Command) -> u64 {
 
 /// Everything is consistent.
 pub(super) async fn sound(store: &SqliteStore) {
-    assert_eq!(store.fsck().await.expect("it can be read"), Vec::<String>::new());
+    let wrong = found(store).await;
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// What is wrong, but for records: those of these tests are words, which nobody decodes.
+pub(super) async fn found(store: &SqliteStore) -> Vec<String> {
+    let findings = store.fsck().await.expect("it can be read").findings;
+    findings.iter().filter(|finding| finding.area != Area::Record).map(ToString::to_string).collect()
 }
