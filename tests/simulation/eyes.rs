@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use workflow::journal::command::{Command, PauseReason, Reply, SendReply};
 use workflow::journal::head::{End, Head, Place};
-use workflow::store::model::Data;
 use workflow::prelude::StepContext;
+use workflow::store::model::Data;
 use workflow::words::id::{InstanceId, SessionId};
 use workflow::words::time::Timestamp;
 

@@ -3,11 +3,12 @@
 use redis::{Pipeline, Value};
 
 use super::entries::{self, Entry, Facts, led_to, outgoing_number};
-use super::{LOOK_AGAIN_AFTER, LOOKS_MAX, PAGE, index_name, optional_list_of, score_of, shown};
+use super::{LOOK_AGAIN_AFTER, LOOKS_MAX, PAGE, index_name, optional_list_of, scanned, score_of, shown};
 use crate::store::StoreError;
 use crate::store::fsck::{Area, Finding, Report};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::Of;
+use crate::store::redis::topology::Slot;
 use crate::words::id::InstanceId;
 
 /// The indexes whose entries follow from an instance.
@@ -60,7 +61,7 @@ impl RedisStore {
         loop {
             let mut pipeline = Pipeline::new();
             pipeline.cmd("ZSCAN").arg(&key).arg(&from).arg("COUNT").arg(PAGE);
-            let page = self.scanned(pipeline).await?;
+            let page = scanned(self.asked(Slot::of(&key), pipeline).await?);
             // A small set comes whole, whatever was asked for.
             let members: Vec<&Vec<u8>> = page.items.iter().step_by(2).collect();
             report.entries += members.len() as u64;
@@ -98,7 +99,7 @@ impl RedisStore {
         if led.is_empty() {
             return Ok(());
         }
-        let answers = self.asked(pipeline).await?;
+        let answers = self.asked(self.keys[partition].slot(), pipeline).await?;
         for ((member, id), answers) in led.into_iter().zip(answers.chunks(ANSWERS)) {
             if self.judged(index, member, &id, answers) != Leads::Well {
                 self.settle(partition, index, member, &id, report).await?;
@@ -119,7 +120,8 @@ impl RedisStore {
         for _ in 0..LOOKS_MAX {
             let mut pipeline = Pipeline::new();
             self.ask_of(partition, index, member, id, &mut pipeline);
-            match self.judged(index, member, id, &self.asked(pipeline).await?) {
+            let answers = self.asked(self.keys[partition].slot(), pipeline).await?;
+            match self.judged(index, member, id, &answers) {
                 Leads::Well => return Ok(()),
                 Leads::Astray(what) => {
                     report.add(Finding::of(Area::Index, Some(id), index_name(index), what));

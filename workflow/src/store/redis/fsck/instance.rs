@@ -17,6 +17,7 @@ use crate::store::fsck::{
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::Of;
 use crate::store::redis::stored;
+use crate::store::redis::topology::Slot;
 use crate::words::id::{InstanceId, SessionId};
 
 /// Fields of which one changes with every write of the instance: when they are the same before and after a look,
@@ -119,8 +120,9 @@ impl RedisStore {
 
     async fn stamp(&self, partition: usize, id: &InstanceId) -> Result<Vec<Field>, StoreError> {
         let mut pipeline = Pipeline::new();
-        pipeline.cmd("HMGET").arg(self.keys[partition].instance(id)).arg(&STAMP);
-        Ok(self.asked(pipeline).await?.first().map(optional_list_of).unwrap_or_default())
+        let keys = &self.keys[partition];
+        pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&STAMP);
+        Ok(self.asked(keys.slot(), pipeline).await?.first().map(optional_list_of).unwrap_or_default())
     }
 
     async fn look_over(&self, partition: usize, id: &InstanceId) -> Result<Look, StoreError> {
@@ -131,7 +133,7 @@ impl RedisStore {
         pipeline.cmd("HMGET").arg(&key).arg(&entries::FIELDS);
         pipeline.cmd("HKEYS").arg(&key).cmd("HKEYS").arg(&mailbox).cmd("SCARD").arg(&events);
         pipeline.cmd("ZRANGE").arg(&children).arg(0).arg(-1);
-        let answers = self.asked(pipeline).await?;
+        let answers = self.asked(Slot::of(&key), pipeline).await?;
         let [stamp, fields, places, names, positions, event_ids, children] = answers.as_slice() else {
             return Err(self.damaged("a question was answered otherwise"));
         };
@@ -208,7 +210,8 @@ impl RedisStore {
                 let mut pipeline = Pipeline::new();
                 let fields: Vec<String> = page.iter().map(|number| stored::record_field(*run, *number)).collect();
                 pipeline.cmd("HMGET").arg(key).arg(fields);
-                let found = self.asked(pipeline).await?.first().map(optional_list_of).unwrap_or_default();
+                let found =
+                    self.asked(Slot::of(key), pipeline).await?.first().map(optional_list_of).unwrap_or_default();
                 for (number, record) in page.iter().zip(found) {
                     record.into_iter().for_each(|bytes| journal.add(*number, &bytes));
                 }
@@ -231,7 +234,8 @@ impl RedisStore {
         for page in positions.chunks(MESSAGES_A_READ) {
             let mut pipeline = Pipeline::new();
             pipeline.cmd("HMGET").arg(mailbox).arg(page);
-            let found = self.asked(pipeline).await?.first().map(optional_list_of).unwrap_or_default();
+            let found =
+                self.asked(Slot::of(mailbox), pipeline).await?.first().map(optional_list_of).unwrap_or_default();
             let mut ask = Pipeline::new();
             let mut asked = Vec::new();
             for (position, bytes) in page.iter().zip(found) {
@@ -248,7 +252,7 @@ impl RedisStore {
                 messages.insert(number, message);
             }
             if !asked.is_empty() {
-                let known = self.asked(ask).await?;
+                let known = self.asked(Slot::of(events), ask).await?;
                 unknown.extend(asked.iter().zip(known).filter(|(_, known)| *known != Value::Int(1)).map(|(at, _)| *at));
             }
         }
@@ -261,7 +265,7 @@ impl RedisStore {
             let mut pipeline = Pipeline::new();
             let fields: Vec<String> = page.iter().map(|number| format!("x{number}")).collect();
             pipeline.cmd("HMGET").arg(key).arg(fields);
-            let found = self.asked(pipeline).await?.first().map(optional_list_of).unwrap_or_default();
+            let found = self.asked(Slot::of(key), pipeline).await?.first().map(optional_list_of).unwrap_or_default();
             // What was acknowledged meanwhile is nothing.
             let one = |(number, bytes): (&u64, Field)| Some((*number, Outgoing::decode(&bytes?).ok()));
             outbox.extend(page.iter().zip(found).filter_map(one));
@@ -286,7 +290,7 @@ impl RedisStore {
         let session = head.session().unwrap_or(SessionId(0)).0.to_be_bytes();
         pipeline.cmd("ZSCORE").arg(keys.of(Of::Sessions)).arg(&session);
         pipeline.cmd("HEXISTS").arg(keys.of(Of::Dead)).arg(&session);
-        let answers = self.asked(pipeline).await?;
+        let answers = self.asked(keys.slot(), pipeline).await?;
         for (entry, answer) in wanted.iter().zip(&answers) {
             let what = match (score_of(answer), entry.score) {
                 (None, _) => "it is not in the index in which it must be found",
@@ -306,8 +310,9 @@ impl RedisStore {
     async fn family(&self, kept: &Kept<'_>, look: &mut Look) -> Result<(), StoreError> {
         for child in children_missed(kept) {
             let mut pipeline = Pipeline::new();
-            pipeline.cmd("EXISTS").arg(self.keys_of(&child).instance(&child));
-            if self.asked(pipeline).await?.first() == Some(&Value::Int(0)) {
+            let keys = self.keys_of(&child);
+            pipeline.cmd("EXISTS").arg(keys.instance(&child));
+            if self.asked(keys.slot(), pipeline).await?.first() == Some(&Value::Int(0)) {
                 look.findings.push(is_missed(kept.id, &child));
             }
         }
@@ -316,7 +321,7 @@ impl RedisStore {
         let mut pipeline = Pipeline::new();
         // What is to be closed leaves the first for the second: so it is met in one of them.
         pipeline.cmd("ZRANGE").arg(&children).arg(0).arg(-1).cmd("HKEYS").arg(&key);
-        let answers = self.asked(pipeline).await?;
+        let answers = self.asked(Slot::of(&key), pipeline).await?;
         let [children, names] = answers.as_slice() else { return Ok(()) };
         let names = list_of(names);
         let found = if names.is_empty() {

@@ -12,6 +12,8 @@ use redis::{Pipeline, RedisError, Value};
 use super::RedisStore;
 use super::fault::{Doing, store_error};
 use super::keys::{Key, Keys, Kind, Of};
+use super::places::Address;
+use super::topology::Slot;
 use crate::store::StoreError;
 use crate::store::fsck::{Area, Finding, Report};
 use crate::words::id::InstanceId;
@@ -38,7 +40,9 @@ impl RedisStore {
     /// Checks everything of the namespace.
     pub(super) async fn check(&self) -> Result<Report, StoreError> {
         let mut report = Report::of(self.target.shown());
-        self.check_keys(&mut report).await?;
+        for server in self.link.primaries() {
+            self.check_keys(&server, &mut report).await?;
+        }
         let mut known = std::collections::BTreeSet::new();
         for partition in 0..self.keys.len() {
             self.check_indexes(partition, &mut report).await?;
@@ -50,14 +54,14 @@ impl RedisStore {
         Ok(report)
     }
 
-    /// Every key of the namespace.
-    async fn check_keys(&self, report: &mut Report) -> Result<(), StoreError> {
+    /// Every key of the namespace on one server.
+    async fn check_keys(&self, server: &Address, report: &mut Report) -> Result<(), StoreError> {
         let pattern = Keys::pattern(&self.namespace);
         let mut from = b"0".to_vec();
         loop {
             let mut pipeline = Pipeline::new();
             pipeline.cmd("SCAN").arg(&from).arg("MATCH").arg(&pattern).arg("COUNT").arg(PAGE);
-            let page = self.scanned(pipeline).await?;
+            let page = scanned(self.link.read_at(server, pipeline).await?);
             self.check_page(&page.items, report).await?;
             if page.next == b"0" {
                 return Ok(());
@@ -100,7 +104,13 @@ impl RedisStore {
         };
         let mut pipeline = Pipeline::new();
         pipeline.cmd("TYPE").arg(key);
-        let found = self.asked(pipeline).await?.into_iter().next().map(|value| text_of(&value)).unwrap_or_default();
+        let found = self
+            .asked(Slot::of(key), pipeline)
+            .await?
+            .into_iter()
+            .next()
+            .map(|value| text_of(&value))
+            .unwrap_or_default();
         // It is gone since.
         if found == "none" {
             return Ok(());
@@ -136,17 +146,18 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let mut pipeline = Pipeline::new();
         // First the key, then the instance: what is made is made at once, and so is what is deleted.
-        pipeline.cmd("EXISTS").arg(key).cmd("EXISTS").arg(self.keys[partition].instance(id));
-        if matches!(self.asked(pipeline).await?.as_slice(), [Value::Int(1), Value::Int(0)]) {
+        let keys = &self.keys[partition];
+        pipeline.cmd("EXISTS").arg(key).cmd("EXISTS").arg(keys.instance(id));
+        if matches!(self.asked(keys.slot(), pipeline).await?.as_slice(), [Value::Int(1), Value::Int(0)]) {
             report.add(Finding::of(Area::Stray, Some(id), shown(key), "it belongs to no instance"));
         }
         Ok(())
     }
 
-    /// Asks; what is of another type than was asked of is answered with nothing, and has its own finding.
-    async fn asked(&self, mut pipeline: Pipeline) -> Result<Vec<Value>, StoreError> {
+    /// Asks who has a slot; what is of another type than was asked of is answered with nothing, and has its own finding.
+    async fn asked(&self, slot: Slot, mut pipeline: Pipeline) -> Result<Vec<Value>, StoreError> {
         pipeline.ignore_errors();
-        let answers = self.link.read(pipeline).await?;
+        let answers = self.link.read(slot, pipeline).await?;
         let one = |value: Value| match value {
             Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Value::Nil),
             Value::ServerError(error) => Err(store_error(self.target.shown(), Doing::Asking, &RedisError::from(error))),
@@ -154,16 +165,15 @@ impl RedisStore {
         };
         answers.into_iter().map(one).collect()
     }
+}
 
-    async fn scanned(&self, pipeline: Pipeline) -> Result<Scanned, StoreError> {
-        let answer = self.asked(pipeline).await?.into_iter().next();
-        match answer {
-            Some(Value::Array(parts)) if parts.len() == 2 => {
-                Ok(Scanned { next: bytes_of(&parts[0]).unwrap_or(b"0").to_vec(), items: list_of(&parts[1]) })
-            }
-            // It is of another type.
-            _ => Ok(Scanned { next: b"0".to_vec(), items: Vec::new() }),
+fn scanned(answers: Vec<Value>) -> Scanned {
+    match answers.first() {
+        Some(Value::Array(parts)) if parts.len() == 2 => {
+            Scanned { next: bytes_of(&parts[0]).unwrap_or(b"0").to_vec(), items: list_of(&parts[1]) }
         }
+        // It is of another type.
+        _ => Scanned { next: b"0".to_vec(), items: Vec::new() },
     }
 }
 

@@ -32,7 +32,7 @@ impl RedisStore {
         for of in [Of::Beats, Of::Dead, Of::Claims] {
             pipeline.cmd("HGETALL").arg(keys.of(of));
         }
-        let answers = self.asked(pipeline).await?;
+        let answers = self.asked(keys.slot(), pipeline).await?;
         let [living, beats, dead, claims] = answers.as_slice() else {
             return Err(self.damaged("a question was answered otherwise"));
         };
@@ -72,9 +72,10 @@ impl RedisStore {
     }
 
     pub(super) async fn check_limits(&self, partition: usize, report: &mut Report) -> Result<(), StoreError> {
+        let keys = &self.keys[partition];
         let mut pipeline = Pipeline::new();
-        pipeline.cmd("HGETALL").arg(self.keys[partition].limits());
-        let limits = self.asked(pipeline).await?.first().map(pairs).unwrap_or_default();
+        pipeline.cmd("HGETALL").arg(keys.limits());
+        let limits = self.asked(keys.slot(), pipeline).await?.first().map(pairs).unwrap_or_default();
         for (key, packed) in limits {
             report.limits += 1;
             let name = std::str::from_utf8(&key).ok().and_then(|key| LimitName::of_key(key).ok());
