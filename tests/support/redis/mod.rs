@@ -1,13 +1,18 @@
 //! Redis servers of a test's own: started in milliseconds, killed, frozen and started again on the same data.
 //!
 //! Each has a temporary folder and a Unix socket, and a TCP port where a test needs one; nothing of the machine's own
-//! server is touched. Dropping one kills it and removes its data, also when the test panics. Knows nothing of workflows.
+//! server is touched. Dropping one kills it and removes its data, also when the test panics. Several of them make a
+//! [`cluster`], or a primary with replicas behind [`sentinels`]. Knows nothing of workflows.
+
+pub mod cluster;
+mod keeper;
+pub mod sentinels;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::park_timeout;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisResult, Value};
 use tempfile::TempDir;
@@ -76,6 +81,12 @@ impl RedisServer {
     #[must_use]
     pub fn start_on_tcp(settings: &[(&str, &str)]) -> Self {
         let mut tries = (0..PORTS_TRIED).map(|_| Self::try_start(settings, Some(free_port())));
+        tries.find_map(Result::ok).expect("redis-server starts: scripts/test installs it")
+    }
+
+    /// Starts one that will be one of several.
+    fn start_node(settings: &[(&str, &str)], restricted: bool) -> Self {
+        let mut tries = (0..PORTS_TRIED).map(|_| Self::try_start_as(settings, Some(free_port()), restricted));
         tries.find_map(Result::ok).expect("redis-server starts: scripts/test installs it")
     }
 
@@ -225,9 +236,15 @@ impl RedisServer {
             true => format!("unix://{}?user={HARNESS}&pass={HARNESS}", self.socket().display()),
             false => self.socket_url(),
         };
-        let connection = redis::Client::open(url)?.get_connection()?;
+        let connection = redis::Client::open(url)?.get_connection_with_timeout(ANSWER_WITHIN)?;
         connection.set_read_timeout(Some(ANSWER_WITHIN))?;
         Ok(connection)
+    }
+
+    /// What it says of itself under this name in one section of `INFO`; nothing when it does not answer.
+    fn info(&self, section: &str, name: &str) -> Option<String> {
+        let text: String = redis::from_redis_value(self.try_command(&["INFO", section]).ok()?).ok()?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned()))
     }
 
     fn socket(&self) -> PathBuf {
@@ -258,9 +275,7 @@ impl RedisServer {
     }
 
     fn signal(&self, name: &str) {
-        // The shell's own `kill`, so that no program has to be installed.
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.id())).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
+        signal(self.id(), name);
     }
 }
 
@@ -281,6 +296,8 @@ fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)], res
         let rights = acl_rights().replace("{shop}", "{*}").replace("{shop:*}", "{*:*}");
         command.args(["--user", "default", "on", "nopass"]).args(rights.split(' '));
         command.args(["--user", HARNESS, "on", &format!(">{HARNESS}"), "~*", "&*", "+@all"]);
+        // Who replicates, too.
+        command.args(["--masteruser", HARNESS, "--masterauth", HARNESS]);
     }
     for (name, value) in settings {
         // More than one value is more than one word.
@@ -296,7 +313,7 @@ fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)], res
 /// When the docs have no such line.
 #[must_use]
 pub fn acl_line() -> &'static str {
-    let docs = include_str!("../../docs/CONFIGURATION.md");
+    let docs = include_str!("../../../docs/CONFIGURATION.md");
     docs.lines().find(|line| line.starts_with("ACL SETUSER ")).expect("the docs have the line")
 }
 
@@ -306,10 +323,45 @@ fn acl_rights() -> String {
     rights.join(" ")
 }
 
-/// A port that nobody listened on a moment ago.
+/// Looks until there is something, and panics with what is `seen` when there is nothing in time.
+fn until<T>(
+    what: &str,
+    within: Duration,
+    every: Duration,
+    look: impl Fn() -> Option<T>,
+    seen: impl Fn() -> String,
+) -> T {
+    let give_up = Instant::now() + within;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < give_up, "gave up waiting until {what}:\n{}", seen());
+        park_timeout(every);
+    }
+}
+
+/// Sends a signal to a process.
+fn signal(process: u32, name: &str) {
+    // The shell's own `kill`, so that no program has to be installed.
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {process}")).status();
+    assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
+}
+
+/// Below the ports that systems give to connections by themselves: what is started again must find its port free. The
+/// port on which nodes of a cluster speak to each other is ten thousand above.
+const PORTS: std::ops::Range<u16> = 10_000..22_000;
+const BUS: u16 = 10_000;
+
+/// A port that nobody listened on a moment ago, and neither on that of a cluster's bus.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    listener.local_addr().expect("a listener has an address").port()
+    let tries = std::iter::repeat_with(|| {
+        // A fresh hasher is seeded by the system.
+        let chance = std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), 0);
+        PORTS.start + u16::try_from(chance % u64::from(PORTS.end - PORTS.start)).expect("a remainder fits")
+    });
+    let is_free = |port: &u16| [*port, *port + BUS].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    tries.take(1_000).find(is_free).expect("there is a free port")
 }
 
 #[cfg(test)]
