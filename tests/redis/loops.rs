@@ -182,8 +182,8 @@ fn meet(name: &str, whose: Whose, trouble: &Trouble) {
         }
         let healthy = worker.health();
         wait::until(&format!("health shows {story}"), async || {
-            let met = since.elapsed() >= LASTS && impostor.met() >= MET
-                || *trouble == Trouble::HalfOpen && impostor.met() > 0;
+            let once = matches!(trouble, Trouble::HalfOpen | Trouble::Stall(_));
+            let met = since.elapsed() >= LASTS && impostor.met() >= if once { 1 } else { MET };
             (met && shown(name, trouble, &healthy, &worker.health())).then_some(())
         })
         .await;
