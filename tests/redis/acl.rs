@@ -8,8 +8,9 @@ use workflow::store::StoreError;
 
 use super::stage::runtime;
 
-/// What is granted and not used here: one asks a connection that was silent for long, the other is for databases.
-const UNSEEN: [&str; 2] = ["ping", "select"];
+/// What is granted and not used here: one asks a connection that was silent for long, one is for databases, and the others
+/// for clusters.
+const UNSEEN: [&str; 5] = ["ping", "select", "asking", "cluster|info", "cluster|slots"];
 
 #[workflow]
 async fn parent(number: u64, #[resource] witness: &Witness) -> workflow::Result<u64> {

@@ -19,8 +19,18 @@ struct Kind {
 const KINDS: &[Kind] = &[
     #[cfg(feature = "redis")]
     Kind {
-        form: "redis://host/0, rediss://host/0, unix:///path.sock",
-        schemes: &["redis", "rediss", "unix", "redis+unix"],
+        form: "redis://host/0, rediss://host/0, unix:///path.sock, redis+sentinel://host,host/service, \
+               redis+cluster://host,host",
+        schemes: &[
+            "redis",
+            "rediss",
+            "unix",
+            "redis+unix",
+            "redis+sentinel",
+            "rediss+sentinel",
+            "redis+cluster",
+            "rediss+cluster",
+        ],
     },
     #[cfg(feature = "sqlite")]
     Kind { form: "sqlite:path, sqlite::memory:", schemes: &["sqlite"] },
@@ -50,9 +60,8 @@ pub async fn open_store(url: &str, namespace: &str) -> Result<Arc<dyn Store>, En
 pub(super) async fn open(url: &str, namespace: &Namespace) -> Result<Arc<dyn Store>, EngineError> {
     match kind_of(url)? {
         #[cfg(feature = "redis")]
-        "redis" | "rediss" | "unix" | "redis+unix" => {
-            Ok(Arc::new(crate::store::redis::RedisStore::open(url, namespace).await?))
-        }
+        "redis" | "rediss" | "unix" | "redis+unix" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster"
+        | "rediss+cluster" => Ok(Arc::new(crate::store::redis::RedisStore::open(url, namespace).await?)),
         #[cfg(feature = "sqlite")]
         "sqlite" => {
             let clock = Arc::new(SystemClock::default());

@@ -13,7 +13,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::check::Expected;
-use super::fault::{Doing, store_error};
+use super::fault::{Doing, placed, store_error};
+use super::places::{Address, Place};
 use super::url::{Protocol, Target};
 use crate::store::StoreError;
 
@@ -33,33 +34,53 @@ pub(super) struct Dialer {
     client: Client,
     config: AsyncConnectionConfig,
     shown: String,
+    address: Address,
+    /// There are other servers: an error says of which it is.
+    is_one_of_several: bool,
     is_tls: bool,
-    /// What the server was found to be; nothing while the store opens. Shared by clones.
+    /// What the servers were found to be; nothing while the store opens. Shared by all that dial for one store.
     expected: Arc<OnceLock<Expected>>,
 }
 
 impl Dialer {
-    /// For connections that are asked and answer.
-    pub(super) fn new(target: &Target) -> Result<Self, StoreError> {
-        Self::with(target, Protocol::Answers, AsyncConnectionConfig::new())
+    /// For connections that are asked and answer. They are given only to a server that is as expected, once anything is.
+    pub(super) fn new(
+        target: &Target,
+        address: &Address,
+        expected: Arc<OnceLock<Expected>>,
+    ) -> Result<Self, StoreError> {
+        Self::with(target, address, Protocol::Answers, AsyncConnectionConfig::new(), expected)
     }
 
     /// For a connection that also says what it was not asked, into `pushes`, its own end included.
-    pub(super) fn hearing(target: &Target, pushes: UnboundedSender<PushInfo>) -> Result<Self, StoreError> {
-        Self::with(target, Protocol::Pushes, AsyncConnectionConfig::new().set_push_sender(pushes))
+    pub(super) fn hearing(
+        target: &Target,
+        address: &Address,
+        pushes: UnboundedSender<PushInfo>,
+    ) -> Result<Self, StoreError> {
+        let config = AsyncConnectionConfig::new().set_push_sender(pushes);
+        Self::with(target, address, Protocol::Pushes, config, Arc::default())
     }
 
-    fn with(target: &Target, protocol: Protocol, config: AsyncConnectionConfig) -> Result<Self, StoreError> {
+    fn with(
+        target: &Target,
+        address: &Address,
+        protocol: Protocol,
+        config: AsyncConnectionConfig,
+        expected: Arc<OnceLock<Expected>>,
+    ) -> Result<Self, StoreError> {
         let config = config
             .set_connection_timeout(None)
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_pipeline_buffer_size(WRITES_QUEUED);
         Ok(Self {
-            client: target.client(protocol)?,
+            client: target.client(address, protocol)?,
             config,
             shown: target.shown().to_owned(),
+            address: address.clone(),
+            is_one_of_several: !matches!(target.place(), Place::Server(_)),
             is_tls: target.is_tls(),
-            expected: Arc::default(),
+            expected,
         })
     }
 
@@ -68,17 +89,25 @@ impl Dialer {
         &self.shown
     }
 
-    /// From now on connections are given only to a server that is still that.
-    pub(super) fn expect(&self, expected: Expected) {
-        // What was found first is what the store works with.
-        let _ = self.expected.set(expected);
+    /// Whom it dials.
+    pub(super) const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// An error as the caller learns it.
+    pub(super) fn told(&self, doing: Doing, error: &RedisError) -> StoreError {
+        self.placed(store_error(&self.shown, doing, error))
+    }
+
+    fn placed(&self, error: StoreError) -> StoreError {
+        if self.is_one_of_several { placed(error, &self.address) } else { error }
     }
 
     /// Connects, logs in, and sees that the server is what it was.
     pub(super) async fn dial(&self) -> Result<MultiplexedConnection, StoreError> {
         match tokio::time::timeout(CONNECT_WITHIN, self.connect_and_look()).await {
             Ok(connected) => connected,
-            Err(_) => Err(StoreError::Unavailable { store: self.shown.clone(), message: self.too_slow() }),
+            Err(_) => Err(self.placed(StoreError::Unavailable { store: self.shown.clone(), message: self.too_slow() })),
         }
     }
 
@@ -91,9 +120,9 @@ impl Dialer {
 
     async fn connect_and_look(&self) -> Result<MultiplexedConnection, StoreError> {
         let connected = self.connect().await;
-        let mut connection = connected.map_err(|error| store_error(&self.shown, Doing::Connecting, &error))?;
+        let mut connection = connected.map_err(|error| self.told(Doing::Connecting, &error))?;
         if let Some(expected) = self.expected.get() {
-            expected.look(&mut connection).await?;
+            expected.look(&mut connection, &self.address).await.map_err(|error| self.placed(error))?;
         }
         Ok(connection)
     }

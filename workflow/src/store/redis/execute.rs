@@ -82,7 +82,7 @@ impl RedisStore {
 
     fn sent(&self, partition: usize, calls: &[Call]) -> Request {
         let now = self.now_argument();
-        let sender = Sender { now: &now, tag: &self.tag, listens: self.subscriber.listens() };
+        let sender = Sender { now: &now, tag: &self.tag, audience: self.audience() };
         transitions(&self.keys[partition], &sender, calls)
     }
 

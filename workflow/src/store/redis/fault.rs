@@ -7,6 +7,7 @@
 
 use redis::{ErrorKind, RedisError};
 
+use super::places::Address;
 use super::tls;
 use crate::store::StoreError;
 
@@ -53,6 +54,27 @@ pub(super) fn store_error(store: &str, doing: Doing, error: &RedisError) -> Stor
         )),
         _ if error.is_timeout() => unavailable("no answer in time".to_owned()),
         _ => unavailable(error.to_string()),
+    }
+}
+
+/// The same error, with the server that it is of: for urls that name several.
+pub(super) fn placed(error: StoreError, at: &Address) -> StoreError {
+    let with = |message: String| format!("{at}: {message}");
+    match error {
+        StoreError::Unavailable { store, message } => StoreError::Unavailable { store, message: with(message) },
+        StoreError::Refused { store, message } => StoreError::Refused { store, message: with(message) },
+        StoreError::Damaged { store, message } => StoreError::Damaged { store, message: with(message) },
+        other @ StoreError::Url { .. } => other,
+    }
+}
+
+/// What went wrong, without the store's name.
+pub(super) fn message(error: &StoreError) -> &str {
+    match error {
+        StoreError::Unavailable { message, .. }
+        | StoreError::Refused { message, .. }
+        | StoreError::Damaged { message, .. }
+        | StoreError::Url { message } => message,
     }
 }
 
@@ -106,7 +128,7 @@ fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError
         "ERR" if text.contains(OF_A_SCRIPT) => server_error(&store, doing, "NOPERM", text),
         "DENIED" => refused("it is in protected mode: give it a password, or let it listen on loopback only"),
         "MOVED" | "ASK" | "CROSSSLOT" => {
-            refused("it is part of a cluster, which is not supported: use a single primary")
+            refused("it is part of a cluster: write redis+cluster://host:port into the url, with any of its nodes")
         }
         "ERR" if text.contains("DB index") => {
             refused("it has no database of the url's number: name another, or raise its setting databases")
@@ -126,7 +148,7 @@ fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError
 }
 
 /// The server's code and text, of the first error when there are several; `None` when it is not the server's.
-fn said(error: &RedisError) -> Option<(String, String)> {
+pub(super) fn said(error: &RedisError) -> Option<(String, String)> {
     let first = error.clone().into_server_errors().and_then(|errors| errors.first().map(|(_, error)| error.clone()));
     let (code, text) = match &first {
         Some(error) => (error.code(), error.details().unwrap_or_default()),
@@ -210,7 +232,7 @@ mod tests {
                 "at least one of the keys",
             ),
             (format!("NOPERM The user executing the script can't publish to the channel {PLACE}"), "publish"),
-            ("MOVED 1 h:1".to_owned(), "single primary"),
+            ("MOVED 1 h:1".to_owned(), "redis+cluster://"),
             ("ERR unknown command 'EVALSHA', with args beginning with: 's3cret' ".to_owned(), "6.2"),
         ] {
             let error = told(&line);

@@ -3,6 +3,7 @@
 //! All keys of one partition share the hash tag `{namespace:partition}`, so that every script finds its keys on one
 //! node. Called by everything in this folder that sends a command.
 
+use super::topology::Slot;
 use crate::words::id::{InstanceId, Namespace};
 
 /// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them. Only scripts look
@@ -80,6 +81,7 @@ pub(super) enum Of {
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     prefix: Vec<u8>,
+    slot: Slot,
     of_partition: Vec<Vec<u8>>,
 }
 
@@ -87,7 +89,12 @@ impl Keys {
     pub(super) fn new(namespace: &Namespace, partition: usize) -> Self {
         let prefix = format!("wf:{{{}:{partition}}}:", namespace.as_str());
         let of_partition = OF_PARTITION.iter().map(|name| format!("{prefix}{name}").into_bytes()).collect();
-        Self { prefix: prefix.into_bytes(), of_partition }
+        Self { slot: Slot::of(prefix.as_bytes()), prefix: prefix.into_bytes(), of_partition }
+    }
+
+    /// The slot of every one of them.
+    pub(super) const fn slot(&self) -> Slot {
+        self.slot
     }
 
     /// All keys a partition has one of, in order.
@@ -153,6 +160,8 @@ mod tests {
         assert_eq!(keys.of(Of::Ids), b"wf:{shop:3}:ids");
         assert_eq!(keys.all().last().expect("many"), b"wf:{shop:3}:limits");
         assert_eq!(keys.all().len(), Of::Ids as usize + 2);
+        let of_instance = keys.of_instance(&InstanceId::new("a-1").expect("valid"));
+        assert!(keys.all().iter().chain(&of_instance).all(|key| Slot::of(key) == keys.slot()));
         assert_eq!(keys.instance(&InstanceId::new("a-1").expect("valid")), b"wf:{shop:3}:i:a-1");
     }
 }

@@ -9,42 +9,48 @@
 //! Owns a request until it is answered: a caller that goes away takes nothing back that was queued. A request waits for
 //! a connection that is being made, and for nothing else: between two tries it is refused at once. What was written
 //! when the connection was lost ends as [`StoreError::Unavailable`], for its outcome is not known; only reads are asked
-//! again. Called by [`super::link`], on its thread.
+//! again. What the server says it has not carried out, because another has the keys, is given back. A server that is
+//! silent or lost may have been replaced: that is told of, and decided elsewhere. Called by [`super::switch`], on its thread.
 
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 
 use super::dial::Dialer;
-use super::fault::{Doing, ends_connection, is_script_missing, store_error};
+use super::fault::{Doing, ends_connection, is_script_missing};
+use super::job::{Job, Outcome, Turn, Work};
 use super::pauses::Pauses;
 use super::script::Script;
 use crate::store::StoreError;
 
-/// What is asked.
-pub(super) enum Work {
-    /// Calls of one script, carried out in order.
-    Calls { script: Arc<Script>, calls: Pipeline },
-    /// Commands that change nothing, or may be carried out twice.
-    Read(Pipeline),
+/// A server that says nothing for so long while it is asked may have been replaced.
+const SILENT: Duration = Duration::from_secs(2);
+/// How often it is looked whether a server is silent.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long answers are waited for on a server that was replaced: it may be frozen.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What a lane is told.
+pub(super) enum Order {
+    Ask(Job),
+    /// The server was replaced: nothing is asked of it any more.
+    Leave,
 }
 
-/// One answer for each command.
-pub(super) type Answers = Result<Vec<Value>, StoreError>;
-
-/// What is asked, and by whom.
-pub(super) struct Job {
-    pub(super) work: Work,
-    pub(super) caller: oneshot::Sender<Answers>,
-    /// It was lost once and is asked for the second time.
-    pub(super) again: bool,
+/// What a lane tells.
+pub(super) enum News {
+    /// A job that the server did not carry out, and what to tell the caller if nobody else does.
+    Turned(Job, Turn, StoreError),
+    /// The server may have been replaced.
+    Doubt,
 }
 
 type Dialed = Result<MultiplexedConnection, StoreError>;
@@ -73,10 +79,17 @@ struct Ended {
     number: u64,
     /// The connection is of no more use.
     lost: bool,
+    rest: Rest,
+}
+
+/// What is to be done with a job that has ended.
+enum Rest {
+    Nothing,
     /// It failed. It is not answered yet: a caller that asks again at once must not meet the same connection.
-    failed: Option<(Job, StoreError)>,
+    Failed(Job, StoreError),
     /// To be asked again.
-    again: Option<Job>,
+    Again(Job),
+    Turned(Job, Turn, StoreError),
 }
 
 struct Lane {
@@ -86,25 +99,41 @@ struct Lane {
     /// Of the newest connection.
     number: u64,
     running: JoinSet<Ended>,
+    news: mpsc::UnboundedSender<News>,
+    /// The server has been replaced: what is still asked of it is not waited for.
+    left: watch::Sender<bool>,
+    /// When something was last heard of the server, or asked of it after a rest.
+    heard: Instant,
 }
 
-/// Answers jobs until nobody can ask any more and the last is answered.
-pub(super) async fn serve(dialer: Dialer, mut jobs: mpsc::UnboundedReceiver<Job>) {
-    let dialer = Arc::new(dialer);
-    let line = Lane::dialing(dialer.clone(), Vec::new());
-    let mut lane = Lane { dialer, line, pauses: Pauses::new(), number: 0, running: JoinSet::new() };
+/// Answers jobs until nobody can ask any more and the last is answered, or the server is left.
+pub(super) async fn serve(
+    dialer: Dialer,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    news: mpsc::UnboundedSender<News>,
+) {
+    let mut lane = Lane::new(dialer, news);
+    let mut looks = looks();
     loop {
         tokio::select! {
-            job = jobs.recv() => match job {
-                Some(job) => lane.take(job),
+            order = orders.recv() => match order {
+                Some(Order::Ask(job)) => lane.take(job),
+                Some(Order::Leave) => return lane.leave().await,
                 None => break,
             },
             Some(ended) = lane.running.join_next() => lane.finish(ended),
             change = lane.line.changed() => lane.turn(change),
+            _ = looks.tick() => lane.look_whether_silent(),
         }
     }
     // Nobody waits, but what was sent shall arrive.
     while lane.running.join_next().await.is_some() {}
+}
+
+fn looks() -> Interval {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
 }
 
 impl Line {
@@ -122,18 +151,68 @@ impl Line {
 }
 
 impl Lane {
+    fn new(dialer: Dialer, news: mpsc::UnboundedSender<News>) -> Self {
+        let dialer = Arc::new(dialer);
+        let line = Self::dialing(dialer.clone(), Vec::new());
+        let (left, heard) = (watch::channel(false).0, Instant::now());
+        Self { dialer, line, pauses: Pauses::new(), number: 0, running: JoinSet::new(), news, left, heard }
+    }
+
     fn dialing(dialer: Arc<Dialer>, waiting: Vec<Job>) -> Line {
         Line::Dialing { dialed: Box::pin(async move { dialer.dial().await }), waiting }
     }
 
     fn take(&mut self, job: Job) {
+        if !self.is_asked() {
+            self.heard = Instant::now();
+        }
         match &mut self.line {
             Line::Up { connection, known, .. } => {
                 let (connection, known, number) = (connection.clone(), known.clone(), self.number);
-                self.running.spawn(carry_out(connection, known, number, self.dialer.clone(), job));
+                let (dialer, left) = (self.dialer.clone(), self.left.subscribe());
+                self.running.spawn(carry_out(connection, known, number, dialer, left, job));
             }
             Line::Dialing { waiting, .. } => waiting.push(job),
-            Line::Down { error, .. } => answer(job, Err(error.clone())),
+            Line::Down { error, .. } => job.answer(Err(error.clone())),
+        }
+    }
+
+    /// Whether anybody waits for the server.
+    fn is_asked(&self) -> bool {
+        !self.running.is_empty() || matches!(&self.line, Line::Dialing { waiting, .. } if !waiting.is_empty())
+    }
+
+    fn look_whether_silent(&self) {
+        if self.is_asked() && self.heard.elapsed() >= SILENT {
+            self.tell(News::Doubt);
+        }
+    }
+
+    fn tell(&self, news: News) {
+        // Nobody may be there any more to hear it.
+        let _ = self.news.send(news);
+    }
+
+    /// Gives back what was not sent, and waits a moment for the answers to what was.
+    async fn leave(mut self) {
+        tracing::debug!(store = self.dialer.shown(), "left a server that was replaced");
+        let store = self.dialer.shown().to_owned();
+        let error = StoreError::Unavailable { store, message: REPLACED.to_owned() };
+        for job in self.replace(Line::Down { pause: Box::pin(tokio::time::sleep(LEAVE_WITHIN)), error: error.clone() })
+        {
+            self.tell(News::Turned(job, Turn::Unsent, error.clone()));
+        }
+        let until = Instant::now() + LEAVE_WITHIN;
+        loop {
+            match tokio::time::timeout_at(until, self.running.join_next()).await {
+                Ok(Some(ended)) => self.finish(ended),
+                Ok(None) => return,
+                Err(_) => break,
+            }
+        }
+        self.left.send_replace(true);
+        while let Some(ended) = self.running.join_next().await {
+            self.finish(ended);
         }
     }
 
@@ -150,7 +229,7 @@ impl Lane {
             Change::Dialed(Err(error)) => {
                 tracing::debug!(store = self.dialer.shown(), %error, "no connection to the store");
                 for job in self.go_down(error.clone()) {
-                    answer(job, Err(error.clone()));
+                    job.answer(Err(error.clone()));
                 }
             }
         }
@@ -165,19 +244,24 @@ impl Lane {
         if ended.number == self.number {
             self.judge(ended.lost);
         }
-        if let Some(job) = ended.again {
-            self.take(job);
-        }
-        if let Some((job, error)) = ended.failed {
-            answer(job, Err(error));
+        match ended.rest {
+            Rest::Nothing => {}
+            Rest::Again(job) => self.take(job),
+            Rest::Turned(job, turn, error) => self.tell(News::Turned(job, turn, error)),
+            Rest::Failed(job, error) => job.answer(Err(error)),
         }
     }
 
     /// Learns from an answer on the newest connection what it is worth.
     fn judge(&mut self, lost: bool) {
         let Line::Up { answered, .. } = &mut self.line else { return };
+        if lost {
+            // Whoever took its place may be known already.
+            let _ = self.news.send(News::Doubt);
+        }
         match (lost, *answered) {
             (false, _) => {
+                self.heard = Instant::now();
                 *answered = true;
                 self.pauses.reset();
             }
@@ -192,6 +276,7 @@ impl Lane {
     }
 
     fn go_down(&mut self, error: StoreError) -> Vec<Job> {
+        self.tell(News::Doubt);
         let pause = Box::pin(tokio::time::sleep(self.pauses.next()));
         self.replace(Line::Down { pause, error })
     }
@@ -205,46 +290,79 @@ impl Lane {
     }
 }
 
+/// What is said of a server that was left.
+const REPLACED: &str = "it did not answer, and another server has taken its place";
+
 async fn carry_out(
     mut connection: MultiplexedConnection,
     known: Known,
     number: u64,
     dialer: Arc<Dialer>,
+    mut left: watch::Receiver<bool>,
     job: Job,
 ) -> Ended {
-    let (outcome, doing) = match &job.work {
-        Work::Calls { script, calls } => {
-            (call_in_order(&mut connection, &known, script, calls).await, Doing::Script(script.name))
+    let asked = async {
+        match &job.work {
+            Work::Calls { script, calls } => call_in_order(&mut connection, &known, script, calls).await,
+            Work::Read(commands) => read(&mut connection, commands, job.asking).await,
         }
-        Work::Read(commands) => (read(&mut connection, commands).await, Doing::Asking),
     };
-    let error = match outcome {
-        Ok(values) => {
-            answer(job, Ok(values));
-            return Ended { number, lost: false, failed: None, again: None };
+    let said = tokio::select! {
+        said = asked => said,
+        _ = left.wait_for(|left| *left) => {
+            let error = StoreError::Unavailable { store: dialer.shown().to_owned(), message: REPLACED.to_owned() };
+            return Ended { number, lost: true, rest: Rest::Failed(job, error) };
         }
-        Err(error) => error,
     };
-    let lost = ends_connection(&error);
-    // A connection that was idle may be long gone, and a read tells nobody anything by being asked twice.
-    let again = !job.again && matches!(job.work, Work::Read(_)) && error.is_connection_dropped();
-    if again {
-        return Ended { number, lost, failed: None, again: Some(Job { again: true, ..job }) };
+    let doing = match &job.work {
+        Work::Calls { script, .. } => Doing::Script(script.name),
+        Work::Read(_) => Doing::Asking,
+    };
+    match job.sort(said, dialer.address()) {
+        Outcome::Done(job, values) => {
+            job.answer(Ok(values));
+            Ended { number, lost: false, rest: Rest::Nothing }
+        }
+        Outcome::Turned(job, turn, error) => {
+            Ended { number, lost: false, rest: Rest::Turned(job, turn, dialer.told(doing, &error)) }
+        }
+        Outcome::Failed(mut job, error) => {
+            let lost = ends_connection(&error);
+            // A connection that was idle may be long gone, and a read tells nobody anything by being asked twice.
+            let again = !job.again && matches!(job.work, Work::Read(_)) && error.is_connection_dropped();
+            let rest = if again {
+                job.again = true;
+                Rest::Again(job)
+            } else {
+                Rest::Failed(job, dialer.told(doing, &error))
+            };
+            Ended { number, lost, rest }
+        }
     }
-    let told = store_error(dialer.shown(), doing, &error);
-    Ended { number, lost, failed: Some((job, told)), again: None }
 }
 
-fn answer(job: Job, answers: Answers) {
-    // The caller may be gone.
-    let _ = job.caller.send(answers);
-}
-
-async fn read(connection: &mut MultiplexedConnection, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
+/// Errors of servers stand among the answers, but that of a transaction.
+async fn read(
+    connection: &mut MultiplexedConnection,
+    commands: &Pipeline,
+    asking: bool,
+) -> Result<Vec<Value>, RedisError> {
     if commands.is_empty() {
         return Ok(Vec::new());
     }
-    commands.query_async(connection).await
+    if commands.is_transaction() {
+        return commands.query_async(connection).await;
+    }
+    if !asking {
+        return connection.send_packed_commands(commands, 0, commands.len()).await;
+    }
+    let mut asked = Pipeline::with_capacity(2 * commands.len());
+    for command in commands.cmd_iter() {
+        asked.cmd("ASKING");
+        asked.add_command(command.clone());
+    }
+    let answers = connection.send_packed_commands(&asked, 0, asked.len()).await?;
+    Ok(answers.into_iter().skip(1).step_by(2).collect())
 }
 
 /// Calls a script. Calls go out together only where the server has the script: else another client could give it to the
@@ -264,12 +382,17 @@ async fn call_in_order(
         if at == 0 { &mut first } else { &mut rest }.add_command(command.clone());
     }
     let mut values = call(connection, script, &first).await?;
+    if matches!(values.first(), Some(Value::ServerError(_))) {
+        // The others are not to be carried out before it.
+        return Ok(values);
+    }
     known.lock().unwrap_or_else(PoisonError::into_inner).insert(script.name);
     values.extend(call(connection, script, &rest).await?);
     Ok(values)
 }
 
-/// Calls a script; when the server does not have it, gives it and makes those calls that were not carried out.
+/// Calls a script; when the server does not have it, gives it and makes those calls that were not carried out. Errors of
+/// the server stand among the answers.
 async fn call(
     connection: &mut MultiplexedConnection,
     script: &Script,
@@ -295,7 +418,7 @@ async fn call(
             values[at] = value;
         }
     }
-    values.into_iter().map(Value::extract_error).collect()
+    Ok(values)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use redis::{Pipeline, Value};
 
 use super::keys;
+use super::topology::Slot;
 use crate::store::StoreError;
 use crate::words::id::Namespace;
 
@@ -35,11 +36,16 @@ impl Layout {
         Self { shown: shown.to_owned(), namespace: namespace.as_str().to_owned(), key: keys::meta(namespace) }
     }
 
-    /// Lays the namespace out so, if nobody has yet, and asks how it is: one answer, of which [`Self::read`] makes sense.
+    /// The slot of the key in which it stands.
+    pub(super) fn slot(&self) -> Slot {
+        Slot::of(&self.key)
+    }
+
+    /// Lays the namespace out so, if nobody has yet, and asks how it is: the last answer, of which [`Self::read`] makes sense.
     pub(super) fn settle(&self, pipeline: &mut Pipeline, shape: Shape) {
-        pipeline.cmd("HSETNX").arg(&self.key).arg("schema").arg(SCHEMA).ignore();
-        pipeline.cmd("HSETNX").arg(&self.key).arg("partitions").arg(shape.partitions).ignore();
-        pipeline.cmd("HSETNX").arg(&self.key).arg("ids").arg(u8::from(shape.ids)).ignore();
+        pipeline.cmd("HSETNX").arg(&self.key).arg("schema").arg(SCHEMA);
+        pipeline.cmd("HSETNX").arg(&self.key).arg("partitions").arg(shape.partitions);
+        pipeline.cmd("HSETNX").arg(&self.key).arg("ids").arg(u8::from(shape.ids));
         pipeline.cmd("HMGET").arg(&self.key).arg("schema").arg("partitions").arg("ids");
     }
 

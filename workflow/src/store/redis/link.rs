@@ -1,11 +1,11 @@
-//! The link to the server: what the store asks goes through here, on two connections that come back by themselves.
+//! The link to the servers: what the store asks goes through here, on connections that come back by themselves.
 //!
-//! Scripts, which write, go on one connection; reads and administration on another, so that a long answer does not hold
-//! up commits. Both live on one thread of the link's own, see [`super::dial`], so that they outlive the runtime that opened
-//! the store; requests that are handed over together are written together. The thread ends with the last clone of the
-//! link. Called by the store, [`super::check`] and views.
+//! Of each server, scripts, which write, go on one connection; reads and administration on another, so that a long answer
+//! does not hold up commits. All live on one thread of the link's own, see [`super::dial`], so that they outlive the runtime
+//! that opened the store; requests that are handed over together are written together. The thread ends with the last clone
+//! of the link. Called by the store, [`super::check`] and views.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::{Pipeline, Value};
@@ -13,16 +13,19 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::check::Expected;
-use super::dial::{Dialer, on_own_thread};
-use super::lane::{Answers, Job, Work, serve};
+use super::dial::on_own_thread;
+use super::job::{Answers, Job, Route, Work};
+use super::places::Address;
 use super::script::Script;
+use super::switch::{Switch, Whereabouts};
+use super::topology::Slot;
 use super::url::Target;
 use crate::store::StoreError;
 
 /// The keys and the arguments of one call of a script.
 pub(super) type Request = (Vec<Vec<u8>>, Vec<Vec<u8>>);
 
-/// One server. Clones share its connections.
+/// The servers of one store. Clones share the connections.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     shared: Arc<Shared>,
@@ -31,31 +34,30 @@ pub(super) struct Link {
 #[derive(Debug)]
 struct Shared {
     shown: String,
-    dialer: Dialer,
-    scripts: mpsc::UnboundedSender<Job>,
-    reads: mpsc::UnboundedSender<Job>,
+    expected: Arc<OnceLock<Expected>>,
+    jobs: mpsc::UnboundedSender<Job>,
+    whereabouts: Whereabouts,
     /// The link's thread.
     thread: Handle,
 }
 
 impl Link {
-    /// Connects.
+    /// Connects to whoever has a slot.
     ///
     /// # Errors
-    /// When there is no connection within five seconds, or the server refuses us.
-    pub(super) async fn open(target: Target) -> Result<Self, StoreError> {
-        let dialer = Dialer::new(&target)?;
-        let (scripts, script_jobs) = mpsc::unbounded_channel();
-        let (reads, read_jobs) = mpsc::unbounded_channel();
-        let serving = dialer.clone();
+    /// When nobody says within two seconds who that is, there is no connection within five, or the server refuses us.
+    pub(super) async fn open(target: Target, slot: Slot) -> Result<Self, StoreError> {
+        let expected = Arc::default();
+        let switch = Switch::new(target.clone(), Arc::clone(&expected));
+        let whereabouts = switch.whereabouts();
+        let (jobs, asked) = mpsc::unbounded_channel();
         let shown = target.shown().to_owned();
-        let thread = on_own_thread("workflow-redis", target.shown(), async move {
-            tokio::join!(serve(serving.clone(), script_jobs), serve(serving, read_jobs));
-        })?;
-        let link = Self { shared: Arc::new(Shared { shown, dialer, scripts, reads, thread }) };
+        let thread = on_own_thread("workflow-redis", target.shown(), switch.serve(asked))?;
+        let link = Self { shared: Arc::new(Shared { shown, expected, jobs, whereabouts, thread }) };
         // Nothing is asked: it is answered as soon as there is a connection.
-        let scripts_up = link.send(&link.shared.scripts, Work::Read(Pipeline::new()));
-        let reads_up = link.send(&link.shared.reads, Work::Read(Pipeline::new()));
+        let script = Arc::new(Script::new("none", String::new()));
+        let scripts_up = link.send(Route::Slot(slot), Work::Calls { script, calls: Pipeline::new() });
+        let reads_up = link.send(Route::Slot(slot), Work::Read(Pipeline::new()));
         link.hear(scripts_up).await?;
         link.hear(reads_up).await?;
         Ok(link)
@@ -63,10 +65,22 @@ impl Link {
 
     /// From now on a new connection is used only when the server is still what was found.
     pub(super) fn expect(&self, expected: Expected) {
-        self.shared.dialer.expect(expected);
+        // What was found first is what the store works with.
+        let _ = self.shared.expected.set(expected);
     }
 
-    /// Runs a script.
+    /// Where the servers are, for those who connect on their own.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        self.shared.whereabouts.clone()
+    }
+
+    /// Every server that takes writes, as far as is known.
+    pub(super) fn primaries(&self) -> Vec<Address> {
+        let known = self.shared.whereabouts.now();
+        known.map(|topology| topology.primaries().into_iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Runs a script where its keys are.
     ///
     /// The future can be dropped: what was asked is carried out all the same.
     ///
@@ -83,7 +97,24 @@ impl Link {
         values.pop().ok_or_else(|| self.gone())
     }
 
-    /// Runs a script several times, with keys and arguments for each time, in order.
+    /// Runs a script without keys on one server.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(super) async fn run_at(
+        &self,
+        address: &Address,
+        script: &Arc<Script>,
+        arguments: Vec<Vec<u8>>,
+    ) -> Result<Value, StoreError> {
+        let mut calls = Pipeline::with_capacity(1);
+        calls.add_command(script.call(&[], &arguments));
+        let work = Work::Calls { script: script.clone(), calls };
+        let mut values = self.hear(self.send(Route::Node(address.clone()), work)).await?;
+        values.pop().ok_or_else(|| self.gone())
+    }
+
+    /// Runs a script several times, with keys and arguments for each time, in order. The keys of all are of one slot.
     ///
     /// # Errors
     /// As [`Self::run`], when any of them fails; the others may have been carried out.
@@ -92,17 +123,27 @@ impl Link {
         for (keys, arguments) in &calls {
             pipeline.add_command(script.call(keys, arguments));
         }
+        let slot = Slot::of(calls.first().and_then(|(keys, _)| keys.first()).map(Vec::as_slice).unwrap_or_default());
         let work = Work::Calls { script: script.clone(), calls: pipeline };
-        let answered = self.send(&self.shared.scripts, work);
+        let answered = self.send(Route::Slot(slot), work);
         self.hear(answered).await
     }
 
-    /// Carries out commands that change nothing or may be carried out twice; one value for each that is not ignored.
+    /// Carries out commands on keys of one slot that change nothing or may be carried out twice; one value for each.
     ///
     /// # Errors
     /// As [`Self::run`], when any of them fails.
-    pub(super) async fn read(&self, commands: Pipeline) -> Result<Vec<Value>, StoreError> {
-        let answered = self.send(&self.shared.reads, Work::Read(commands));
+    pub(super) async fn read(&self, slot: Slot, commands: Pipeline) -> Result<Vec<Value>, StoreError> {
+        let answered = self.send(Route::Slot(slot), Work::Read(commands));
+        self.hear(answered).await
+    }
+
+    /// The same for commands without keys, on one server.
+    ///
+    /// # Errors
+    /// As [`Self::run`], when any of them fails.
+    pub(super) async fn read_at(&self, address: &Address, commands: Pipeline) -> Result<Vec<Value>, StoreError> {
+        let answered = self.send(Route::Node(address.clone()), Work::Read(commands));
         self.hear(answered).await
     }
 
@@ -112,10 +153,10 @@ impl Link {
         let _ = self.shared.thread.spawn(tokio::time::sleep(length)).await;
     }
 
-    fn send(&self, lane: &mpsc::UnboundedSender<Job>, work: Work) -> oneshot::Receiver<Answers> {
-        let (caller, answered) = oneshot::channel();
-        // When the lane is gone so is the job, and the receiver says it.
-        let _ = lane.send(Job { work, caller, again: false });
+    fn send(&self, route: Route, work: Work) -> oneshot::Receiver<Answers> {
+        let (job, answered) = Job::new(work, route);
+        // When the switch is gone so is the job, and the receiver says it.
+        let _ = self.shared.jobs.send(job);
         answered
     }
 

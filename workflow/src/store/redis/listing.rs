@@ -127,7 +127,7 @@ impl RedisStore {
             let mut pipeline = Pipeline::new();
             pipeline.cmd(walk.command).arg(self.keys[walk.partition].of(walk.index)).arg(&walk.from).arg(&walk.to);
             pipeline.arg("LIMIT").arg(0).arg(at_once);
-            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            let members = self.read(self.answers(&self.keys[walk.partition], pipeline).await?.list(0))?;
             let named = self.read(named(walk.index, &members))?;
             let last = named
                 .last()
@@ -153,7 +153,7 @@ impl RedisStore {
             let mut pipeline = Pipeline::new();
             pipeline.cmd("ZRANGEBYLEX").arg(self.keys[partition].of(Of::All)).arg(&from).arg("+");
             pipeline.arg("LIMIT").arg(0).arg(1);
-            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            let members = self.read(self.answers(&self.keys[partition], pipeline).await?.list(0))?;
             if members.len() == 0 {
                 return Ok(found);
             }
@@ -167,14 +167,16 @@ impl RedisStore {
 
     /// At least how many instances are in a state.
     async fn size_of(&self, state: State) -> Result<usize, StoreError> {
-        let mut pipeline = Pipeline::new();
+        let mut size: u64 = 0;
         for keys in &self.keys {
+            let mut pipeline = Pipeline::new();
             for index in sets_of(state) {
                 pipeline.cmd("ZCARD").arg(keys.of(*index));
             }
+            let sizes = self.answers(keys, pipeline).await?;
+            let of_partition: u64 = self.read((0..sizes.len()).map(|index| sizes.natural(index)).sum())?;
+            size = size.saturating_add(of_partition);
         }
-        let sizes = self.answers(pipeline).await?;
-        let size: u64 = self.read((0..sizes.len()).map(|index| sizes.natural(index)).sum())?;
         Ok(usize::try_from(size).unwrap_or(usize::MAX))
     }
 
@@ -188,7 +190,7 @@ impl RedisStore {
             for index in sets_of(state) {
                 pipeline.cmd("ZRANGE").arg(self.keys[partition].of(*index)).arg(0).arg(LOOKED_AT_MAX);
             }
-            let sets = self.answers(pipeline).await?;
+            let sets = self.answers(&self.keys[partition], pipeline).await?;
             let mut ids: BTreeSet<InstanceId> = BTreeSet::new();
             for (at, index) in sets_of(state).iter().enumerate() {
                 let members = self.read(sets.list(at))?;
@@ -242,7 +244,7 @@ impl RedisStore {
         for named in named {
             pipeline.cmd("HMGET").arg(self.keys[partition].instance(&named.id)).arg(&["h", "t", "b", "m"]);
         }
-        let answers = self.answers(pipeline).await?;
+        let answers = self.answers(&self.keys[partition], pipeline).await?;
         (0..named.len()).map(|index| self.optional_fields(&answers, index)).collect()
     }
 }

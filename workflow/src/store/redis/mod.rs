@@ -12,9 +12,11 @@
 //! Without an append-only file everything is lost with the server.
 //!
 //! # Where what is
-//! `url` reads where the server is, `tls` the certificates it names, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
-//! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
-//! first, `rights` what its user may do, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong.
+//! `url` and `places` read where the servers are, `tls` the certificates a url names, `finder` asks where they are now,
+//! `topology` is what it learns, `dial` connects, `lane` keeps one connection and what is asked on it, `switch` leads each
+//! `job` to the lane of the server that has its keys, `link` is what the store asks through, `subscriber` hears what is
+//! published, `heart` keeps sessions alive, `check` looks at the servers first, `rights` what their user may do, `layout`
+//! how a namespace is laid out on them, `fault` tells callers what went wrong.
 //! `execute` carries out commands, `views` reads, `listing` makes pages.
 
 use std::sync::Arc;
@@ -37,7 +39,9 @@ mod check;
 mod dial;
 mod execute;
 mod fault;
+mod finder;
 mod heart;
+mod job;
 mod keys;
 mod lane;
 mod layout;
@@ -45,26 +49,32 @@ mod link;
 mod listing;
 mod pack;
 mod pauses;
+mod places;
 mod rights;
 mod script;
 mod scripts;
 mod stored;
 mod subscriber;
+mod switch;
 mod tls;
+mod topology;
 mod url;
 mod views;
 
-use check::{Expected, ServerFacts};
+use check::{Expected, Kind, StoreServers};
 use heart::RedisHeart;
 use keys::{Keys, Of};
 use layout::{Layout, Shape};
 use link::Link;
-use scripts::Scripts;
+use scripts::{Audience, Scripts};
 use subscriber::Subscriber;
 use url::Target;
 
 /// How many hints a receiver may lag behind.
 const HINTS_KEPT: usize = 4_096;
+/// How many partitions a namespace has on a cluster whose url does not say: so many spread over a few nodes, and an idle
+/// worker does not ask much more.
+const PARTITIONS_ON_A_CLUSTER: usize = 8;
 
 /// A store on a Redis server.
 pub struct RedisStore {
@@ -79,8 +89,8 @@ pub struct RedisStore {
     tag: Vec<u8>,
     /// A clock instead of the server's, for tests.
     clock: Option<Arc<dyn Clock>>,
-    /// What the server was when this store opened.
-    facts: ServerFacts,
+    /// What the servers were when this store opened.
+    servers: StoreServers,
     subscriber: Subscriber,
 }
 
@@ -91,7 +101,8 @@ impl std::fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to the server that `url` names: `redis://host/0`, `rediss://…`, `unix:///path.sock`.
+    /// Connects to the server that `url` names: `redis://host/0`, `rediss://…`, `unix:///path.sock`; to the primary that
+    /// sentinels name, `redis+sentinel://host,host/service`; or to the nodes of a cluster, `redis+cluster://host,host`.
     ///
     /// # Errors
     /// [`StoreError::Url`]; [`StoreError::Unavailable`] when the server does not answer within seconds;
@@ -111,20 +122,23 @@ impl RedisStore {
         clock: Option<Arc<dyn Clock>>,
     ) -> Result<Self, StoreError> {
         let target = Target::parse(url)?;
-        let link = Link::open(target.clone()).await?;
-        let facts = check::check(&link, &target).await?;
-        if facts.can_tell_rights() {
-            rights::check(&link, namespace, target.shown()).await?;
-        }
+        let kind = Kind::of(target.place());
         let layout = Layout::of(namespace, target.shown());
+        let link = Link::open(target.clone(), layout.slot()).await?;
+        let servers = check::check(&link, &target).await?;
+        if servers.can_tell_rights() {
+            for address in servers.addresses() {
+                rights::check(&link, address, kind, namespace, target.shown()).await?;
+            }
+        }
         let shape = settle(&link, &target, &layout).await?;
-        link.expect(Expected::new(&target, &facts, layout, shape));
+        link.expect(Expected::new(&target, &servers, layout, shape));
         let keys: Vec<Keys> = (0..shape.partitions).map(|partition| Keys::new(namespace, partition)).collect();
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
-        let subscriber = listen(&target, &keys, &hints, &tag)?;
+        let subscriber = listen(&target, &link, &keys, &hints, &tag)?;
         let scripts = Scripts::new(shape.ids);
-        Ok(Self { target, link, keys, keeps_ids: shape.ids, scripts, hints, tag, clock, facts, subscriber })
+        Ok(Self { target, link, keys, keeps_ids: shape.ids, scripts, hints, tag, clock, servers, subscriber })
     }
 
     fn partition_of_text(&self, text: &str) -> usize {
@@ -145,6 +159,14 @@ impl RedisStore {
         self.clock.as_ref().map_or_else(Vec::new, |clock| clock.now().as_millis().to_string().into_bytes())
     }
 
+    fn audience(&self) -> Audience {
+        match (Kind::of(self.target.place()), self.subscriber.listens()) {
+            (Kind::Cluster, _) => Audience::Anywhere,
+            (_, true) => Audience::WithSender,
+            (_, false) => Audience::WithoutSender,
+        }
+    }
+
     fn damaged(&self, what: &str) -> StoreError {
         StoreError::Damaged { store: self.target.shown().to_owned(), message: what.to_owned() }
     }
@@ -157,6 +179,7 @@ impl RedisStore {
 /// Hears what other processes tell, from now on.
 fn listen(
     target: &Target,
+    link: &Link,
     keys: &[Keys],
     hints: &broadcast::Sender<Hint>,
     tag: &[u8],
@@ -167,7 +190,7 @@ fn listen(
         let _ = hints.send(hint);
     };
     let channels = keys.iter().map(Keys::channel).collect();
-    Subscriber::start(target, channels, move |heard| match heard {
+    Subscriber::start(target, link.whereabouts(), channels, move |heard| match heard {
         subscriber::Heard::Message(message) => {
             scripts::read_published(&message, &tag).into_iter().flatten().for_each(&tell);
         }
@@ -179,8 +202,12 @@ fn listen(
 /// How the namespace is laid out: as the url asks for, if it asks and is the first to come.
 async fn settle(link: &Link, target: &Target, layout: &Layout) -> Result<Shape, StoreError> {
     let mut pipeline = Pipeline::new();
-    layout.settle(&mut pipeline, Shape { partitions: target.partitions().unwrap_or(1), ids: target.ids() });
-    let shape = layout.read(link.read(pipeline).await?.pop())?;
+    let partitions = match Kind::of(target.place()) {
+        Kind::Single | Kind::Watched => 1,
+        Kind::Cluster => PARTITIONS_ON_A_CLUSTER,
+    };
+    layout.settle(&mut pipeline, Shape { partitions: target.partitions().unwrap_or(partitions), ids: target.ids() });
+    let shape = layout.read(link.read(layout.slot(), pipeline).await?.pop())?;
     match target.partitions() {
         Some(wanted) if wanted != shape.partitions => Err(layout.refuse(format!(
             "has {} partitions for good, and the url asks for {wanted}: leave the option out",
@@ -201,7 +228,7 @@ impl Store for RedisStore {
     }
 
     fn facts(&self) -> StoreFacts {
-        self.facts.told()
+        self.servers.told()
     }
 
     fn partitions(&self) -> usize {
@@ -226,7 +253,13 @@ impl Store for RedisStore {
 
     fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
         let keys = self.keys.iter().map(|keys| (keys.of(Of::Sessions), keys.of(Of::Beats))).collect();
-        Ok(Box::new(RedisHeart::new(&self.target, keys, self.clock.clone(), self.facts.knows_flags())))
+        Ok(Box::new(RedisHeart::new(
+            &self.target,
+            self.link.whereabouts(),
+            keys,
+            self.clock.clone(),
+            self.servers.knows_flags(),
+        )))
     }
 
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {

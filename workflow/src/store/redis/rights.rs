@@ -7,8 +7,10 @@
 
 use std::sync::Arc;
 
+use super::check::Kind;
 use super::keys::{self, Keys, Of};
 use super::link::Link;
+use super::places::Address;
 use super::script::Script;
 use crate::store::StoreError;
 use crate::words::id::{InstanceId, Namespace};
@@ -42,6 +44,9 @@ const ON_CHANNEL: [(&str, &[&str]); 2] = [("PUBLISH", &["m"]), ("SUBSCRIBE", &[]
 /// Commands on nothing. Without `MULTI` the client would lose its connection, as it takes the refusal for an answer.
 const ALONE: [&[&str]; 6] = [&["EXEC"], &["INFO"], &["MULTI"], &["PING"], &["SCRIPT", "LOAD", "return 1"], &["TIME"]];
 
+/// The same on the nodes of a cluster, which must be asked where slots are before anything else can be.
+const OF_CLUSTERS: [&[&str]; 3] = [&["ASKING"], &["CLUSTER", "INFO"], &["CLUSTER", "SLOTS"]];
+
 /// One question, and what it is about.
 struct Question {
     words: Vec<Vec<u8>>,
@@ -63,15 +68,21 @@ enum About {
 /// # Errors
 /// [`StoreError::Refused`] with every right that is missing, unless hints alone are concerned: then the log warns; what the
 /// link says.
-pub(super) async fn check(link: &Link, namespace: &Namespace, shown: &str) -> Result<(), StoreError> {
+pub(super) async fn check(
+    link: &Link,
+    address: &Address,
+    kind: Kind,
+    namespace: &Namespace,
+    shown: &str,
+) -> Result<(), StoreError> {
     let script = Arc::new(Script::new("rights", include_str!("scripts/rights.lua").to_owned()));
-    let questions = questions(namespace);
+    let questions = questions(namespace, kind);
     let mut arguments = Vec::new();
     for question in &questions {
         arguments.push(question.words.len().to_string().into_bytes());
         arguments.extend(question.words.iter().cloned());
     }
-    let answer = link.run(&script, Vec::new(), arguments).await?;
+    let answer = link.run_at(address, &script, arguments).await?;
     let denied: Vec<usize> = redis::from_redis_value(answer)
         .map_err(|_| StoreError::Damaged { store: shown.to_owned(), message: "rights cannot be read".to_owned() })?;
     let (hints, needed): (Vec<_>, Vec<_>) =
@@ -100,7 +111,7 @@ fn is_for_hints(right: &str) -> bool {
 }
 
 /// Every question: of keys, those of a layout, of an index and of an instance stand for all.
-fn questions(namespace: &Namespace) -> Vec<Question> {
+fn questions(namespace: &Namespace, kind: Kind) -> Vec<Question> {
     let partition = Keys::new(namespace, 0);
     let instance = InstanceId::new("a").expect("a letter is an id");
     let keys = [keys::meta(namespace), partition.of(Of::Ready), partition.instance(&instance)];
@@ -115,7 +126,8 @@ fn questions(namespace: &Namespace) -> Vec<Question> {
         all.extend(keys.iter().map(|key| on(key, command, About::Key)));
     }
     all.extend(ON_CHANNEL.iter().map(|command| on(&channel, command, About::Channel)));
-    all.extend(ALONE.iter().map(|words| Question {
+    let of_cluster = if kind == Kind::Cluster { OF_CLUSTERS.as_slice() } else { &[] };
+    all.extend(ALONE.iter().chain(of_cluster).map(|words| Question {
         words: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
         about: About::Nothing,
     }));
@@ -158,7 +170,7 @@ fn key_patterns(namespace: &Namespace) -> [String; 2] {
 fn right(question: &Question) -> String {
     let word = |at: usize| String::from_utf8_lossy(&question.words[at]).to_lowercase();
     match word(0).as_str() {
-        "script" => format!("+script|{}", word(1)),
+        name @ ("script" | "cluster") => format!("+{name}|{}", word(1)),
         name => format!("+{name}"),
     }
 }
@@ -170,7 +182,7 @@ mod tests {
     use super::*;
 
     /// Every text that can hold a command.
-    const TEXTS: [&str; 29] = [
+    const TEXTS: [&str; 31] = [
         include_str!("scripts/beat.lua"),
         include_str!("scripts/candidates.lua"),
         include_str!("scripts/claim.lua"),
@@ -193,7 +205,9 @@ mod tests {
         include_str!("scripts/tied.lua"),
         include_str!("check.rs"),
         include_str!("dial.rs"),
+        include_str!("finder.rs"),
         include_str!("heart.rs"),
+        include_str!("lane.rs"),
         include_str!("layout.rs"),
         include_str!("listing.rs"),
         include_str!("script.rs"),
@@ -205,10 +219,12 @@ mod tests {
     const OPTIONAL: [&str; 3] = ["CONFIG", "CLIENT", "PUBSUB"];
     /// Commands that nobody can be denied, or that are asked of the server by connecting.
     const OF_CONNECTING: [&str; 3] = ["AUTH", "SELECT", "HELLO"];
+    /// What sentinels are asked.
+    const OF_SENTINELS: &str = "SENTINEL";
 
     fn listed() -> BTreeSet<&'static str> {
         let on_keys = ON_KEYS.iter().chain(&ON_CHANNEL).map(|(name, _)| *name);
-        on_keys.chain(ALONE.iter().map(|words| words[0])).collect()
+        on_keys.chain(ALONE.iter().chain(&OF_CLUSTERS).map(|words| words[0])).collect()
     }
 
     /// What stands between `call('`, `cmd("` or `command: "` and the quote.
@@ -231,7 +247,7 @@ mod tests {
         for name in ["SUBSCRIBE", "MULTI", "EXEC"] {
             known.remove(name);
         }
-        for name in OPTIONAL.into_iter().chain(["AUTH", "SELECT"]) {
+        for name in OPTIONAL.into_iter().chain(["AUTH", "SELECT", OF_SENTINELS]) {
             assert!(sent.contains(name), "{name} is not sent any more");
             known.insert(name);
         }
@@ -255,6 +271,8 @@ mod tests {
         let granted: BTreeSet<&str> = line.split(' ').filter_map(|word| word.strip_prefix('+')).collect();
         let mut needed: BTreeSet<String> = listed().into_iter().map(str::to_lowercase).collect();
         needed.remove("script");
+        needed.remove("cluster");
+        needed.extend(["cluster|info", "cluster|slots"].map(str::to_owned));
         needed.extend(["script|load", "evalsha", "config|get", "client|setname", "pubsub|numsub"].map(str::to_owned));
         needed.extend(OF_CONNECTING.iter().filter(|name| **name != "AUTH").map(|name| name.to_lowercase()));
         assert_eq!(granted, needed.iter().map(String::as_str).collect());
@@ -263,7 +281,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_told_as_it_is_granted() {
         let shop = Namespace::new("shop").expect("valid");
-        let questions = questions(&shop);
+        let questions = questions(&shop, Kind::Cluster);
         let denied_if = |deny: &dyn Fn(&Question) -> bool| {
             let numbered = questions.iter().enumerate().filter(|(_, question)| deny(question));
             let denied: Vec<usize> = numbered.map(|(number, _)| number + 1).collect();
@@ -272,6 +290,7 @@ mod tests {
         assert_eq!(denied_if(&|_| false), "");
         assert_eq!(denied_if(&|question| question.words[0] == b"ZADD"), "+zadd");
         assert_eq!(denied_if(&|question| question.words[0] == b"SCRIPT"), "+script|load");
+        assert_eq!(denied_if(&|question| question.words[0] == b"CLUSTER"), "+cluster|info +cluster|slots");
         let one_key = denied_if(&|question| question.words.get(1).is_some_and(|key| key == b"wf:{shop}:meta"));
         assert_eq!(one_key, "~wf:{shop}:* ~wf:{shop:*}:*");
         assert_eq!(denied_if(&|question| question.about == About::Key), "~wf:{shop}:* ~wf:{shop:*}:*");

@@ -1,6 +1,8 @@
-//! Reads the store's url: `redis://`, `rediss://`, `unix://` and `redis+unix://`, with their options.
+//! Reads the store's url: `redis://`, `rediss://`, `unix://` and `redis+unix://` for one server, `redis+sentinel://` and
+//! `redis+cluster://` (`rediss+…` over TLS) for several, with their options.
 //!
-//! Owns what a valid url is, and the settings of every connection that follow from it. Never connects. No error and no
+//! Owns what a valid url is, and the settings of every connection that follow from it; the forms that name several servers
+//! are read by [`super::places`]. Never connects. No error and no
 //! formatting repeats a user or a password, nor what could be one in a url that is written wrongly. Called by the store
 //! when it opens.
 
@@ -8,9 +10,10 @@ use std::time::Duration;
 
 use redis::io::tcp::{TcpSettings, socket2};
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates,
+    Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisResult, TlsCertificates,
 };
 
+use super::places::{Address, Kind, Place, Seeds};
 use super::tls::{self, Files};
 use crate::store::StoreError;
 use crate::words::spelling;
@@ -22,14 +25,18 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 /// Between two probes.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 
-const FORMS: &str = "write redis://[user:password@]host[:port][/db], rediss://… for TLS[?ca=&cert=&key=], or \
-                     unix:///path/to.sock[?db=&user=&pass=], each with ?partitions=1..1024 and ?ids=1 or without; \
-                     in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25";
+const FORMS: &str = "write redis://[user:password@]host[:port][/db], rediss://… for TLS[?ca=&cert=&key=], \
+                     unix:///path/to.sock[?db=&user=&pass=], \
+                     redis+sentinel://[user:password@]host[:port],…/service[/db][?sentinel_user=&sentinel_pass=], or \
+                     redis+cluster://[user:password@]host[:port],…, rediss+sentinel:// and rediss+cluster:// for TLS, \
+                     each with ?partitions=1..1024 and ?ids=1 or without; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25";
 
 /// A valid url.
 #[derive(Clone)]
 pub(super) struct Target {
-    info: ConnectionInfo,
+    place: Place,
+    /// How to log in to a server, and the database.
+    login: RedisConnectionInfo,
     /// For TLS.
     certificates: Option<TlsCertificates>,
     partitions: Option<usize>,
@@ -38,11 +45,13 @@ pub(super) struct Target {
 }
 
 /// What the options say that are not the client's.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Options {
     partitions: Option<usize>,
     ids: bool,
     files: Files,
+    sentinel_user: Option<String>,
+    sentinel_pass: Option<String>,
 }
 
 /// Which answers a connection wants.
@@ -66,6 +75,15 @@ impl Target {
     /// # Errors
     /// [`StoreError::Url`], which says what is wrong without repeating it.
     pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
+        let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
+        match Kind::of(scheme) {
+            Some((kind, tls)) => Self::parse_several(scheme, kind, tls, rest),
+            None => Self::parse_one(url),
+        }
+    }
+
+    /// A url that names one server.
+    fn parse_one(url: &str) -> Result<Self, StoreError> {
         let Some(mut url) = redis::parse_redis_url(url) else {
             return Err(refuse("a Redis store's url cannot be read"));
         };
@@ -88,16 +106,52 @@ impl Target {
             _ => "the host, port or database is none",
         };
         let info = url.clone().into_connection_info().map_err(|_| refuse(wrong))?;
-        check_login(info.redis_settings())?;
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        let shown = shown(url.scheme(), &info, &own);
-        let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
-        let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-        let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
-        let Options { partitions, ids, files } = own;
-        let certificates = is_tls.then(|| files.load().map_err(|message| StoreError::Url { message })).transpose()?;
-        Ok(Self { info: info.set_tcp_settings(settings), certificates, partitions, ids, shown })
+        let tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        let address = Address::of(info.addr()).ok_or_else(|| refuse(wrong))?;
+        Self::with(url.scheme(), tls, Place::Server(address), info.redis_settings().clone(), own)
+    }
+
+    /// A url that names who knows where the servers are.
+    fn parse_several(scheme: &str, kind: Kind, tls: bool, rest: &str) -> Result<Self, StoreError> {
+        let seeds = Seeds::read(kind, rest).map_err(refuse)?;
+        let of_sentinels: &[&str] = if kind == Kind::Sentinels { &["sentinel_user", "sentinel_pass"] } else { &[] };
+        let of_tls: &[&str] = if tls { &["ca", "cert", "key"] } else { &[] };
+        let own = [&["partitions", "ids"], of_sentinels, of_tls].concat();
+        let plain = seeds.query.as_ref().map(|query| query.replace('+', "%2B")).unwrap_or_default();
+        let options = redis::parse_redis_url(&format!("redis://h?{plain}"));
+        let mut options =
+            read_options(options.ok_or_else(|| refuse("the options cannot be read"))?.query_pairs(), &own)?;
+        let (place, db) = match kind {
+            Kind::Sentinels => {
+                let (service, db) = seeds.service().map_err(refuse)?;
+                let login = sentinel_login(options.sentinel_user.take(), options.sentinel_pass.take())?;
+                (Place::Sentinels { seeds: seeds.addresses, service, login }, db)
+            }
+            Kind::Cluster if !["", "0"].contains(&seeds.path.as_str()) => {
+                return Err(refuse("a cluster has no database but 0: nothing follows its hosts"));
+            }
+            Kind::Cluster => (Place::Cluster { seeds: seeds.addresses }, 0),
+        };
+        Self::with(scheme, tls, place, seeds.login.set_db(db), options)
+    }
+
+    fn with(
+        scheme: &str,
+        tls: bool,
+        place: Place,
+        login: RedisConnectionInfo,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        check_login(&login)?;
+        let shown = shown(scheme, &place, login.db(), &options);
+        let Options { partitions, ids, files, .. } = options;
+        let certificates = tls.then(|| files.load().map_err(|message| StoreError::Url { message })).transpose()?;
+        Ok(Self { place, login, certificates, partitions, ids, shown })
+    }
+
+    /// Where it is, or who knows.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The url without user and password, for messages.
@@ -120,40 +174,57 @@ impl Target {
         self.ids
     }
 
-    /// A client that logs in while it connects.
-    pub(super) fn client(&self, protocol: Protocol) -> Result<Client, StoreError> {
+    /// A client of the server at an address that logs in while it connects.
+    pub(super) fn client(&self, address: &Address, protocol: Protocol) -> Result<Client, StoreError> {
         let version = match protocol {
             Protocol::Answers => ProtocolVersion::RESP2,
             Protocol::Pushes => ProtocolVersion::RESP3,
         };
-        let login = self.info.redis_settings().clone().set_protocol(version).set_skip_set_lib_name();
-        self.client_with(login)
+        self.client_with(address, self.login.clone().set_protocol(version).set_skip_set_lib_name())
+    }
+
+    /// A client of a sentinel.
+    pub(super) fn sentinel_client(&self, address: &Address, login: &RedisConnectionInfo) -> Result<Client, StoreError> {
+        self.client_with(address, login.clone().set_skip_set_lib_name())
     }
 
     /// A client that says nothing while it connects, so that no answer need be waited for, and what to say then.
-    pub(super) fn silent_client(&self) -> Result<(Client, redis::Pipeline), StoreError> {
-        let client = self.client_with(RedisConnectionInfo::default().set_skip_set_lib_name())?;
+    pub(super) fn silent_client(&self, address: &Address) -> Result<(Client, redis::Pipeline), StoreError> {
+        let client = self.client_with(address, RedisConnectionInfo::default().set_skip_set_lib_name())?;
         let mut login = redis::Pipeline::new();
-        let settings = self.info.redis_settings();
-        if let Some(password) = settings.password() {
-            login.cmd("AUTH").arg(settings.username()).arg(password);
+        if let Some(password) = self.login.password() {
+            login.cmd("AUTH").arg(self.login.username()).arg(password);
         }
-        if settings.db() != 0 {
-            login.cmd("SELECT").arg(settings.db());
+        if self.login.db() != 0 {
+            login.cmd("SELECT").arg(self.login.db());
         }
         Ok((client, login))
     }
 
-    fn client_with(&self, login: RedisConnectionInfo) -> Result<Client, StoreError> {
-        let info = self.info.clone().set_redis_settings(login);
-        let client = match &self.certificates {
+    fn client_with(&self, address: &Address, login: RedisConnectionInfo) -> Result<Client, StoreError> {
+        let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
+        let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+        let info = address.to_dial(self.is_tls()).into_connection_info();
+        let info = info.map(|info| info.set_tcp_settings(settings).set_redis_settings(login));
+        let client: RedisResult<Client> = info.and_then(|info| match &self.certificates {
             Some(certificates) => {
                 tls::provide_cryptography();
                 Client::build_with_tls(info, certificates.clone())
             }
             None => Client::open(info),
-        };
+        });
         client.map_err(|_| refuse("a Redis store's url cannot be used here"))
+    }
+}
+
+/// How to log in to sentinels.
+fn sentinel_login(user: Option<String>, password: Option<String>) -> Result<RedisConnectionInfo, StoreError> {
+    let login = RedisConnectionInfo::default();
+    match (user, password) {
+        (Some(_), None) => Err(refuse("the url has a sentinel_user and no sentinel_pass")),
+        (Some(user), Some(password)) => Ok(login.set_username(user).set_password(password)),
+        (None, Some(password)) => Ok(login.set_password(password)),
+        (None, None) => Ok(login),
     }
 }
 
@@ -187,6 +258,8 @@ fn read_options<'a>(
             "ca" => read.files.ca = file()?,
             "cert" => read.files.cert = file()?,
             "key" => read.files.key = file()?,
+            "sentinel_user" => read.sentinel_user = Some(value.into_owned()),
+            "sentinel_pass" => read.sentinel_pass = Some(value.into_owned()),
             // The client's own: db, user, pass.
             _ => {}
         }
@@ -199,6 +272,9 @@ fn unknown(name: &str, own: &[&str]) -> String {
     let of_tls = ["ca", "cert", "key"];
     if let Some(known) = of_tls.into_iter().find(|known| *known == name) {
         return format!("{known} is an option of rediss:// only");
+    }
+    if let Some(known) = ["sentinel_user", "sentinel_pass"].into_iter().find(|known| *known == name) {
+        return format!("{known} is an option of redis+sentinel:// only");
     }
     match spelling::nearest(name, own.iter().copied()) {
         Some(known) => format!("the url has an option other than {}; did you mean {known}?", own.join(", ")),
@@ -217,15 +293,12 @@ fn check_login(login: &RedisConnectionInfo) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn shown(scheme: &str, info: &ConnectionInfo, own: &Options) -> String {
-    let db = info.redis_settings().db();
-    let (place, in_path) = match info.addr() {
-        ConnectionAddr::Unix(path) => (path.display().to_string(), false),
-        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-            (format!("{host}:{port}"), true)
-        }
-        _ => (String::new(), true),
+fn shown(scheme: &str, place: &Place, db: i64, own: &Options) -> String {
+    let all = |seeds: &[Address]| seeds.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let (place, in_path) = match place {
+        Place::Server(address) => (address.to_string(), matches!(address, Address::Tcp(..))),
+        Place::Sentinels { seeds, service, .. } => (format!("{}/{service}", all(seeds)), true),
+        Place::Cluster { seeds } => (all(seeds), true),
     };
     let mut shown = format!("{scheme}://{place}");
     let mut options = Vec::new();
@@ -270,6 +343,15 @@ mod tests {
                 "redis+unix:///r.sock?db=2&partitions=2",
                 Some(2),
             ),
+            ("redis+sentinel://h/shop", "redis+sentinel://h:26379/shop", None),
+            (
+                "rediss+sentinel://u:s3cret@h,[::1]:7/a.b-c_1/3?ids=1&sentinel_user=u&sentinel_pass=s3cret",
+                "rediss+sentinel://h:26379,[::1]:7/a.b-c_1/3?ids=1",
+                None,
+            ),
+            ("redis+cluster://h", "redis+cluster://h:6379", None),
+            ("redis+cluster://:s3cret@h:7,g/?partitions=8", "redis+cluster://h:7,g:6379?partitions=8", Some(8)),
+            ("rediss+cluster://u:s3cret@h/0", "rediss+cluster://h:6379", None),
         ];
         for (url, shown, partitions) in forms {
             let target = read(url);
@@ -282,23 +364,43 @@ mod tests {
     #[test]
     fn a_login_is_decoded() {
         let target = read("redis://us%40er:p%2Fa%3A%23%C3%A9@h/5");
-        let login = target.info.redis_settings();
+        let login = &target.login;
         assert_eq!((login.username(), login.password(), login.db()), (Some("us@er"), Some("p/a:#é"), 5));
         let target = read("unix:///a%20b.sock?user=u&pass=p%26q&db=4");
-        let login = target.info.redis_settings();
+        let login = &target.login;
         assert_eq!((login.username(), login.password(), login.db()), (Some("u"), Some("p&q"), 4));
-        assert_eq!(target.info.addr(), &ConnectionAddr::Unix("/a b.sock".into()));
+        assert!(matches!(target.place(), Place::Server(Address::Socket(path)) if path.as_os_str() == "/a b.sock"));
+    }
+
+    #[test]
+    fn servers_and_sentinels_have_logins_of_their_own() {
+        let target = read("redis+sentinel://us%40er:p%2Fa@h/shop/5?sentinel_user=watch&sentinel_pass=a+b%26c");
+        let login = &target.login;
+        assert_eq!((login.username(), login.password(), login.db()), (Some("us@er"), Some("p/a"), 5));
+        let Place::Sentinels { service, login, .. } = target.place() else { panic!("sentinels") };
+        assert_eq!((service.as_str(), login.username(), login.password()), ("shop", Some("watch"), Some("a+b&c")));
+        assert_eq!(login.db(), 0);
     }
 
     #[test]
     fn every_client_can_be_made() {
-        for url in ["redis://h", "rediss://u:p@h", "unix:///r.sock?pass=p&db=1"] {
+        let forms = ["redis://h", "rediss://u:p@h", "unix:///r.sock?pass=p&db=1", "rediss+cluster://h,g"];
+        for url in forms.into_iter().chain(["redis+sentinel://u:p@h/shop?sentinel_pass=q"]) {
             let target = read(url);
-            target.client(Protocol::Answers).expect(url);
-            target.client(Protocol::Pushes).expect(url);
-            target.silent_client().expect(url);
+            let address = match target.place() {
+                Place::Server(address) => address.clone(),
+                Place::Sentinels { seeds, login, .. } => {
+                    target.sentinel_client(&seeds[0], login).expect(url);
+                    seeds[0].clone()
+                }
+                Place::Cluster { seeds } => seeds[0].clone(),
+            };
+            target.client(&address, Protocol::Answers).expect(url);
+            target.client(&address, Protocol::Pushes).expect(url);
+            target.silent_client(&address).expect(url);
         }
-        let (client, login) = read("redis://u:p@h/2").silent_client().expect("a client");
+        let address = Address::Tcp("h".to_owned(), 1);
+        let (client, login) = read("redis://u:p@h/2").silent_client(&address).expect("a client");
         assert_eq!(client.get_connection_info().redis_settings().password(), None);
         assert_eq!(
             login.get_packed_pipeline(),
@@ -314,12 +416,19 @@ mod tests {
         assert!(said("rediss://h?crt=/c.pem").contains("did you mean cert?"));
         assert!(said("redis://h?ca=/c.pem").starts_with("ca is an option of rediss:// only"));
         assert!(!said("redis://h?password=s3cret").contains("did you mean"));
+        assert!(said("redis+sentinel://h/shop?sentinel_pas=x").contains("did you mean sentinel_pass?"));
+        assert!(
+            said("redis+cluster://h?sentinel_pass=x").starts_with("sentinel_pass is an option of redis+sentinel://")
+        );
+        assert!(said("redis+cluster://h?ca=/c.pem").starts_with("ca is an option of rediss:// only"));
+        assert!(said("redis+sentinel://h").contains("write /service"));
+        assert!(said("redis+cluster://h/1").contains("no database but 0"));
     }
 
     #[test]
     fn a_plus_in_an_option_is_a_plus() {
         let target = read("unix:///a.sock?user=u&pass=a+b%2Bc%20d");
-        assert_eq!(target.info.redis_settings().password(), Some("a+b+c d"));
+        assert_eq!(target.login.password(), Some("a+b+c d"));
     }
 
     #[test]
@@ -360,6 +469,32 @@ mod tests {
             "unix://host/s3cret",
             "unix:///r.sock?user=s3cret",
             "unix:///r.sock?db=s3cret",
+            "redis+sentinel://",
+            "redis+sentinel:h/shop",
+            "redis+sentinel://h/shop/s3cret",
+            "redis+sentinel://h/shop/-1",
+            "redis+sentinel://h/shop/1/s3cret",
+            "redis+sentinel://h/sh%6Fp",
+            "redis+sentinel://h:s3cret/shop",
+            "redis+sentinel://:s3c/ret@h/shop",
+            "redis+sentinel://:s3c?ret@h/shop",
+            "redis+sentinel://:s3c#ret@h/shop",
+            "redis+sentinel://user:12/s3cret@h",
+            "redis+sentinel://s3cret@h/shop",
+            "redis+sentinel://h/shop?sentinel_user=s3cret",
+            "redis+sentinel://h/shop?db=1",
+            "redis+sentinel://h/shop?ca=/s3cret",
+            "redis+cluster://",
+            "redis+cluster://h,",
+            "redis+cluster://h,h",
+            "redis+cluster://s3cret@h",
+            "redis+cluster://h#s3cret",
+            "redis+cluster://h/s3cret",
+            "redis+cluster://user:12/s3cret@h",
+            "redis+cluster://:s3c?ret@h",
+            "redis+cluster://h?s3cret=1",
+            "redis+cluster://h?partitions=s3cret",
+            "rediss+cluster://h?ca=",
         ] {
             let error = Target::parse(url).expect_err(url);
             assert!(matches!(error, StoreError::Url { .. }), "{url}: {error:?}");

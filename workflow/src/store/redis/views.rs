@@ -35,7 +35,7 @@ impl RedisStore {
         let keys = self.keys_of(id);
         let mut pipeline = Pipeline::new();
         pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::FIELDS);
-        let mut fields = self.optional_fields(&self.answers(pipeline).await?, 0)?;
+        let mut fields = self.optional_fields(&self.answers(keys, pipeline).await?, 0)?;
         let Some(Some(head)) = fields.first() else { return Ok(None) };
         let mut children = Vec::new();
         // Only what has sent something can have children: then both are read at one moment.
@@ -45,7 +45,7 @@ impl RedisStore {
             pipeline.atomic();
             pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::FIELDS);
             pipeline.cmd("ZRANGE").arg(keys.children(id)).arg(0).arg(-1);
-            let both = self.answers(pipeline).await?;
+            let both = self.answers(keys, pipeline).await?;
             fields = self.optional_fields(&both, 0)?;
             if fields.first().is_none_or(Option::is_none) {
                 return Ok(None);
@@ -63,7 +63,8 @@ impl RedisStore {
         run: u32,
         from: u32,
     ) -> Result<Option<Vec<Payload>>, StoreError> {
-        let key = self.keys_of(id).instance(id);
+        let keys = self.keys_of(id);
+        let key = keys.instance(id);
         let mut records: Vec<Payload> = Vec::new();
         loop {
             // The number of records is read with them: a run may be deleted, or begin anew, between two reads.
@@ -72,7 +73,7 @@ impl RedisStore {
                 (first..first.saturating_add(RECORDS_A_READ)).map(|number| stored::record_field(run, number)).collect();
             let mut pipeline = Pipeline::new();
             pipeline.cmd("HMGET").arg(&key).arg("h").arg("a").arg(fields);
-            let found = self.optional_fields(&self.answers(pipeline).await?, 0)?;
+            let found = self.optional_fields(&self.answers(keys, pipeline).await?, 0)?;
             let Some(length) = self.length_of(id, run, &found)? else { return Ok(None) };
             let wanted = usize::try_from(length.saturating_sub(first).min(RECORDS_A_READ)).unwrap_or(usize::MAX);
             for record in found.iter().skip(2).take(wanted) {
@@ -151,7 +152,7 @@ impl RedisStore {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("ZRANGEBYSCORE").arg(keys.of(Of::Out)).arg("-inf").arg(format!("({}", before.as_millis()));
         pipeline.arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit.min(SENT_AT_ONCE_MAX));
-        let members = self.pairs(&self.answers(pipeline).await?, 0)?;
+        let members = self.pairs(&self.answers(keys, pipeline).await?, 0)?;
         if members.is_empty() {
             return Ok(Vec::new());
         }
@@ -162,7 +163,7 @@ impl RedisStore {
             pipeline.cmd("HGET").arg(keys.instance(&source)).arg(format!("x{number}"));
             sources.push((self.number(at)?, source, number));
         }
-        let packed = self.answers(pipeline).await?;
+        let packed = self.answers(keys, pipeline).await?;
         let mut found = Vec::with_capacity(sources.len());
         for (index, (at, source, number)) in sources.into_iter().enumerate() {
             let Ok(bytes) = packed.bytes(index) else {
@@ -202,7 +203,7 @@ impl RedisStore {
         for keys in &self.keys {
             let mut pipeline = Pipeline::new();
             pipeline.cmd("ZLEXCOUNT").arg(keys.of(Of::Ready)).arg(bound(b"[", 0)).arg(bound(b"(", 1));
-            view.ready += self.read(self.answers(pipeline).await?.natural(0))?;
+            view.ready += self.read(self.answers(keys, pipeline).await?.natural(0))?;
             let Some(id) = self.first_ready(keys, bound(b"[", 0), &bound(b"(", 1)).await? else { continue };
             let since = self.read_instance(&id).await?.and_then(|snapshot| ready_since(&snapshot.head));
             view.first_since = view.first_since.into_iter().chain(since).min();
@@ -216,7 +217,7 @@ impl RedisStore {
         loop {
             let mut pipeline = Pipeline::new();
             pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::Ready)).arg(&from).arg(to).arg("LIMIT").arg(0).arg(1);
-            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            let members = self.read(self.answers(keys, pipeline).await?.list(0))?;
             let Ok(member) = members.bytes(0) else { return Ok(first.map(|(_, id)| id)) };
             let (score, id) = self.read(ready_of(member))?;
             let id = self.read(InstanceId::new(id).map_err(|_| misread("what is ready")()))?;
@@ -233,15 +234,17 @@ impl RedisStore {
         }
         let mut pipeline = Pipeline::new();
         pipeline.cmd("TIME");
-        let time = self.read(self.answers(pipeline).await?.list(0))?;
+        // Of a cluster, that of one node: their clocks are to agree.
+        let time = self.read(self.answers(&self.keys[0], pipeline).await?.list(0))?;
         let part = |index: usize| self.read(time.bytes(index)).and_then(|bytes| self.number(bytes));
         Ok(Timestamp::from_millis(part(0)? * 1_000 + part(1)? / 1_000))
     }
 
     // ---- answers
 
-    pub(super) async fn answers(&self, pipeline: Pipeline) -> Result<Said, StoreError> {
-        let values = self.link.read(pipeline).await?;
+    /// What commands on keys of one partition are answered.
+    pub(super) async fn answers(&self, keys: &Keys, pipeline: Pipeline) -> Result<Said, StoreError> {
+        let values = self.link.read(keys.slot(), pipeline).await?;
         self.read(Said::read(Value::Array(values)))
     }
 

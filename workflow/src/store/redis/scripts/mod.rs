@@ -96,15 +96,31 @@ pub(super) struct Sender<'a> {
     pub(super) now: &'a [u8],
     /// Its name among those that publish hints.
     pub(super) tag: &'a [u8],
-    /// Whether it hears what is published.
-    pub(super) listens: bool,
+    pub(super) audience: Audience,
+}
+
+/// Who hears what a call publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// The sender and others whom the server can count.
+    WithSender,
+    /// Only others, whom the server can count.
+    WithoutSender,
+    /// On other nodes of a cluster too, whom the server that publishes does not count.
+    Anywhere,
 }
 
 /// The keys and arguments of one call of `transitions`.
 pub(super) fn transitions(keys: &Keys, sender: &Sender<'_>, calls: &[Call]) -> Request {
     let mut all = keys.all().to_vec();
-    let listens = if sender.listens { b"1" } else { b"0" };
-    let mut arguments = vec![sender.now.to_vec(), keys.channel(), sender.tag.to_vec(), listens.to_vec()];
+    // So many hear it of whom the sender need not think.
+    let uncounted: &[u8] = match sender.audience {
+        Audience::WithSender => b"1",
+        Audience::WithoutSender => b"0",
+        // There are always more.
+        Audience::Anywhere => b"-1",
+    };
+    let mut arguments = vec![sender.now.to_vec(), keys.channel(), sender.tag.to_vec(), uncounted.to_vec()];
     for call in calls {
         all.extend(call.keys.iter().cloned());
         arguments.push(call.packed.clone());
