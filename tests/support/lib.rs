@@ -7,6 +7,7 @@ pub mod chance;
 pub mod effects;
 pub mod errands;
 pub mod examples;
+pub mod impostor;
 pub mod in_front;
 pub mod load;
 pub mod overhear;

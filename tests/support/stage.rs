@@ -1,6 +1,7 @@
 //! One store under test with everything around it: its folder, its engines, and the witness of what ran.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -9,6 +10,7 @@ use workflow::prelude::*;
 use workflow::store::Store;
 
 use crate::redis::RedisServer;
+use crate::redis::cluster::RedisCluster;
 use crate::witness::Witness;
 
 /// How long a lease is in tests that do not crash anything: long enough for a machine that does much else.
@@ -28,6 +30,16 @@ pub enum StoreKind {
     Redis,
     /// The same, in several partitions.
     RedisPartitioned,
+    /// A cluster that all tests of the process share, each in a namespace of its own.
+    RedisCluster,
+}
+
+impl StoreKind {
+    /// Whether it is on Redis, however it is reached.
+    #[must_use]
+    pub const fn is_redis(self) -> bool {
+        matches!(self, Self::Redis | Self::RedisPartitioned | Self::RedisCluster)
+    }
 }
 
 /// One store under test, and what goes with it.
@@ -41,8 +53,16 @@ pub struct Stage {
     pub witness: Witness,
     folder: TempDir,
     shared: Option<Arc<dyn Store>>,
-    /// The server, where the store is on one.
+    /// The server, where the store is on one of its own.
     pub server: Option<RedisServer>,
+    namespace: String,
+}
+
+/// A namespace that nobody else in this process has.
+#[must_use]
+pub fn on_the_cluster(name: &str) -> String {
+    static NAMED: AtomicU64 = AtomicU64::new(0);
+    format!("{name}-{}", NAMED.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Stage {
@@ -54,11 +74,15 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
         let shared = match kind {
             StoreKind::SqliteMemory => Some(in_memory("default").await),
-            StoreKind::SqliteFile | StoreKind::Redis | StoreKind::RedisPartitioned => None,
+            _ => None,
         };
         let on_redis = matches!(kind, StoreKind::Redis | StoreKind::RedisPartitioned);
         let server = on_redis.then(RedisServer::start);
-        Self { kind, witness: Witness::default(), folder, shared, server }
+        let namespace = match kind {
+            StoreKind::RedisCluster => on_the_cluster("stage"),
+            _ => "default".to_owned(),
+        };
+        Self { kind, witness: Witness::default(), folder, shared, server, namespace }
     }
 
     /// The url under which another process finds the store; in memory there is none.
@@ -69,7 +93,15 @@ impl Stage {
             StoreKind::SqliteFile => format!("sqlite:{}", self.folder.path().join("store.db").display()),
             StoreKind::Redis => self.server().url(),
             StoreKind::RedisPartitioned => format!("{}?partitions=3", self.server().url()),
+            // So that each of the three primaries has some.
+            StoreKind::RedisCluster => format!("{}?partitions=6", RedisCluster::shared().url()),
         }
+    }
+
+    /// The namespace of its engines.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     fn server(&self) -> &RedisServer {
@@ -84,7 +116,7 @@ impl Stage {
 
     /// An engine on this store, in mode All, with the witness as its resource.
     pub fn builder(&self) -> EngineBuilder {
-        let builder = Engine::builder().resource(self.witness.clone()).lease(LEASE);
+        let builder = Engine::builder().resource(self.witness.clone()).lease(LEASE).namespace(&*self.namespace);
         match &self.shared {
             Some(store) => builder.store(Arc::clone(store)),
             None => builder.store(self.url()),
@@ -98,17 +130,20 @@ impl Stage {
     pub async fn store(&self) -> Arc<dyn Store> {
         match &self.shared {
             Some(store) => Arc::clone(store),
-            None => workflow::open_store(&self.url(), "default").await.expect("the store of a test can be opened"),
+            None => {
+                workflow::open_store(&self.url(), &self.namespace).await.expect("the store of a test can be opened")
+            }
         }
     }
 
     /// The same in a namespace of its own.
     pub async fn builder_in(&self, namespace: &str) -> EngineBuilder {
-        let builder = self.builder().namespace(namespace);
+        let builder = self.builder();
         match self.kind {
             // What is in memory is one namespace of one store object.
-            StoreKind::SqliteMemory => builder.store(in_memory(namespace).await),
-            StoreKind::SqliteFile | StoreKind::Redis | StoreKind::RedisPartitioned => builder,
+            StoreKind::SqliteMemory => builder.namespace(namespace).store(in_memory(namespace).await),
+            StoreKind::RedisCluster => builder.namespace(format!("{}-{namespace}", self.namespace)),
+            StoreKind::SqliteFile | StoreKind::Redis | StoreKind::RedisPartitioned => builder.namespace(namespace),
         }
     }
 
