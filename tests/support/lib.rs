@@ -4,9 +4,11 @@
 //! Owns no assertion about workflows; those are the tests' own. See `README.md` beside this folder.
 
 pub mod chance;
+pub mod chores;
 pub mod effects;
 pub mod errands;
 pub mod examples;
+pub mod failpoints;
 pub mod in_front;
 pub mod load;
 pub mod overhear;

@@ -2,9 +2,10 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use crate::failpoints::Failpoint;
 use crate::wait;
 
 /// The first argument of a process that runs instances.
@@ -23,6 +24,8 @@ pub enum Serves {
     Load,
     /// Errands.
     Errands,
+    /// Errands, and what else a household has.
+    Chores,
     /// Bills of the first release.
     First,
     /// Bills of the second release.
@@ -33,7 +36,8 @@ pub enum Serves {
 
 impl Serves {
     /// All there are.
-    const ALL: [Self; 5] = [Self::Load, Self::Errands, Self::First, Self::Second, Self::Broken];
+    const ALL: [Self; 6] =
+        [Self::Load, Self::Errands, Self::Chores, Self::First, Self::Second, Self::Broken];
 
     /// The one of this name.
     #[must_use]
@@ -44,6 +48,8 @@ impl Serves {
 
 /// The first argument of a process that lists instances.
 pub const READ: &str = "read";
+/// The first argument of a process that has a failpoint.
+pub const FAIL: &str = "fail";
 
 /// How to start a worker process.
 #[derive(Debug, Clone)]
@@ -126,6 +132,22 @@ impl TestWorker {
         Self::spawn(&mut command, &setup.log)
     }
 
+    /// Starts a household that meets `point` for the `times`-th time; `acks` is where its customers write down what was
+    /// acknowledged.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_failing(setup: &WorkerSetup, point: Failpoint, times: u64, acks: &Path) -> Self {
+        let [lease, step_time, grace] = [setup.lease, setup.step_time, setup.grace].map(|time| time.as_millis());
+        let numbers = [u128::from(times), lease, setup.concurrency as u128, step_time, grace];
+        let mut command = Command::new(setup.program);
+        command.args([FAIL, &setup.store, &point.to_string()]).args(numbers.map(|number| number.to_string()));
+        // Code that stumbles on purpose says so in one line.
+        command.env("RUST_BACKTRACE", "0");
+        Self::spawn(command.arg(&setup.effects).arg(acks), &setup.log)
+    }
+
     fn spawn(command: &mut Command, path: &Path) -> Self {
         let log = OpenOptions::new().create(true).append(true).open(path).expect("the log can be written");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
@@ -166,6 +188,14 @@ impl TestWorker {
     /// When the system does not say.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child can be asked").is_some()
+    }
+
+    /// How it has ended, if it has.
+    ///
+    /// # Panics
+    /// When the system does not say.
+    pub fn outcome(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be asked")
     }
 
     /// Kills it: SIGKILL, nothing is written any more when this returns.

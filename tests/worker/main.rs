@@ -1,6 +1,8 @@
 //! A process for the durability tests: runs instances until it is killed or asked to end, or creates them and writes down
 //! which were acknowledged, or makes deliveries until they
-//! have ended, or lists instances. Started by `support::worker`.
+//! have ended, or lists instances, or dies at a named place. Started by `support::worker`.
+
+mod failing;
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -8,12 +10,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use support::chores::{linger, stumble};
 use support::effects::Effects;
 use support::errands::{Runner, errand, fetch};
 use support::load::{Hands, Paid, delivery, parcel, trip};
 use support::versions::{broken, first, second};
-use support::worker::{CREATE, DELIVER, READ, READY, RUN, Serves};
-use tokio::signal::unix::{SignalKind, signal};
+use support::worker::{CREATE, DELIVER, FAIL, READ, READY, RUN, Serves};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use workflow::prelude::*;
 
@@ -36,6 +39,7 @@ async fn main() -> Outcome {
         }
         [CREATE, store, prefix, effects] => create(store, prefix, &Effects::open(&PathBuf::from(effects))?).await,
         [READ, store, effects] => read(store, &Effects::open(&PathBuf::from(effects))?).await,
+        [FAIL, arguments @ ..] => failing::fail(arguments).await,
         [DELIVER, store, deliveries, results] => {
             deliver(store, deliveries.parse()?, &Effects::open(&PathBuf::from(results))?).await
         }
@@ -63,8 +67,11 @@ impl Write for Said {
 }
 
 fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: Duration) -> EngineBuilder {
-    if serves == Serves::Errands {
-        return engine.resource(Runner::new(effects, step_time)).only::<(errand, fetch)>();
+    let errands = |engine: EngineBuilder| engine.resource(Runner::new(effects.clone(), step_time));
+    match serves {
+        Serves::Errands => return errands(engine).only::<(errand, fetch)>(),
+        Serves::Chores => return errands(engine).only::<(errand, fetch, linger, stumble)>(),
+        _ => {}
     }
     let engine = engine.resource(Hands { effects, step_time });
     match serves {
@@ -77,8 +84,13 @@ fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: D
 
 /// Runs instances until it is killed, or asked to end.
 async fn run(engine: EngineBuilder, grace: Duration) -> Outcome {
-    let mut asked_to_end = signal(SignalKind::terminate())?;
+    let asked_to_end = signal(SignalKind::terminate())?;
     let engine = engine.start().await?;
+    end(engine, asked_to_end, grace).await
+}
+
+/// Says that it runs, and ends in order when it is asked to.
+async fn end(engine: Engine, mut asked_to_end: Signal, grace: Duration) -> Outcome {
     Said.write_all(format!("{READY}\n").as_bytes())?;
     asked_to_end.recv().await;
     let report = engine.shutdown(grace).await;
