@@ -31,7 +31,7 @@ const ROUNDS: Amount = Amount::of(1, 10, 60);
 /// Households that live at a time.
 const SIDE_BY_SIDE: usize = 6;
 /// Instances that each drives at a time.
-const CONCURRENCY: usize = 6;
+const CONCURRENCY: usize = 16;
 /// Longer than any body takes: who is asked to end hands over what has more to do.
 const GRACE: Duration = Duration::from_secs(20);
 /// How often everyone is looked at.
@@ -184,7 +184,9 @@ impl Town {
         for (id, acks) in acks.iter().filter(|(_, acks)| !acks.contains(&Ack::Deleting)) {
             let Some((workflow, state)) = all.get(id) else { return Err(format!("{id} was created: {acks:?}").into()) };
             let is_right = match state {
-                State::Terminated => workflow == "stumble" || acks.contains(&Ack::Terminated) || acks == &[Ack::Created],
+                State::Terminated => {
+                    workflow == "stumble" || acks.contains(&Ack::Terminated) || acks == &[Ack::Created]
+                }
                 State::Errored => workflow == "errand" && id.ends_with(['0', '5']),
                 state => *state == State::Complete && !acks.contains(&Ack::Terminated),
             };

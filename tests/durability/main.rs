@@ -5,14 +5,17 @@
 mod account;
 mod acknowledged;
 mod book;
+mod books;
 mod deliveries;
 mod environment;
 mod failpoints;
 mod fleet;
 mod freezes;
 mod hand;
+mod histories;
 mod kills;
 mod leftovers;
+mod linear;
 mod operator;
 mod outages;
 mod readers;

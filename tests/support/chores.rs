@@ -15,7 +15,7 @@ const LINGERS: Duration = Duration::from_millis(900);
 /// How long a customer waits for a result, and for what is to be seen: longer than it takes to recover from a crash.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Errands that a household has at a time.
-const ERRANDS_AT_A_TIME: u64 = 3;
+const ERRANDS_AT_A_TIME: u64 = 5;
 /// The numbers of notes: the last ends the errand.
 pub const NOTES: [u64; 2] = [1, 2];
 /// Why customers terminate.
@@ -111,7 +111,7 @@ impl Household {
                 self.say(self.let_stumble(number).await);
             }
         };
-        tokio::join!(errands(0), errands(1), errands(2), lingering, stumbling);
+        tokio::join!(errands(0), errands(1), errands(2), errands(3), errands(4), lingering, stumbling);
     }
 
     /// What is no surprise beside crashes is not said: a run that ended or began anew meanwhile.
@@ -163,7 +163,7 @@ impl Household {
             return Ok(());
         }
         self.note(&id, Ack::Returned);
-        if number.is_multiple_of(8) {
+        if number.is_multiple_of(2) {
             self.note(&id, Ack::Deleting);
             handle.delete().await?;
         }

@@ -20,8 +20,8 @@ use crate::in_front::Between;
 
 /// What a process says when its failpoint is met, before the name of it.
 pub const MET: &str = "MET";
-/// How long a batch is held back where one is to be cut, so that others come together in the next.
-const GATHERED_FOR: Duration = Duration::from_millis(6);
+/// How long a command that is alone in its batch is held back for others, where a batch is to be cut at it.
+const HELD_FOR: Duration = Duration::from_millis(100);
 
 macro_rules! kinds {
     ($($kind:ident),+ $(,)?) => {
@@ -119,8 +119,8 @@ pub enum Failpoint {
     Before(Kind),
     /// It was, and the answer is not seen.
     After(Kind),
-    /// A batch of several is carried out up to such a command, and the rest is not. Where it is the last, up to the one
-    /// before it.
+    /// Of a batch of several, what comes up to such a command is carried out, and the rest is not. Where it is the last,
+    /// what comes before it. A command that is alone in its batch waits for the next one.
     Amid(Kind),
     /// A body has had its effect, and goes on.
     BodyBegan,
@@ -204,15 +204,15 @@ pub struct Trap {
     /// How many times it is passed by, and met the next time.
     left: AtomicU64,
     fate: Fate,
-    /// One batch after the other, where one is to be cut.
-    turn: Mutex<()>,
+    /// A batch of one command of the kind at which one is to be cut, and its partition.
+    held: Mutex<Option<(usize, Vec<Command>)>>,
 }
 
 impl Trap {
     /// One that is met for the `times`-th time, from 1.
     #[must_use]
     pub fn new(at: Failpoint, times: u64, fate: Fate) -> Arc<Self> {
-        Arc::new(Self { at, left: AtomicU64::new(times), fate, turn: Mutex::new(()) })
+        Arc::new(Self { at, left: AtomicU64::new(times), fate, held: Mutex::new(None) })
     }
 
     /// Whether this is the time.
@@ -258,7 +258,7 @@ impl Trap {
         }
     }
 
-    /// Carries a batch out, one after the other and slowly, so that commands come together; or one half of it.
+    /// Carries a batch out, or one half of it.
     async fn cut(
         &self,
         store: &dyn Store,
@@ -266,21 +266,37 @@ impl Trap {
         mut batch: Vec<Command>,
         kind: Kind,
     ) -> Result<Vec<Reply>, StoreError> {
-        let _turn = self.turn.lock().await;
-        let mut gathered = tokio::time::interval(GATHERED_FOR);
-        gathered.tick().await;
-        gathered.tick().await;
-        let found = batch.iter().position(|command| Kind::of(command) == kind).filter(|_| batch.len() > 1);
-        if let Some(place) = found
+        let held = self.held.lock().await.take_if(|held| held.0 == partition);
+        if let Some((_, alone)) = held
             && self.is_time()
         {
-            let last = place + 1 == batch.len();
-            batch.truncate(if last { place } else { place + 1 });
-            // Whether it could be carried out or not, nobody hears of it.
-            drop(store.execute(partition, batch).await);
-            self.die();
+            // Both could have been one batch.
+            self.half(store, partition, alone).await;
+        }
+        let found = batch.iter().position(|command| Kind::of(command) == kind);
+        match found {
+            Some(place) if batch.len() > 1 => {
+                if self.is_time() {
+                    let last = place + 1 == batch.len();
+                    batch.truncate(if last { place } else { place + 1 });
+                    self.half(store, partition, batch).await;
+                }
+            }
+            Some(_) => {
+                *self.held.lock().await = Some((partition, batch.clone()));
+                // Until the next batch dies with it, or for so long.
+                drop(tokio::time::timeout(HELD_FOR, std::future::pending::<()>()).await);
+                *self.held.lock().await = None;
+            }
+            None => {}
         }
         store.execute(partition, batch).await
+    }
+
+    async fn half(&self, store: &dyn Store, partition: usize, half: Vec<Command>) -> ! {
+        // Whether it could be carried out or not, nobody hears of it.
+        drop(store.execute(partition, half).await);
+        self.die()
     }
 }
 

@@ -10,6 +10,7 @@ pub mod errands;
 pub mod examples;
 pub mod failpoints;
 pub mod in_front;
+pub mod ledger;
 pub mod load;
 pub mod overhear;
 pub mod prelude;

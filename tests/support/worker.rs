@@ -26,6 +26,8 @@ pub enum Serves {
     Errands,
     /// Errands, and what else a household has.
     Chores,
+    /// Ledgers.
+    Ledgers,
     /// Bills of the first release.
     First,
     /// Bills of the second release.
@@ -36,8 +38,8 @@ pub enum Serves {
 
 impl Serves {
     /// All there are.
-    const ALL: [Self; 6] =
-        [Self::Load, Self::Errands, Self::Chores, Self::First, Self::Second, Self::Broken];
+    const ALL: [Self; 7] =
+        [Self::Load, Self::Errands, Self::Chores, Self::Ledgers, Self::First, Self::Second, Self::Broken];
 
     /// The one of this name.
     #[must_use]
@@ -48,6 +50,8 @@ impl Serves {
 
 /// The first argument of a process that lists instances.
 pub const READ: &str = "read";
+/// The first argument of a process that calls ledgers.
+pub const CALL: &str = "call";
 /// The first argument of a process that has a failpoint.
 pub const FAIL: &str = "fail";
 
@@ -146,6 +150,18 @@ impl TestWorker {
         // Code that stumbles on purpose says so in one line.
         command.env("RUST_BACKTRACE", "0");
         Self::spawn(command.arg(&setup.effects).arg(acks), &setup.log)
+    }
+
+    /// Starts a client that does random things to ledgers, from one number up to another, and writes down what it asks
+    /// for and what it is answered.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_calling(setup: &WorkerSetup, calls: &Path, seed: u64, [from, to]: [usize; 2]) -> Self {
+        let mut command = Command::new(setup.program);
+        command.args([CALL, &setup.store, &seed.to_string(), &from.to_string(), &to.to_string()]);
+        Self::spawn(command.arg(calls), &setup.log)
     }
 
     fn spawn(command: &mut Command, path: &Path) -> Self {

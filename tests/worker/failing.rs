@@ -12,8 +12,9 @@ use workflow::prelude::*;
 
 use super::{Outcome, end, millis};
 
-/// Fetches that run at a time, whoever runs them.
-const FETCHES_MAX: u32 = 6;
+/// Fetches that run at a time, whoever runs them: tokens are asked for, and there are enough of them also where many are
+/// with the dead.
+const FETCHES_MAX: u32 = 200;
 
 pub(crate) async fn fail(arguments: &[&str]) -> Outcome {
     let [store, point, times, lease_ms, concurrency, step_time_ms, grace_ms, effects, acks] = arguments else {

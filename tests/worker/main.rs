@@ -1,7 +1,8 @@
 //! A process for the durability tests: runs instances until it is killed or asked to end, or creates them and writes down
 //! which were acknowledged, or makes deliveries until they
-//! have ended, or lists instances, or dies at a named place. Started by `support::worker`.
+//! have ended, or lists instances, or dies at a named place, or calls ledgers. Started by `support::worker`.
 
+mod calling;
 mod failing;
 
 use std::collections::BTreeSet;
@@ -13,9 +14,10 @@ use std::time::Duration;
 use support::chores::{linger, stumble};
 use support::effects::Effects;
 use support::errands::{Runner, errand, fetch};
+use support::ledger::ledger;
 use support::load::{Hands, Paid, delivery, parcel, trip};
 use support::versions::{broken, first, second};
-use support::worker::{CREATE, DELIVER, FAIL, READ, READY, RUN, Serves};
+use support::worker::{CALL, CREATE, DELIVER, FAIL, READ, READY, RUN, Serves};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use workflow::prelude::*;
@@ -39,6 +41,9 @@ async fn main() -> Outcome {
         }
         [CREATE, store, prefix, effects] => create(store, prefix, &Effects::open(&PathBuf::from(effects))?).await,
         [READ, store, effects] => read(store, &Effects::open(&PathBuf::from(effects))?).await,
+        [CALL, store, seed, from, to, calls] => {
+            calling::call(store, seed.parse()?, [from.parse()?, to.parse()?], calls).await
+        }
         [FAIL, arguments @ ..] => failing::fail(arguments).await,
         [DELIVER, store, deliveries, results] => {
             deliver(store, deliveries.parse()?, &Effects::open(&PathBuf::from(results))?).await
@@ -75,6 +80,7 @@ fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: D
     }
     let engine = engine.resource(Hands { effects, step_time });
     match serves {
+        Serves::Ledgers => engine.only::<ledger>(),
         Serves::First => engine.only::<first::bill>(),
         Serves::Second => engine.only::<second::bill>(),
         Serves::Broken => engine.only::<broken::bill>(),
@@ -89,9 +95,13 @@ async fn run(engine: EngineBuilder, grace: Duration) -> Outcome {
     end(engine, asked_to_end, grace).await
 }
 
+fn say_ready() -> std::io::Result<()> {
+    Said.write_all(format!("{READY}\n").as_bytes())
+}
+
 /// Says that it runs, and ends in order when it is asked to.
 async fn end(engine: Engine, mut asked_to_end: Signal, grace: Duration) -> Outcome {
-    Said.write_all(format!("{READY}\n").as_bytes())?;
+    say_ready()?;
     asked_to_end.recv().await;
     let report = engine.shutdown(grace).await;
     if report.handed_over { Ok(()) } else { Err("nothing was handed over".into()) }
