@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use support::chance::Chance;
 use support::chores::{Ack, ENOUGH, NOTES, acks};
@@ -13,10 +12,6 @@ use support::failpoints::{Failpoint, MET};
 use support::prelude::*;
 use support::size::Amount;
 use support::worker::{READY, Serves, TestWorker};
-use workflow::Overview;
-use workflow::store::sqlite::SqliteStore;
-use workflow::words::id::Namespace;
-use workflow::words::time::SystemClock;
 
 use super::account::{Account, Fault, FaultKind};
 use super::book::Page;
@@ -133,7 +128,7 @@ impl Town {
         self.check_acks(&acks, &all).await?;
         self.check_log();
         self.check_marks();
-        self.check_store().await
+        self.fleet.check_store().await
     }
 
     fn acks(&self) -> BTreeMap<String, Vec<Ack>> {
@@ -246,18 +241,5 @@ impl Town {
         eprintln!("{deaths} deaths, {} bodies, {repeated} of them again", marks.len());
         // Two of one instance can run side by side.
         assert!(repeated <= deaths * CONCURRENCY * 2, "{repeated} bodies ran again");
-    }
-
-    /// Nothing is in two places, or in one where it should not be.
-    async fn check_store(self) -> TestResult {
-        let overview = self.fleet.client.overview().await?;
-        let Overview { ready, delayed, asleep, held, paused, .. } = overview;
-        assert_eq!((ready, delayed, asleep, held, paused, overview.shelves.len()), (0, 0, 0, 0, 0, 0));
-        if self.fleet.stage.kind == StoreKind::SqliteFile {
-            let clock = Arc::new(SystemClock::default());
-            let store = SqliteStore::open(&self.fleet.setup.store, &Namespace::new("default")?, clock).await?;
-            assert_eq!(store.fsck().await?, Vec::<String>::new());
-        }
-        Ok(())
     }
 }
