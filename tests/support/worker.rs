@@ -26,6 +26,8 @@ pub enum Serves {
     Errands,
     /// Errands, and what else a household has.
     Chores,
+    /// Bodies that block their threads.
+    Stones,
     /// Ledgers.
     Ledgers,
     /// Bills of the first release.
@@ -38,8 +40,8 @@ pub enum Serves {
 
 impl Serves {
     /// All there are.
-    const ALL: [Self; 7] =
-        [Self::Load, Self::Errands, Self::Chores, Self::Ledgers, Self::First, Self::Second, Self::Broken];
+    const ALL: [Self; 8] =
+        [Self::Load, Self::Errands, Self::Chores, Self::Stones, Self::Ledgers, Self::First, Self::Second, Self::Broken];
 
     /// The one of this name.
     #[must_use]
@@ -52,6 +54,8 @@ impl Serves {
 pub const READ: &str = "read";
 /// The first argument of a process that calls ledgers.
 pub const CALL: &str = "call";
+/// The first argument, before those of a process that runs instances, where it is held at a failpoint.
+pub const HOLD: &str = "hold";
 /// The first argument of a process that has a failpoint.
 pub const FAIL: &str = "fail";
 
@@ -94,11 +98,55 @@ impl TestWorker {
     /// When the program cannot be started.
     #[must_use]
     pub fn start(setup: &WorkerSetup) -> Self {
+        Self::spawn(Self::running(&mut Command::new(setup.program), setup), &setup.log)
+    }
+
+    /// Starts one that runs instances of these queues.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_serving(setup: &WorkerSetup, queues: &str) -> Self {
+        let mut command = Command::new(setup.program);
+        Self::spawn(Self::running(command.env("WORKFLOW_QUEUES", queues), setup), &setup.log)
+    }
+
+    /// Starts one that runs instances of one queue, and is held where it first comes to `point`, until `file` is there.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_held(setup: &WorkerSetup, queue: &str, point: Failpoint, file: &Path) -> Self {
+        let mut command = Command::new(setup.program);
+        command.env("WORKFLOW_QUEUES", queue).args([HOLD, &point.to_string()]).arg(file);
+        Self::spawn(Self::running(&mut command, setup), &setup.log)
+    }
+
+    /// Starts one that runs instances, as the first process of a namespace of processes of its own where the system lets
+    /// us make one: whatever it takes from the system to be told from others by, it has in common with others.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_as_a_clone(setup: &WorkerSetup) -> Self {
+        const UNSHARE: [&str; 3] = ["--pid", "--fork", "--kill-child"];
+        let may = Command::new("unshare").args(UNSHARE).arg("true").stderr(Stdio::null()).status();
+        let mut command = if may.is_ok_and(|status| status.success()) {
+            let mut command = Command::new("unshare");
+            command.args(UNSHARE).arg(setup.program);
+            command
+        } else {
+            eprintln!("no namespaces of processes here: ids of processes differ");
+            Command::new(setup.program)
+        };
+        Self::spawn(Self::running(command.env_clear(), setup), &setup.log)
+    }
+
+    fn running<'a>(command: &'a mut Command, setup: &WorkerSetup) -> &'a mut Command {
         let [lease, step_time, grace] = [setup.lease, setup.step_time, setup.grace].map(|time| time.as_millis());
         let numbers = [lease, setup.concurrency as u128, step_time, grace].map(|number| number.to_string());
-        let mut command = Command::new(setup.program);
         command.args([RUN, &setup.store, &setup.namespace, &format!("{:?}", setup.serves)]);
-        Self::spawn(command.args(numbers).arg(&setup.effects), &setup.log)
+        command.args(numbers).arg(&setup.effects)
     }
 
     /// Starts a client that makes this many deliveries, each with its payments, until it has every result. Started again
@@ -175,12 +223,20 @@ impl TestWorker {
     /// # Panics
     /// When it does not in time.
     pub async fn ready(&self) {
-        let line = format!("{} {READY}", self.id());
+        self.says(READY).await;
+    }
+
+    /// Waits until it has said this.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn says(&self, words: &str) {
+        let begin = format!("{} ", self.id());
         let said = async || {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            log.lines().any(|said| said == line).then_some(())
+            log.lines().any(|line| line.starts_with(&begin) && line.contains(words)).then_some(())
         };
-        wait::until("a worker runs", said).await;
+        wait::until(&format!("a worker says {words:?}"), said).await;
     }
 
     /// Waits until it has ended, and says whether it did so in order.

@@ -9,18 +9,22 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use support::chores::{linger, stumble};
 use support::effects::Effects;
 use support::errands::{Runner, errand, fetch};
+use support::failpoints::{Failing, Failpoint, Fate, Trap};
+use support::in_front::InFront;
 use support::ledger::ledger;
-use support::load::{Hands, Paid, delivery, parcel, trip};
+use support::load::{Hands, Paid, delivery, parcel, stone, trip};
 use support::versions::{broken, first, second};
-use support::worker::{CALL, CREATE, DELIVER, FAIL, READ, READY, RUN, Serves};
+use support::worker::{CALL, CREATE, DELIVER, FAIL, HOLD, READ, READY, RUN, Serves};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use workflow::prelude::*;
+use workflow::store::Store;
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -31,14 +35,11 @@ async fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [RUN, store, namespace, serves, lease_ms, concurrency, step_time_ms, grace_ms, effects] => {
-            let engine = Engine::builder().store(*store).namespace(*namespace).mode(Mode::Worker);
-            let engine = engine.lease(millis(lease_ms)?).concurrency(concurrency.parse()?);
-            let effects = Effects::open(&PathBuf::from(effects))?;
-            let engine =
-                serving(engine, Serves::named(serves).ok_or("no such program")?, effects, millis(step_time_ms)?);
-            run(engine, millis(grace_ms)?).await
+        [HOLD, point, file, arguments @ ..] => {
+            let point = Failpoint::named(point).ok_or("no such failpoint")?;
+            work(arguments, Some(Trap::new(point, 1, Fate::WaitsFor(PathBuf::from(file))))).await
         }
+        [RUN, ..] => work(&words, None).await,
         [CREATE, store, prefix, effects] => create(store, prefix, &Effects::open(&PathBuf::from(effects))?).await,
         [READ, store, effects] => read(store, &Effects::open(&PathBuf::from(effects))?).await,
         [CALL, store, seed, from, to, calls] => {
@@ -80,12 +81,32 @@ fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: D
     }
     let engine = engine.resource(Hands { effects, step_time });
     match serves {
+        Serves::Stones => engine.only::<stone>(),
         Serves::Ledgers => engine.only::<ledger>(),
         Serves::First => engine.only::<first::bill>(),
         Serves::Second => engine.only::<second::bill>(),
         Serves::Broken => engine.only::<broken::bill>(),
         _ => engine.only::<(parcel, delivery, trip)>(),
     }
+}
+
+/// Runs instances, on a store that may have a failpoint in front of it.
+async fn work(arguments: &[&str], trap: Option<Arc<Trap>>) -> Outcome {
+    let [RUN, store, namespace, serves, lease_ms, concurrency, step_time_ms, grace_ms, effects] = arguments else {
+        return Err("not how a worker is started".into());
+    };
+    let engine = match trap {
+        Some(trap) => {
+            let store: Arc<dyn Store> = workflow::open_store(store, namespace).await?;
+            Engine::builder().store(Arc::new(InFront::of(store, Failing(trap))) as Arc<dyn Store>)
+        }
+        None => Engine::builder().store(*store),
+    };
+    let engine = engine.namespace(*namespace).mode(Mode::Worker);
+    let engine = engine.lease(millis(lease_ms)?).concurrency(concurrency.parse()?);
+    let effects = Effects::open(&PathBuf::from(effects))?;
+    let engine = serving(engine, Serves::named(serves).ok_or("no such program")?, effects, millis(step_time_ms)?);
+    run(engine, millis(grace_ms)?).await
 }
 
 /// Runs instances until it is killed, or asked to end.
