@@ -1,13 +1,18 @@
 //! Worker processes on one store, the client that gives them work, and the account of what they did.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use support::effects::{self, Effect};
 use support::load::{self, Paid, parcel};
 use support::prelude::*;
 use support::worker::{Serves, TestWorker, WorkerSetup};
+use workflow::Overview;
+use workflow::store::sqlite::SqliteStore;
+use workflow::words::id::Namespace;
+use workflow::words::time::SystemClock;
 
 /// Three workers with a short lease, and a client.
 pub(crate) struct Fleet {
@@ -95,6 +100,19 @@ impl Fleet {
         std::fs::read_to_string(&self.setup.log).unwrap_or_default()
     }
 
+    /// Nothing is left in a place where only what goes on is, and none is in two.
+    pub(crate) async fn check_store(&self) -> TestResult {
+        let overview = self.client.overview().await?;
+        let Overview { ready, delayed, asleep, held, paused, .. } = overview;
+        assert_eq!((ready, delayed, asleep, held, paused, overview.shelves.len()), (0, 0, 0, 0, 0, 0));
+        if self.stage.kind == StoreKind::SqliteFile {
+            let clock = Arc::new(SystemClock::default());
+            let store = SqliteStore::open(&self.setup.store, &Namespace::new("default")?, clock).await?;
+            assert_eq!(store.fsck().await?, Vec::<String>::new());
+        }
+        Ok(())
+    }
+
     /// Fails when a worker has ended by itself.
     pub(crate) fn check_workers(&mut self) {
         let ended = self.workers.iter_mut().any(TestWorker::has_ended);
@@ -110,6 +128,26 @@ impl Parcels {
             ended += usize::from(handle.status().await?.state.is_final());
         }
         Ok(ended)
+    }
+
+    /// How many there are.
+    pub(crate) const fn count(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// Each operation of each is committed once, and by its first attempt.
+    pub(crate) async fn check_journals(&self) -> TestResult {
+        for (_, handle) in &self.handles {
+            let history = handle.history().await?;
+            let mut paths = BTreeSet::new();
+            for operation in &history.operations {
+                assert!(paths.insert(operation.path.to_string()), "twice: {}\n{history}", operation.path);
+                assert!(operation.end.is_some() && operation.failed_attempts.is_empty(), "{history}");
+            }
+            // The steps, a sleep and a wait.
+            assert_eq!(paths.len(), load::STEPS.len() + 2, "{history}");
+        }
+        Ok(())
     }
 
     /// Waits for every result, checks it, and notes what had run for it by then.

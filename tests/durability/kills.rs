@@ -5,6 +5,7 @@ use std::time::Duration;
 use support::chance::Chance;
 use support::load::{self, Paid, parcel};
 use support::prelude::*;
+use support::size::Amount;
 
 use super::fleet::Fleet;
 
@@ -15,14 +16,19 @@ on_every_shared_store!(
     an_instance_that_is_there_at_every_crash_is_named_and_set_aside,
 );
 
+/// Kills of one round.
+const KILLS: usize = 12;
+/// How many rounds of each.
+const ROUNDS: Amount = Amount::of(1, 105, 420);
+
 /// One body at a time in each worker, so that a kill interrupts one body at most.
 async fn three_workers_killed_at_random_lose_nothing_and_repeat_at_most_one_step_a_kill(stage: Stage) -> TestResult {
-    kill_at_random(stage, "kills, one at a time", 1, 40, 12).await
+    rounds(stage, "kills, one at a time", 1, 20).await
 }
 
 /// Many bodies at a time: a kill interrupts at most as many as a worker drives.
 async fn three_busy_workers_killed_at_random_lose_nothing(stage: Stage) -> TestResult {
-    kill_at_random(stage, "kills, many at a time", 8, 60, 12).await
+    rounds(stage, "kills, many at a time", 8, 40).await
 }
 
 /// The only worker, killed again and again: the next process goes on where it stood.
@@ -40,7 +46,8 @@ async fn the_only_worker_killed_again_and_again_loses_nothing(stage: Stage) -> T
         kills += 1;
     }
     parcels.results(&fleet).await.check(&fleet, kills, 0);
-    Ok(())
+    parcels.check_journals().await?;
+    fleet.check_store().await
 }
 
 /// As a poison pill would: each worker that comes to it dies in the same body.
@@ -73,27 +80,39 @@ async fn an_instance_that_is_there_at_every_crash_is_named_and_set_aside(stage: 
     Ok(())
 }
 
-async fn kill_at_random(stage: Stage, test: &str, concurrency: usize, instances: u64, kills_max: usize) -> TestResult {
+/// Again and again, each time on a store of its own.
+async fn rounds(stage: Stage, test: &str, concurrency: usize, instances: u64) -> TestResult {
     let mut chance = Chance::new(test);
+    let kind = stage.kind;
+    kill_at_random(stage, &mut chance, concurrency, instances).await?;
+    for _ in 1..ROUNDS.wanted() {
+        kill_at_random(Stage::new(kind).await, &mut chance, concurrency, instances).await?;
+    }
+    Ok(())
+}
+
+async fn kill_at_random(stage: Stage, chance: &mut Chance, concurrency: usize, instances: u64) -> TestResult {
     let mut fleet = Fleet::new(stage, concurrency, Duration::from_millis(15)).await;
     for _ in 0..3 {
         fleet.start_worker();
     }
-    let parcels = fleet.create(instances, concurrency > 1).await?;
-    let mut kills = 0;
-    while kills < kills_max && parcels.ended().await? < usize::try_from(instances)? {
+    let mut parcels = fleet.create(instances, concurrency > 1).await?;
+    for _ in 0..KILLS {
         let more = fleet.effects().len() + usize::try_from(chance.within(1..12))?;
         ran_or_ended(&mut fleet, more).await;
         wait::moment(Instant::now() + chance.millis(0..40)).await;
         fleet.check_workers();
+        // Whoever is killed has something to do.
+        if parcels.ended().await? + usize::try_from(instances / 2)? > parcels.count() {
+            fleet.create_more(&mut parcels, instances / 2, concurrency > 1).await?;
+        }
         fleet.replace_worker(chance.index(3));
-        kills += 1;
     }
-    eprintln!("{kills} kills");
     // A body may also have been started again by a wide join: two of one instance at a time.
     let bodies_at_a_time = if concurrency > 1 { 2 * concurrency } else { 1 };
-    parcels.results(&fleet).await.check(&fleet, kills * bodies_at_a_time, 0);
-    Ok(())
+    parcels.results(&fleet).await.check(&fleet, KILLS * bodies_at_a_time, 0);
+    parcels.check_journals().await?;
+    fleet.check_store().await
 }
 
 /// Waits until `lines` bodies have run, or all that ever will.

@@ -434,8 +434,12 @@ impl Crew {
 
     /// Processes that said that they lost their session.
     fn fenced(&self) -> BTreeSet<u32> {
-        let log = self.log();
-        let lost = log.lines().filter(|line| line.contains(LOST));
-        lost.filter_map(|line| line.split(' ').next()?.parse().ok()).collect()
+        fenced(&self.log())
     }
+}
+
+/// Processes that said that they lost their session.
+pub(crate) fn fenced(log: &str) -> BTreeSet<u32> {
+    let lost = log.lines().filter(|line| line.contains(LOST));
+    lost.filter_map(|line| line.split(' ').next()?.parse().ok()).collect()
 }

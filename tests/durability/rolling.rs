@@ -9,6 +9,7 @@ use support::chance::Chance;
 use support::effects;
 use support::load::{self, Paid, delivered, parcel};
 use support::prelude::*;
+use support::size::Amount;
 use support::versions::{first, second};
 use support::worker::{Serves, TestWorker};
 
@@ -23,6 +24,8 @@ on_every_shared_store!(
     a_release_that_does_not_fit_parks_what_it_cannot_go_on_with_and_a_rollback_goes_on,
 );
 
+/// How often all workers are rolled.
+const ROLLS: Amount = Amount::of(4, 100, 500);
 /// Nothing here waits for it.
 const LEASE: Duration = Duration::from_secs(600);
 /// Longer than any body takes that is to end.
@@ -69,7 +72,7 @@ async fn workers_rolled_under_load_run_nothing_twice(stage: Stage) -> TestResult
         fleet.start_ready().await;
     }
     let mut parcels = fleet.create(0, true).await?;
-    for _ in 0..2 {
+    for _ in 0..ROLLS.wanted() {
         // New work for each roll: however long it takes, those that begin have something to do.
         let before = fleet.effects().len();
         fleet.create_more(&mut parcels, 40, true).await?;

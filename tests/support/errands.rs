@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use workflow::prelude::*;
 
 use crate::effects::Effects;
+use crate::failpoints::{Failpoint, Trap};
 
 /// Part of every event and result: whatever holds it has shown a payload.
 pub const SECRET: &str = "not-for-the-log";
@@ -25,13 +27,14 @@ pub struct Runner {
     effects: Effects,
     step_time: Duration,
     executions: AtomicU64,
+    trap: Option<Arc<Trap>>,
 }
 
 /// Where in its run a body stands.
 #[derive(Debug, Clone, Copy)]
-struct Spot {
-    run: u32,
-    seen: u64,
+pub(crate) struct Spot {
+    pub(crate) run: u32,
+    pub(crate) seen: u64,
 }
 
 /// Why a body failed: on purpose.
@@ -43,12 +46,18 @@ impl Runner {
     /// One whose bodies take `step_time`.
     #[must_use]
     pub const fn new(effects: Effects, step_time: Duration) -> Self {
-        Self { effects, step_time, executions: AtomicU64::new(0) }
+        Self { effects, step_time, executions: AtomicU64::new(0), trap: None }
+    }
+
+    /// One whose process may die in a body.
+    #[must_use]
+    pub fn trapped(self, trap: Arc<Trap>) -> Self {
+        Self { trap: Some(trap), ..self }
     }
 
     /// Gives a value that no other execution gives.
     #[expect(clippy::disallowed_methods, reason = "this is the work: it takes as long as it takes")]
-    async fn work(&self, cx: StepContext, step: impl Into<String>, at: Spot) -> std::io::Result<u64> {
+    pub(crate) async fn work(&self, cx: StepContext, step: impl Into<String>, at: Spot) -> std::io::Result<u64> {
         let mark = Mark {
             instance: cx.instance_id().to_owned(),
             step: step.into(),
@@ -60,9 +69,22 @@ impl Runner {
             at: 0,
         };
         self.effects.append(&mark.line())?;
+        self.pass(Failpoint::BodyBegan).await;
         tokio::time::sleep(self.step_time).await;
+        self.pass(Failpoint::BodyEnded).await;
         let execution = self.executions.fetch_add(1, Ordering::Relaxed);
         Ok(u64::from(std::process::id()) << 24 | execution)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the work: it takes as long as it takes")]
+    pub(crate) async fn take_time(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    async fn pass(&self, point: Failpoint) {
+        if let Some(trap) = &self.trap {
+            trap.pass(point).await;
+        }
     }
 
     /// As [`Self::work`], which fails at its first attempt in every other errand.
@@ -117,7 +139,7 @@ pub struct Errand {
 #[must_use]
 pub fn front(step: &str) -> Option<usize> {
     match step {
-        "leave" | "search" => Some(0),
+        "leave" | "search" | "linger" | "try" => Some(0),
         "doubt" | "find" => Some(1),
         "left" | "right" => Some(2),
         "enter" => Some(3),

@@ -28,6 +28,14 @@ pub trait Between: Debug + Send + Sync + 'static {
         store.execute(partition, batch)
     }
 
+    /// Makes a heart.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    fn heart(&self, store: &dyn Store) -> Result<Box<dyn Heart>, StoreError> {
+        store.heart()
+    }
+
     /// Looks at an instance.
     fn inspect<'a>(
         &'a self,
@@ -104,7 +112,7 @@ impl<B: Between> Store for InFront<B> {
     }
 
     fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
-        self.store.heart()
+        self.between.heart(self.behind())
     }
 
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {

@@ -4,11 +4,14 @@
 //! Owns no assertion about workflows; those are the tests' own. See `README.md` beside this folder.
 
 pub mod chance;
+pub mod chores;
 pub mod effects;
 pub mod errands;
 pub mod examples;
+pub mod failpoints;
 pub mod impostor;
 pub mod in_front;
+pub mod ledger;
 pub mod load;
 pub mod overhear;
 pub mod prelude;

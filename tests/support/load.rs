@@ -23,6 +23,22 @@ impl Hands {
         tokio::time::sleep(self.step_time).await;
         Ok(value)
     }
+
+    /// The same by a body that does not let go of its thread.
+    #[expect(clippy::disallowed_methods, reason = "it is to block the executor")]
+    fn block(&self, cx: &StepContext, step: &str) -> std::io::Result<()> {
+        self.effects.begin(cx.instance_id(), step, cx.attempt())?;
+        std::thread::sleep(self.step_time);
+        Ok(())
+    }
+}
+
+/// A body that holds its thread, and another after it.
+#[workflow]
+pub async fn stone(#[resource] hands: &Hands) -> workflow::Result<()> {
+    step!("lie", |cx| async move { hands.block(&cx, "lie") }).await?;
+    step!("roll", |cx| hands.work(cx, "roll", 0)).await?;
+    Ok(())
 }
 
 /// Somebody paid.

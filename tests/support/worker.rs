@@ -2,9 +2,10 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use crate::failpoints::Failpoint;
 use crate::wait;
 
 /// The first argument of a process that runs instances.
@@ -23,6 +24,12 @@ pub enum Serves {
     Load,
     /// Errands.
     Errands,
+    /// Errands, and what else a household has.
+    Chores,
+    /// Bodies that block their threads.
+    Stones,
+    /// Ledgers.
+    Ledgers,
     /// Bills of the first release.
     First,
     /// Bills of the second release.
@@ -33,7 +40,8 @@ pub enum Serves {
 
 impl Serves {
     /// All there are.
-    const ALL: [Self; 5] = [Self::Load, Self::Errands, Self::First, Self::Second, Self::Broken];
+    const ALL: [Self; 8] =
+        [Self::Load, Self::Errands, Self::Chores, Self::Stones, Self::Ledgers, Self::First, Self::Second, Self::Broken];
 
     /// The one of this name.
     #[must_use]
@@ -44,6 +52,12 @@ impl Serves {
 
 /// The first argument of a process that lists instances.
 pub const READ: &str = "read";
+/// The first argument of a process that calls ledgers.
+pub const CALL: &str = "call";
+/// The first argument, before those of a process that runs instances, where it is held at a failpoint.
+pub const HOLD: &str = "hold";
+/// The first argument of a process that has a failpoint.
+pub const FAIL: &str = "fail";
 
 /// How to start a worker process.
 #[derive(Debug, Clone)]
@@ -84,11 +98,55 @@ impl TestWorker {
     /// When the program cannot be started.
     #[must_use]
     pub fn start(setup: &WorkerSetup) -> Self {
+        Self::spawn(Self::running(&mut Command::new(setup.program), setup), &setup.log)
+    }
+
+    /// Starts one that runs instances of these queues.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_serving(setup: &WorkerSetup, queues: &str) -> Self {
+        let mut command = Command::new(setup.program);
+        Self::spawn(Self::running(command.env("WORKFLOW_QUEUES", queues), setup), &setup.log)
+    }
+
+    /// Starts one that runs instances of one queue, and is held where it first comes to `point`, until `file` is there.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_held(setup: &WorkerSetup, queue: &str, point: Failpoint, file: &Path) -> Self {
+        let mut command = Command::new(setup.program);
+        command.env("WORKFLOW_QUEUES", queue).args([HOLD, &point.to_string()]).arg(file);
+        Self::spawn(Self::running(&mut command, setup), &setup.log)
+    }
+
+    /// Starts one that runs instances, as the first process of a namespace of processes of its own where the system lets
+    /// us make one: whatever it takes from the system to be told from others by, it has in common with others.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_as_a_clone(setup: &WorkerSetup) -> Self {
+        const UNSHARE: [&str; 3] = ["--pid", "--fork", "--kill-child"];
+        let may = Command::new("unshare").args(UNSHARE).arg("true").stderr(Stdio::null()).status();
+        let mut command = if may.is_ok_and(|status| status.success()) {
+            let mut command = Command::new("unshare");
+            command.args(UNSHARE).arg(setup.program);
+            command
+        } else {
+            eprintln!("no namespaces of processes here: ids of processes differ");
+            Command::new(setup.program)
+        };
+        Self::spawn(Self::running(command.env_clear(), setup), &setup.log)
+    }
+
+    fn running<'a>(command: &'a mut Command, setup: &WorkerSetup) -> &'a mut Command {
         let [lease, step_time, grace] = [setup.lease, setup.step_time, setup.grace].map(|time| time.as_millis());
         let numbers = [lease, setup.concurrency as u128, step_time, grace].map(|number| number.to_string());
-        let mut command = Command::new(setup.program);
         command.args([RUN, &setup.store, &setup.namespace, &format!("{:?}", setup.serves)]);
-        Self::spawn(command.args(numbers).arg(&setup.effects), &setup.log)
+        command.args(numbers).arg(&setup.effects)
     }
 
     /// Starts a client that makes this many deliveries, each with its payments, until it has every result. Started again
@@ -126,6 +184,34 @@ impl TestWorker {
         Self::spawn(&mut command, &setup.log)
     }
 
+    /// Starts a household that meets `point` for the `times`-th time; `acks` is where its customers write down what was
+    /// acknowledged.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_failing(setup: &WorkerSetup, point: Failpoint, times: u64, acks: &Path) -> Self {
+        let [lease, step_time, grace] = [setup.lease, setup.step_time, setup.grace].map(|time| time.as_millis());
+        let numbers = [u128::from(times), lease, setup.concurrency as u128, step_time, grace];
+        let mut command = Command::new(setup.program);
+        command.args([FAIL, &setup.store, &point.to_string()]).args(numbers.map(|number| number.to_string()));
+        // Code that stumbles on purpose says so in one line.
+        command.env("RUST_BACKTRACE", "0");
+        Self::spawn(command.arg(&setup.effects).arg(acks), &setup.log)
+    }
+
+    /// Starts a client that does random things to ledgers, from one number up to another, and writes down what it asks
+    /// for and what it is answered.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_calling(setup: &WorkerSetup, calls: &Path, seed: u64, [from, to]: [usize; 2]) -> Self {
+        let mut command = Command::new(setup.program);
+        command.args([CALL, &setup.store, &seed.to_string(), &from.to_string(), &to.to_string()]);
+        Self::spawn(command.arg(calls), &setup.log)
+    }
+
     fn spawn(command: &mut Command, path: &Path) -> Self {
         let log = OpenOptions::new().create(true).append(true).open(path).expect("the log can be written");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
@@ -137,12 +223,20 @@ impl TestWorker {
     /// # Panics
     /// When it does not in time.
     pub async fn ready(&self) {
-        let line = format!("{} {READY}", self.id());
+        self.says(READY).await;
+    }
+
+    /// Waits until it has said this.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn says(&self, words: &str) {
+        let begin = format!("{} ", self.id());
         let said = async || {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            log.lines().any(|said| said == line).then_some(())
+            log.lines().any(|line| line.starts_with(&begin) && line.contains(words)).then_some(())
         };
-        wait::until("a worker runs", said).await;
+        wait::until(&format!("a worker says {words:?}"), said).await;
     }
 
     /// Waits until it has ended, and says whether it did so in order.
@@ -166,6 +260,14 @@ impl TestWorker {
     /// When the system does not say.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child can be asked").is_some()
+    }
+
+    /// How it has ended, if it has.
+    ///
+    /// # Panics
+    /// When the system does not say.
+    pub fn outcome(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be asked")
     }
 
     /// Kills it: SIGKILL, nothing is written any more when this returns.

@@ -1,21 +1,30 @@
 //! A process for the durability tests: runs instances until it is killed or asked to end, or creates them and writes down
 //! which were acknowledged, or makes deliveries until they
-//! have ended, or lists instances. Started by `support::worker`.
+//! have ended, or lists instances, or dies at a named place, or calls ledgers. Started by `support::worker`.
+
+mod calling;
+mod failing;
 
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use support::chores::{linger, stumble};
 use support::effects::Effects;
 use support::errands::{Runner, errand, fetch};
-use support::load::{Hands, Paid, delivery, parcel, trip};
+use support::failpoints::{Failing, Failpoint, Fate, Trap};
+use support::in_front::InFront;
+use support::ledger::ledger;
+use support::load::{Hands, Paid, delivery, parcel, stone, trip};
 use support::versions::{broken, first, second};
-use support::worker::{CREATE, DELIVER, READ, READY, RUN, Serves};
-use tokio::signal::unix::{SignalKind, signal};
+use support::worker::{CALL, CREATE, DELIVER, FAIL, HOLD, READ, READY, RUN, Serves};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use workflow::prelude::*;
+use workflow::store::Store;
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -26,16 +35,17 @@ async fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [RUN, store, namespace, serves, lease_ms, concurrency, step_time_ms, grace_ms, effects] => {
-            let engine = Engine::builder().store(*store).namespace(*namespace).mode(Mode::Worker);
-            let engine = engine.lease(millis(lease_ms)?).concurrency(concurrency.parse()?);
-            let effects = Effects::open(&PathBuf::from(effects))?;
-            let engine =
-                serving(engine, Serves::named(serves).ok_or("no such program")?, effects, millis(step_time_ms)?);
-            run(engine, millis(grace_ms)?).await
+        [HOLD, point, file, arguments @ ..] => {
+            let point = Failpoint::named(point).ok_or("no such failpoint")?;
+            work(arguments, Some(Trap::new(point, 1, Fate::WaitsFor(PathBuf::from(file))))).await
         }
+        [RUN, ..] => work(&words, None).await,
         [CREATE, store, prefix, effects] => create(store, prefix, &Effects::open(&PathBuf::from(effects))?).await,
         [READ, store, effects] => read(store, &Effects::open(&PathBuf::from(effects))?).await,
+        [CALL, store, seed, from, to, calls] => {
+            calling::call(store, seed.parse()?, [from.parse()?, to.parse()?], calls).await
+        }
+        [FAIL, arguments @ ..] => failing::fail(arguments).await,
         [DELIVER, store, deliveries, results] => {
             deliver(store, deliveries.parse()?, &Effects::open(&PathBuf::from(results))?).await
         }
@@ -63,11 +73,16 @@ impl Write for Said {
 }
 
 fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: Duration) -> EngineBuilder {
-    if serves == Serves::Errands {
-        return engine.resource(Runner::new(effects, step_time)).only::<(errand, fetch)>();
+    let errands = |engine: EngineBuilder| engine.resource(Runner::new(effects.clone(), step_time));
+    match serves {
+        Serves::Errands => return errands(engine).only::<(errand, fetch)>(),
+        Serves::Chores => return errands(engine).only::<(errand, fetch, linger, stumble)>(),
+        _ => {}
     }
     let engine = engine.resource(Hands { effects, step_time });
     match serves {
+        Serves::Stones => engine.only::<stone>(),
+        Serves::Ledgers => engine.only::<ledger>(),
         Serves::First => engine.only::<first::bill>(),
         Serves::Second => engine.only::<second::bill>(),
         Serves::Broken => engine.only::<broken::bill>(),
@@ -75,11 +90,39 @@ fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: D
     }
 }
 
+/// Runs instances, on a store that may have a failpoint in front of it.
+async fn work(arguments: &[&str], trap: Option<Arc<Trap>>) -> Outcome {
+    let [RUN, store, namespace, serves, lease_ms, concurrency, step_time_ms, grace_ms, effects] = arguments else {
+        return Err("not how a worker is started".into());
+    };
+    let engine = match trap {
+        Some(trap) => {
+            let store: Arc<dyn Store> = workflow::open_store(store, namespace).await?;
+            Engine::builder().store(Arc::new(InFront::of(store, Failing(trap))) as Arc<dyn Store>)
+        }
+        None => Engine::builder().store(*store),
+    };
+    let engine = engine.namespace(*namespace).mode(Mode::Worker);
+    let engine = engine.lease(millis(lease_ms)?).concurrency(concurrency.parse()?);
+    let effects = Effects::open(&PathBuf::from(effects))?;
+    let engine = serving(engine, Serves::named(serves).ok_or("no such program")?, effects, millis(step_time_ms)?);
+    run(engine, millis(grace_ms)?).await
+}
+
 /// Runs instances until it is killed, or asked to end.
 async fn run(engine: EngineBuilder, grace: Duration) -> Outcome {
-    let mut asked_to_end = signal(SignalKind::terminate())?;
+    let asked_to_end = signal(SignalKind::terminate())?;
     let engine = engine.start().await?;
-    Said.write_all(format!("{READY}\n").as_bytes())?;
+    end(engine, asked_to_end, grace).await
+}
+
+fn say_ready() -> std::io::Result<()> {
+    Said.write_all(format!("{READY}\n").as_bytes())
+}
+
+/// Says that it runs, and ends in order when it is asked to.
+async fn end(engine: Engine, mut asked_to_end: Signal, grace: Duration) -> Outcome {
+    say_ready()?;
     asked_to_end.recv().await;
     let report = engine.shutdown(grace).await;
     if report.handed_over { Ok(()) } else { Err("nothing was handed over".into()) }
