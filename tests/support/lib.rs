@@ -10,6 +10,7 @@ pub mod examples;
 pub mod in_front;
 pub mod load;
 pub mod overhear;
+pub mod power;
 pub mod prelude;
 pub mod proxy;
 pub mod redis;
