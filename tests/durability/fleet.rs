@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use support::effects::{self, Effect};
@@ -10,9 +9,6 @@ use support::load::{self, Paid, parcel};
 use support::prelude::*;
 use support::worker::{Serves, TestWorker, WorkerSetup};
 use workflow::Overview;
-use workflow::store::sqlite::SqliteStore;
-use workflow::words::id::Namespace;
-use workflow::words::time::SystemClock;
 
 /// Three workers with a short lease, and a client.
 pub(crate) struct Fleet {
@@ -105,11 +101,8 @@ impl Fleet {
         let overview = self.client.overview().await?;
         let Overview { ready, delayed, asleep, held, paused, .. } = overview;
         assert_eq!((ready, delayed, asleep, held, paused, overview.shelves.len()), (0, 0, 0, 0, 0, 0));
-        if self.stage.kind == StoreKind::SqliteFile {
-            let clock = Arc::new(SystemClock::default());
-            let store = SqliteStore::open(&self.setup.store, &Namespace::new("default")?, clock).await?;
-            assert_eq!(store.fsck().await?, Vec::<String>::new());
-        }
+        let report = self.client.fsck().await?;
+        assert!(report.is_sound(), "{report}");
         Ok(())
     }
 
