@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use workflow::journal::command::{Command, PauseReason, Reply, SendReply};
+use workflow::journal::command::{ClaimReply, Command, PauseReason, Reply, SendReply};
 use workflow::journal::head::{End, Head, Place};
 use workflow::prelude::StepContext;
 use workflow::store::model::Data;
@@ -77,6 +77,7 @@ impl Eyes {
                 Some(instance) => self.look_at(id, &instance.head, command, now)?,
                 None => drop(self.seen.remove(id)),
             },
+            None if is_idle(reply) => return Ok(()),
             None => {
                 for (id, instance) in &data.instances {
                     self.look_at(id, &instance.head, command, now)?;
@@ -178,6 +179,15 @@ impl Eyes {
     /// How many bodies ran more than once without having failed.
     pub(crate) fn extra_bodies(&self) -> u64 {
         self.bodies.values().map(|body| body.begun.saturating_sub(1 + body.failed)).sum()
+    }
+}
+
+/// Whether a command for many found none.
+fn is_idle(reply: &Reply) -> bool {
+    match reply {
+        Reply::Count { done, .. } => *done == 0,
+        Reply::Claim(ClaimReply::Given { instances, .. }) => instances.is_empty(),
+        _ => true,
     }
 }
 

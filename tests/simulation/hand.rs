@@ -62,8 +62,10 @@ impl Hand {
     /// A body that must not run before so long after `since`.
     pub(crate) async fn is_later(&self, cx: StepContext, since: i64, by: Duration) -> Result<u64, Oops> {
         let world = self.world();
-        let (now, due) = (world.now(), Timestamp::from_millis(since).after(by));
-        if now < due {
+        let since_time = Timestamp::from_millis(since);
+        let (now, due) = (world.now(), since_time.after(by));
+        // Where the clock jumped when the timer began, it may have begun by the clock of before.
+        if now.after(world.jumped_since(since_time)) < due {
             world.violation(format!("{}: a timer of {by:?} from {since} fired early, at {now:?}", cx.instance_id()));
         }
         self.works(cx).await

@@ -100,6 +100,7 @@ fn a_seed_is_the_same_world_again() {
 fn one_seed() {
     let seed = chance::seed("simulation, one seed");
     let outcome = run(seed, None);
+    eprintln!("{} commands, {} bodies that ran again", outcome.commands, outcome.extra_bodies);
     if outcome.violation.is_some() {
         fail(seed, &outcome);
     }

@@ -78,7 +78,7 @@ impl Plan {
         // One in eight worlds is quiet: there nothing may be done twice.
         let quiet = chance.within(0..8) == 0;
         let kinds = (0..KINDS).filter(|_| chance.within(0..3) > 0).collect::<Vec<_>>();
-        let from = chance.within(200..4_000);
+        let from = chance.within(100..3_000);
         Self {
             processes: chance.index(3) + 1,
             lease: chance.millis(800..4_000),
@@ -91,7 +91,7 @@ impl Plan {
             sticky: [0, 1, 16][chance.index(3)],
             limit: u32::try_from(chance.within(1..4)).expect("small"),
             rate: u32::try_from(chance.within(1..5)).expect("small"),
-            instances: chance.within(4..12),
+            instances: chance.within(4..16),
             operators: chance.within(0..2) == 0,
         }
     }

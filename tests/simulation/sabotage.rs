@@ -148,13 +148,16 @@ fn stale_write(store: &ModelStore, write: &OwnerWrite) -> Reply {
     }
 }
 
+/// By how much.
+const AHEAD: Duration = Duration::from_millis(400);
+
 /// The answer of a store whose clock is ahead of the one that it goes by.
 fn ahead(mut reply: Reply) -> Reply {
-    let late = |granted: &mut Granted| granted.now = granted.now.after(Duration::from_secs(5));
+    let late = |granted: &mut Granted| granted.now = granted.now.after(AHEAD);
     match &mut reply {
         Reply::Own(OwnReply::Ok(granted) | OwnReply::Continue(granted)) => late(granted),
         Reply::Claim(ClaimReply::Given { now, instances, .. }) => {
-            *now = now.after(Duration::from_secs(5));
+            *now = now.after(AHEAD);
             instances.iter_mut().for_each(|claimed| late(&mut claimed.granted));
         }
         Reply::Create(CreateReply::Created { claimed: Some(claimed) }) => late(&mut claimed.granted),

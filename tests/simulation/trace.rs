@@ -9,6 +9,8 @@ use workflow::words::time::Timestamp;
 
 /// So many lines are kept.
 const KEPT: usize = 400;
+/// So many commands in one moment are a loop that never waits.
+const MOMENT_MAX: u64 = 20_000;
 
 /// Everything that happened on the store, in order.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(crate) struct Trace {
     lines: VecDeque<(Timestamp, Line)>,
     /// How many commands were carried out.
     pub(crate) commands: u64,
+    /// How many of them in this moment.
+    at: (Timestamp, u64),
 }
 
 #[derive(Debug)]
@@ -28,17 +32,20 @@ enum Line {
 
 impl Default for Trace {
     fn default() -> Self {
-        Self { hash: DefaultHasher::new(), lines: VecDeque::new(), commands: 0 }
+        Self { hash: DefaultHasher::new(), lines: VecDeque::new(), commands: 0, at: (Timestamp::MAX, 0) }
     }
 }
 
 impl Trace {
-    /// A command was carried out, for this process.
-    pub(crate) fn carried(&mut self, now: Timestamp, by: usize, command: &Command, reply: &Reply) {
+    /// A command was carried out, for this process. True when there have been more in this moment than can be meant.
+    #[must_use]
+    pub(crate) fn carried(&mut self, now: Timestamp, by: usize, command: &Command, reply: &Reply) -> bool {
         self.commands += 1;
+        self.at = if self.at.0 == now { (now, self.at.1 + 1) } else { (now, 1) };
         (now, by, command, reply).hash(&mut self.hash);
         let (command, reply) = (Box::new(command.clone()), Box::new(reply.clone()));
         self.keep(now, Line::Carried { by, command, reply });
+        self.at.1 > MOMENT_MAX
     }
 
     /// Something else happened.

@@ -17,6 +17,9 @@ use crate::process::Process;
 use crate::sabotage::{Sabotage, carry_out};
 use crate::trace::Trace;
 
+/// So long a worker may not have heard the store's time.
+const UNHEARD_MS: i64 = 30_000;
+
 /// When every world begins: a moment whose milliseconds are easily told from durations.
 const BEGINNING: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -33,6 +36,8 @@ pub(crate) async fn pause(how_long: Duration) {
 pub(crate) struct StoreClock {
     began: Instant,
     jumped_ms: AtomicI64,
+    /// When it jumped, by itself, and by how many milliseconds.
+    jumps: Mutex<Vec<(Timestamp, i64)>>,
 }
 
 impl Clock for StoreClock {
@@ -68,7 +73,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl World {
     pub(crate) fn new(mut chance: Chance, sabotage: Option<Sabotage>) -> Arc<Self> {
         let plan = Plan::of(&mut chance);
-        let clock = Arc::new(StoreClock { began: Instant::now(), jumped_ms: AtomicI64::new(0) });
+        let clock =
+            Arc::new(StoreClock { began: Instant::now(), jumped_ms: AtomicI64::new(0), jumps: Mutex::default() });
         Arc::new(Self {
             sabotage,
             store: ModelStore::new(clock.clone()),
@@ -124,7 +130,16 @@ impl World {
 
     pub(crate) fn jump(&self, by: Duration) {
         let by_ms = i64::try_from(by.as_millis()).expect("small");
+        lock(&self.clock.jumps).push((self.now(), by_ms));
         self.clock.jumped_ms.fetch_add(by_ms, Ordering::Relaxed);
+    }
+
+    /// By how much the clock has jumped since shortly before this moment: a worker that begins a timer then may not have
+    /// heard of it yet.
+    pub(crate) fn jumped_since(&self, since: Timestamp) -> Duration {
+        let jumps = lock(&self.clock.jumps);
+        let unheard = jumps.iter().filter(|(at, by_ms)| at.shifted(by_ms + UNHEARD_MS) >= since);
+        Duration::from_millis(unheard.map(|(_, by_ms)| by_ms.unsigned_abs()).sum())
     }
 
     pub(crate) fn is_troubled(&self) -> bool {
@@ -175,7 +190,9 @@ impl World {
     pub(crate) fn carry_out(&self, by: usize, command: &Command) -> Reply {
         let reply = carry_out(self.sabotage, &self.store, command);
         let now = self.now();
-        lock(&self.trace).carried(now, by, command, &reply);
+        if lock(&self.trace).carried(now, by, command, &reply) {
+            self.violation("commands without end, in one moment".to_owned());
+        }
         let seen = self.store.look(|data| lock(&self.eyes).look(data, command, &reply, now));
         self.check(seen);
         reply
