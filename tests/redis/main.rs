@@ -6,6 +6,7 @@
 mod redis {
     mod acl;
     mod damage;
+    mod elsewhere;
     mod faults;
     mod heart;
     mod hints;
