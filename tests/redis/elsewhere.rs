@@ -302,6 +302,50 @@ fn a_url_of_the_wrong_kind_is_refused_and_says_which_is_right() {
 }
 
 #[test]
+fn a_right_that_clusters_need_is_asked_for_on_every_node() {
+    let cluster = RedisCluster::start_with(&[], true);
+    let with = |rule: &str| {
+        for node in 0..cluster.len() {
+            cluster.node(node).command(&["ACL", "SETUSER", "default", rule]);
+        }
+    };
+    for (right, named) in [("asking", "+asking"), ("cluster|slots", "cluster")] {
+        with(&format!("-{right}"));
+        let said = refused(&cluster.url());
+        assert!(said.contains(named), "{right}: {said}");
+        with(&format!("+{right}"));
+    }
+    // One node is enough.
+    cluster.node(2).command(&["ACL", "SETUSER", "default", "-zadd"]);
+    let said = refused(&cluster.url());
+    assert!(said.contains("+zadd"), "{said}");
+    cluster.node(2).command(&["ACL", "SETUSER", "default", "+zadd"]);
+    runtime().block_on(open(&cluster.url())).expect("nothing is missing");
+}
+
+#[test]
+fn sentinels_are_asked_with_a_login_of_their_own() {
+    let sentinels = Sentinels::start(0, &[]);
+    for sentinel in 0..3 {
+        // The rights that the docs name.
+        let line = ["ACL", "SETUSER", "watch", "on", ">s3cret", "-@all", "+auth"];
+        let rights = ["+sentinel|get-master-addr-by-name", "+sentinel|master"];
+        sentinels.try_sentinel(sentinel, &[&line[..], &rights[..]].concat()).expect("a sentinel has users");
+        sentinels.try_sentinel(sentinel, &["ACL", "SETUSER", "default", "-sentinel"]).expect("it has");
+    }
+    let without = refused(&sentinels.url());
+    assert!(without.contains("sentinel"), "{without}");
+    let url = format!("{}?sentinel_user=watch&sentinel_pass=s3cret", sentinels.url());
+    runtime().block_on(async {
+        let store = open(&url).await.expect("it may ask");
+        assert_eq!(in_the_end(&store, 0, &create_of(&id("a"))).await, made());
+        assert!(!format!("{store:?} {}", store.describe()).contains("s3cret"));
+    });
+    let wrong = refused(&url.replace("=s3cret", "=guess"));
+    assert!(wrong.contains("password") && !wrong.contains("guess"), "{wrong}");
+}
+
+#[test]
 fn one_who_knows_is_enough_and_without_any_the_error_names_them() {
     let mut sentinels = Sentinels::start(1, &[]);
     let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
