@@ -7,6 +7,7 @@ mod redis {
     mod acl;
     mod checks;
     mod damage;
+    mod elsewhere;
     mod faults;
     mod heart;
     mod hints;
