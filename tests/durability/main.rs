@@ -7,6 +7,7 @@ mod acknowledged;
 mod book;
 mod deliveries;
 mod environment;
+mod failovers;
 mod fleet;
 mod freezes;
 mod hand;

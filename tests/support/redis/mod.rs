@@ -194,6 +194,25 @@ impl RedisServer {
         if self.restricted { format!("AUTH {HARNESS} {HARNESS}\r\n") } else { String::new() }
     }
 
+    /// Keeps it busy for some seconds, and returns once it is: whoever ends or freezes it then does so at a moment at which
+    /// all that it has acknowledged is on its way to its replicas.
+    ///
+    /// # Panics
+    /// When it is dead.
+    pub fn engross(&self) {
+        let mut connection = self.connect().expect("it runs");
+        // Counting takes it about three seconds; what it says then nobody hears.
+        let count = move || {
+            let _ = redis::cmd("EVAL").arg("for i = 1, 3e8 do end").arg(0).query::<Value>(&mut connection);
+        };
+        let mut other = self.connect().expect("it runs");
+        std::thread::Builder::new().name("engrossing".to_owned()).spawn(count).expect("a test can have threads");
+        other.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        while redis::cmd("PING").query::<Value>(&mut other).is_ok() {
+            park_timeout(ASK_EVERY);
+        }
+    }
+
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.
     pub fn pause(&self) {
         self.signal("STOP");
