@@ -5,8 +5,10 @@
 #[path = "."]
 mod redis {
     mod acl;
+    mod crowds;
     mod damage;
     mod faults;
+    mod full;
     mod heart;
     mod hints;
     mod idle;
@@ -14,6 +16,7 @@ mod redis {
     mod limits;
     mod listing;
     mod loops;
+    mod losses;
     mod memory;
     mod neighbours;
     mod partitions;
