@@ -7,6 +7,7 @@ mod redis {
     mod acl;
     mod crowds;
     mod damage;
+    mod elsewhere;
     mod faults;
     mod full;
     mod heart;

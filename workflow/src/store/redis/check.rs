@@ -174,15 +174,14 @@ impl fmt::Display for Durability {
 /// when one cannot be reached or loads for too long.
 pub(super) async fn check(link: &Link, target: &Target) -> Result<StoreServers, StoreError> {
     let kind = Kind::of(target.place());
-    let mut waited = Duration::ZERO;
+    let over = link.timer(PRIMARY_WITHIN);
     loop {
         let checked = check_each(link, target, kind).await;
         match checked {
             // Another may be taking its place now.
-            Err(StoreError::Unavailable { .. }) if kind != Kind::Single && waited < PRIMARY_WITHIN => {
+            Err(StoreError::Unavailable { .. }) if kind != Kind::Single && !over.is_finished() => {
                 link.whereabouts().doubt();
                 link.pause(LOOK_EVERY).await;
-                waited += LOOK_EVERY;
             }
             other => return other,
         }

@@ -89,6 +89,11 @@ pub(super) fn ends_connection(error: &RedisError) -> bool {
     }
 }
 
+/// Whether another server may have taken the place of the one that says so, though the connection is good.
+pub(super) fn is_cut_off(error: &RedisError) -> bool {
+    said(error).is_some_and(|(code, _)| ["CLUSTERDOWN", "NOREPLICAS"].contains(&code.as_str()))
+}
+
 /// Whether the server does not have the script.
 pub(super) fn is_script_missing(error: &redis::ServerError) -> bool {
     error.code() == "NOSCRIPT"
@@ -296,5 +301,13 @@ mod tests {
         }
         assert!(ends_connection(&RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))));
         assert!(!ends_connection(&answered("BUSY Redis is busy running a script.")));
+    }
+
+    #[test]
+    fn a_server_that_is_cut_off_may_have_been_replaced() {
+        for line in ["CLUSTERDOWN The cluster is down", "NOREPLICAS Not enough good replicas to write."] {
+            assert!(is_cut_off(&answered(line)) && !ends_connection(&answered(line)), "{line}");
+        }
+        assert!(!is_cut_off(&answered("OOM command not allowed")));
     }
 }

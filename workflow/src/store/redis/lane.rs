@@ -25,7 +25,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 
 use super::dial::Dialer;
-use super::fault::{Doing, ends_connection, is_script_missing};
+use super::fault::{Doing, ends_connection, is_cut_off, is_script_missing};
 use super::job::{Job, Outcome, Turn, Work};
 use super::pauses::Pauses;
 use super::script::Script;
@@ -79,6 +79,8 @@ struct Ended {
     number: u64,
     /// The connection is of no more use.
     lost: bool,
+    /// The server may have been replaced.
+    doubtful: bool,
     rest: Rest,
 }
 
@@ -241,6 +243,10 @@ impl Lane {
             tracing::error!(store = self.dialer.shown(), "the connection's own code failed on a request");
             return;
         };
+        if ended.doubtful {
+            // Whoever took its place may be known already.
+            self.tell(News::Doubt);
+        }
         if ended.number == self.number {
             self.judge(ended.lost);
         }
@@ -255,10 +261,6 @@ impl Lane {
     /// Learns from an answer on the newest connection what it is worth.
     fn judge(&mut self, lost: bool) {
         let Line::Up { answered, .. } = &mut self.line else { return };
-        if lost {
-            // Whoever took its place may be known already.
-            let _ = self.news.send(News::Doubt);
-        }
         match (lost, *answered) {
             (false, _) => {
                 self.heard = Instant::now();
@@ -311,7 +313,7 @@ async fn carry_out(
         said = asked => said,
         _ = left.wait_for(|left| *left) => {
             let error = StoreError::Unavailable { store: dialer.shown().to_owned(), message: REPLACED.to_owned() };
-            return Ended { number, lost: true, rest: Rest::Failed(job, error) };
+            return Ended { number, lost: true, doubtful: false, rest: Rest::Failed(job, error) };
         }
     };
     let doing = match &job.work {
@@ -321,10 +323,11 @@ async fn carry_out(
     match job.sort(said, dialer.address()) {
         Outcome::Done(job, values) => {
             job.answer(Ok(values));
-            Ended { number, lost: false, rest: Rest::Nothing }
+            Ended { number, lost: false, doubtful: false, rest: Rest::Nothing }
         }
         Outcome::Turned(job, turn, error) => {
-            Ended { number, lost: false, rest: Rest::Turned(job, turn, dialer.told(doing, &error)) }
+            let rest = Rest::Turned(job, turn, dialer.told(doing, &error));
+            Ended { number, lost: false, doubtful: false, rest }
         }
         Outcome::Failed(mut job, error) => {
             let lost = ends_connection(&error);
@@ -336,7 +339,7 @@ async fn carry_out(
             } else {
                 Rest::Failed(job, dialer.told(doing, &error))
             };
-            Ended { number, lost, rest }
+            Ended { number, lost, doubtful: lost || is_cut_off(&error), rest }
         }
     }
 }

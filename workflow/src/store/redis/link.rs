@@ -11,6 +11,7 @@ use std::time::Duration;
 use redis::{Pipeline, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::check::Expected;
 use super::dial::on_own_thread;
@@ -151,6 +152,11 @@ impl Link {
     pub(super) async fn pause(&self, length: Duration) {
         // An error says that the thread is gone, and then the next request says so too.
         let _ = self.shared.thread.spawn(tokio::time::sleep(length)).await;
+    }
+
+    /// Says when so much time is over, by the same clock.
+    pub(super) fn timer(&self, length: Duration) -> JoinHandle<()> {
+        self.shared.thread.spawn(tokio::time::sleep(length))
     }
 
     fn send(&self, route: Route, work: Work) -> oneshot::Receiver<Answers> {
