@@ -1,14 +1,17 @@
 //! A replica takes the place of a primary under load, behind sentinels and in a cluster, and slots of a cluster are moved:
 //! nothing is lost and nothing runs twice.
 //!
-//! A primary is killed and frozen at moments at which its replica has been sent all that it acknowledged: what replication
-//! may lose is Redis's affair, and this is about what we make of it.
+//! A primary is killed and frozen at moments at which its replica has been sent all that it acknowledged, and one that was
+//! frozen goes on once we have left it: what it acknowledges until it learns that it was replaced is lost, which is Redis's
+//! affair. This is about what we make of the rest.
 
 use support::chance::Chance;
 use support::prelude::*;
 use support::redis::cluster::RedisCluster;
 use support::redis::sentinels::Sentinels;
+use support::redis::wait_until_left;
 use support::size::Amount;
+use support::worker::TestWorker;
 
 use super::fleet::Fleet;
 
@@ -89,11 +92,19 @@ fn ends(chance: &mut Chance) -> impl FnMut() -> End + use<> {
     }
 }
 
+/// This process, and its workers.
+fn processes(fleet: &Fleet) -> Vec<u32> {
+    fleet.workers.iter().map(TestWorker::id).chain([std::process::id()]).collect()
+}
+
 /// Lets the primary go, and brings back the one before; waits until the next one is there.
-fn replace_primary(all: &mut Sentinels, gone: Option<(usize, End)>, end: End) -> (usize, End) {
+fn replace_primary(all: &mut Sentinels, gone: Option<(usize, End)>, end: End, clients: &[u32]) -> (usize, End) {
     match gone {
         Some((before, End::Killed)) => all.restart(before),
-        Some((before, End::Frozen)) => all.resume(before),
+        Some((before, End::Frozen)) => {
+            wait_until_left(all.node(before).port(), clients);
+            all.resume(before);
+        }
         None => {}
     }
     all.wait_until_settled();
@@ -113,14 +124,14 @@ async fn fail_over(stage: Stage, replicas: usize, settings: &'static [(&str, &st
     let mut all = started(move || Sentinels::start(replicas, settings)).await;
     let url = all.with(|all| all.url()).await;
     let mut fleet = Fleet::delivering_over(stage, &url).await;
-    let (mut next_end, mut gone) = (ends(&mut chance), None);
+    let (mut next_end, mut gone, clients) = (ends(&mut chance), None, processes(&fleet));
     let times = usize::try_from(times.wanted())?;
     fleet
         .deliver_through(times, async || {
             wait::moment(Instant::now() + chance.millis(50..300)).await;
-            let (before, end) = (gone, next_end());
+            let (before, end, clients) = (gone, next_end(), clients.clone());
             let begun = Instant::now();
-            gone = Some(all.with(move |all| replace_primary(all, before, end)).await);
+            gone = Some(all.with(move |all| replace_primary(all, before, end, &clients)).await);
             eprintln!("{end:?}: the next primary is there after {:?}", begun.elapsed());
         })
         .await
@@ -169,21 +180,21 @@ async fn in_a_cluster(stage: Stage) -> TestResult {
     let mut cluster = started(RedisCluster::start).await;
     let url = cluster.with(|cluster| on(cluster)).await;
     let mut fleet = Fleet::delivering_over(stage, &url).await;
-    let mut next_end = ends(&mut chance);
+    let (mut next_end, clients) = (ends(&mut chance), processes(&fleet));
     let times = usize::try_from(IN_A_CLUSTER.wanted())?;
     fleet
         .deliver_through(times, async || {
             wait::moment(Instant::now() + chance.millis(50..300)).await;
-            let (end, which) = (next_end(), chance.index(3));
+            let (end, which, clients) = (next_end(), chance.index(3), clients.clone());
             let begun = Instant::now();
-            cluster.with(move |cluster| lose_one(cluster, which, end)).await;
+            cluster.with(move |cluster| lose_one(cluster, which, end, &clients)).await;
             eprintln!("{end:?}: the cluster is whole again after {:?}", begun.elapsed());
         })
         .await
 }
 
 /// A primary goes, its replica follows, and it comes back.
-fn lose_one(cluster: &mut RedisCluster, which: usize, end: End) {
+fn lose_one(cluster: &mut RedisCluster, which: usize, end: End, clients: &[u32]) {
     let primary = cluster.primaries()[which];
     let replica = cluster.replica_of(primary);
     cluster.node(primary).engross();
@@ -194,7 +205,10 @@ fn lose_one(cluster: &mut RedisCluster, which: usize, end: End) {
     cluster.wait_until_it_is_primary(replica);
     match end {
         End::Killed => cluster.restart(primary),
-        End::Frozen => cluster.resume(primary),
+        End::Frozen => {
+            wait_until_left(cluster.node(primary).port(), clients);
+            cluster.resume(primary);
+        }
     }
     cluster.wait_until_settled();
 }

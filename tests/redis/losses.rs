@@ -41,13 +41,13 @@ const LEASE: Duration = Duration::from_secs(2);
 const REQUESTS_A_SECOND_MAX: usize = 400;
 
 /// Carries an errand out from its creation to its end, and gives up after a while.
-async fn runs(engine: &Engine, id: &str) -> Result<u64, String> {
+async fn runs(engine: &Engine, id: &str, within: Duration) -> Result<u64, String> {
     let instance = errand::create(engine, 0).id(id).attach().await.map_err(|error| error.to_string())?;
     match instance.send(Go { number: 10 }).id("go").await {
         Ok(_) | Err(EngineError::Finished { .. }) => {}
         Err(error) => return Err(error.to_string()),
     }
-    instance.result_within(Duration::from_secs(10)).await.map_err(|error| error.to_string())
+    instance.result_within(within).await.map_err(|error| error.to_string())
 }
 
 /// Waits until new work is done from its beginning to its end.
@@ -55,7 +55,10 @@ async fn works(engine: &Engine, what: &str) {
     let number = std::cell::Cell::new(0);
     wait::until(&format!("work goes on after {what}"), async || {
         number.set(number.get() + 1);
-        runs(engine, &format!("{what}-{}", number.get()).replace(' ', "-")).await.ok().map(|sum| assert_eq!(sum, 13))
+        runs(engine, &format!("{what}-{}", number.get()).replace(' ', "-"), Duration::from_secs(10))
+            .await
+            .ok()
+            .map(|sum| assert_eq!(sum, 13))
     })
     .await;
     let healthy = async || engine.health().is_good().then_some(());
@@ -116,7 +119,7 @@ fn harmed(key: &str) {
         server.command(&["SET", &full, "text"]);
         let (asked, since) = (impostor.asked(), Instant::now());
         // It may end, where nothing of it needs the key; else it is told.
-        let told = runs(&engine, "harmed").await;
+        let told = runs(&engine, "harmed", Duration::from_secs(3)).await;
         let (asked, lasted) = (impostor.asked() - asked, since.elapsed());
         let bound = REQUESTS_A_SECOND_MAX * usize::try_from(lasted.as_secs() + 1).expect("not that long");
         assert!(asked <= bound, "{key}: {asked} requests in {lasted:?}");
