@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use support::redis::RedisServer;
+use support::redis::cluster::RedisCluster;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 use workflow::store::Store;
@@ -66,6 +67,18 @@ pub(crate) fn run(test: fn(&mut World), mut world: World) {
     world.is_sound();
 }
 
+/// Redis, on a cluster that all tests of this process share: each world in a namespace of its own, and so on one of the
+/// three primaries.
+pub(crate) fn redis_cluster() -> World {
+    let namespace = Namespace::new(support::stage::on_the_cluster("conformance")).expect("valid");
+    World::new(move |clock, _| {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let url = format!("{}?ids=1&partitions=1", RedisCluster::shared().url());
+        let store = runtime.block_on(RedisStore::open_with(&url, &namespace, Some(clock))).expect("it opens");
+        Opened { store: Arc::new(store), kept: None }
+    })
+}
+
 /// Makes a test of each function for each store.
 macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
@@ -81,6 +94,9 @@ macro_rules! on_every_store {
         mod redis {
             $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::redis()); })*
         }
+        mod redis_cluster {
+            $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::redis_cluster()); })*
+        }
     };
 }
 
@@ -92,6 +108,9 @@ macro_rules! on_stores_that_survive {
         }
         mod redis {
             $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::redis()); })*
+        }
+        mod redis_cluster {
+            $(#[test] fn $name() { $crate::stores::run(super::$name, $crate::stores::redis_cluster()); })*
         }
     };
 }
@@ -107,6 +126,9 @@ macro_rules! on_every_other_store {
         }
         mod redis {
             $(#[test] fn $name() { super::$name($crate::stores::redis); })*
+        }
+        mod redis_cluster {
+            $(#[test] fn $name() { super::$name($crate::stores::redis_cluster); })*
         }
     };
 }

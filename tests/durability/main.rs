@@ -10,6 +10,7 @@ mod clones;
 mod deliveries;
 mod endings;
 mod environment;
+mod failovers;
 mod failpoints;
 mod fleet;
 mod freezes;

@@ -73,7 +73,7 @@ const TROUBLES: &[Trouble] = &[
 
 /// Something of everything that a loop is for.
 #[workflow]
-async fn errand(number: u64) -> workflow::Result<u64> {
+pub(super) async fn errand(number: u64) -> workflow::Result<u64> {
     let one = step!("one", add(number)).await?;
     sleep(20ms).await;
     let two = helper(one).await?;
@@ -83,7 +83,7 @@ async fn errand(number: u64) -> workflow::Result<u64> {
 }
 
 #[workflow]
-async fn helper(number: u64) -> workflow::Result<u64> {
+pub(super) async fn helper(number: u64) -> workflow::Result<u64> {
     Ok(step!("two", add(number)).await?)
 }
 
@@ -92,8 +92,8 @@ async fn add(number: u64) -> Result<u64, std::convert::Infallible> {
 }
 
 #[derive(Debug, Event, Serialize, Deserialize)]
-struct Go {
-    number: u64,
+pub(super) struct Go {
+    pub(super) number: u64,
 }
 
 /// The warnings and errors that the threads of a runtime log.

@@ -6,9 +6,11 @@
 mod redis {
     mod acl;
     mod checks;
+    mod crowds;
     mod damage;
     mod elsewhere;
     mod faults;
+    mod full;
     mod heart;
     mod hints;
     mod idle;
@@ -16,6 +18,7 @@ mod redis {
     mod limits;
     mod listing;
     mod loops;
+    mod losses;
     mod memory;
     mod neighbours;
     mod partitions;

@@ -6,6 +6,10 @@ on_every_shared_store!(
     two_applications_with_the_same_ids_and_names_never_meet,
     what_one_namespace_deletes_or_ends_is_kept_in_the_other,
 );
+support::on_a_cluster!(
+    two_applications_with_the_same_ids_and_names_never_meet,
+    what_one_namespace_deletes_or_ends_is_kept_in_the_other,
+);
 
 /// The code of one application.
 mod here {

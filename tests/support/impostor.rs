@@ -41,6 +41,8 @@ pub struct Asked {
 pub enum Trouble {
     /// It is answered with this error: `LOADING Redis is loading the dataset in memory`.
     Error(&'static str),
+    /// It is answered with this text.
+    Says(&'static str),
     /// It is carried out and answered so much later.
     Stall(Duration),
     /// It is not carried out and never answered; the connection stays as it is.
@@ -206,6 +208,10 @@ impl Wire {
             match self.meets(&asked) {
                 Some(Trouble::Error(words)) => {
                     to_client.write_all(format!("-{words}\r\n").as_bytes())?;
+                    continue;
+                }
+                Some(Trouble::Says(words)) => {
+                    to_client.write_all(format!("${}\r\n{words}\r\n", words.len()).as_bytes())?;
                     continue;
                 }
                 Some(Trouble::Stall(by)) => self.hold(by),

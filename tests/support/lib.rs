@@ -71,6 +71,17 @@ macro_rules! on_every_store {
         mod redis_partitioned {
             $(#[test] fn $test() { $crate::run($crate::StoreKind::RedisPartitioned, super::$test); })+
         }
+        $crate::on_a_cluster!($($test),+);
+    };
+}
+
+/// Makes one test of each on a cluster, which all tests of the process share.
+#[macro_export]
+macro_rules! on_a_cluster {
+    ($($test:ident),+ $(,)?) => {
+        mod redis_cluster {
+            $(#[test] fn $test() { $crate::run($crate::StoreKind::RedisCluster, super::$test); })+
+        }
     };
 }
 

@@ -218,6 +218,14 @@ impl RedisCluster {
         })
     }
 
+    /// Waits until a node has slots.
+    ///
+    /// # Panics
+    /// When it has none in time.
+    pub fn wait_until_it_is_primary(&self, node: usize) {
+        self.agreed("a node is a primary", |view| (!view.slots[node].is_empty()).then_some(()));
+    }
+
     /// The node that replicates this one.
     ///
     /// # Panics

@@ -194,6 +194,25 @@ impl RedisServer {
         if self.restricted { format!("AUTH {HARNESS} {HARNESS}\r\n") } else { String::new() }
     }
 
+    /// Keeps it busy for some seconds, and returns once it is: whoever ends or freezes it then does so at a moment at which
+    /// all that it has acknowledged is on its way to its replicas.
+    ///
+    /// # Panics
+    /// When it is dead.
+    pub fn engross(&self) {
+        let mut connection = self.connect().expect("it runs");
+        // Counting takes it about three seconds; what it says then nobody hears.
+        let count = move || {
+            let _ = redis::cmd("EVAL").arg("for i = 1, 3e8 do end").arg(0).query::<Value>(&mut connection);
+        };
+        let mut other = self.connect().expect("it runs");
+        std::thread::Builder::new().name("engrossing".to_owned()).spawn(count).expect("a test can have threads");
+        other.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        while redis::cmd("PING").query::<Value>(&mut other).is_ok() {
+            park_timeout(ASK_EVERY);
+        }
+    }
+
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.
     pub fn pause(&self) {
         self.signal("STOP");
@@ -341,6 +360,36 @@ fn until<T>(
     }
 }
 
+/// Waits until none of these processes is connected to a port of loopback any more: what a server there says from then on
+/// reaches nobody.
+///
+/// # Panics
+/// When one stays.
+pub fn wait_until_left(port: u16, processes: &[u32]) {
+    let seen = || format!("{processes:?} are connected to {port}");
+    until("a port is left", ANSWER_WITHIN * 2, ASK_EVERY * 20, || (!is_connected(port, processes)).then_some(()), seen);
+}
+
+/// As the system's own list of connections says.
+fn is_connected(port: u16, processes: &[u32]) -> bool {
+    let (remote, mut sockets) = (format!("0100007F:{port:04X}"), std::collections::BTreeSet::new());
+    for process in processes {
+        // One that has ended has none.
+        let Ok(open) = std::fs::read_dir(format!("/proc/{process}/fd")) else { continue };
+        let links = open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+        sockets.extend(links.filter_map(|link| {
+            let text = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            Some(text.to_owned())
+        }));
+    }
+    let connections = std::fs::read_to_string("/proc/net/tcp").expect("the system lists its connections");
+    connections.lines().any(|line| {
+        // A number, both addresses, the state (1: established), six more, and the socket.
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.len() > 9 && words[2] == remote && words[3] == "01" && sockets.contains(words[9])
+    })
+}
+
 /// Sends a signal to a process.
 fn signal(process: u32, name: &str) {
     // The shell's own `kill`, so that no program has to be installed.
@@ -417,6 +466,17 @@ mod tests {
         assert!(redis::cmd("PING").query::<Value>(&mut connection).expect_err("it is frozen").is_timeout());
         server.resume();
         set(&server);
+    }
+
+    #[test]
+    fn who_is_connected_is_known() {
+        let server = RedisServer::start_on_tcp(&[]);
+        let (port, this) = (server.port(), [std::process::id()]);
+        assert!(!is_connected(port, &this));
+        let connection = redis::Client::open(server.url()).and_then(|client| client.get_connection());
+        assert!(is_connected(port, &this) && !is_connected(port, &[1]));
+        drop(connection);
+        wait_until_left(port, &this);
     }
 
     #[test]

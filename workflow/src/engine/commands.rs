@@ -323,15 +323,15 @@ impl Shared {
         self.answering.store(outcome.is_ok(), Ordering::Relaxed);
         match outcome {
             Ok(replies) => {
+                self.lanes[partition].is_out_of_trouble();
                 self.hear(asked, replies.iter().zip(first).filter_map(|(reply, first)| first.then_some(reply)));
                 batch.answer(replies);
                 Ok(())
             }
             Err(error) => {
                 let message = error.to_string();
-                let known = lock(&self.last_error).replace(message.clone());
-                // One line for each new kind of trouble, not one for each try.
-                if known.as_ref() != Some(&message) {
+                *lock(&self.last_error) = Some(message.clone());
+                if self.lanes[partition].is_new_trouble(&message) {
                     tracing::warn!(error = message, commands = batch.len(), "the store did not carry out a batch");
                 }
                 Err(error)

@@ -3,7 +3,7 @@
 //! Bounded in count and bytes. A command leaves it only with an answer: a batch whose worker panics puts its commands
 //! back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -55,16 +55,26 @@ pub(super) struct Item {
     _room: OwnedSemaphorePermit,
 }
 
+/// Most troubles that are told apart until a batch is carried out.
+const TROUBLES_MAX: usize = 16;
+
 /// The queue of one partition.
 pub(super) struct Lane {
     queue: Mutex<VecDeque<Item>>,
+    /// What was said of batches that were not carried out, since the last one that was.
+    troubles: Mutex<BTreeSet<String>>,
     filled: Notify,
     room: Arc<Semaphore>,
 }
 
 impl Lane {
     pub(super) fn new() -> Self {
-        Self { queue: Mutex::new(VecDeque::new()), filled: Notify::new(), room: Arc::new(Semaphore::new(COMMANDS_MAX)) }
+        Self {
+            queue: Mutex::new(VecDeque::new()),
+            troubles: Mutex::default(),
+            filled: Notify::new(),
+            room: Arc::new(Semaphore::new(COMMANDS_MAX)),
+        }
     }
 
     /// Queues a command at once, or gives what must be awaited for it, as the lane is full.
@@ -93,6 +103,18 @@ impl Lane {
     fn add(&self, item: Item) {
         lock(&self.queue).push_back(item);
         self.filled.notify_one();
+    }
+
+    /// Whether this was not said since a batch was last carried out: one line for each new kind of trouble, not one for each
+    /// try, also where the tries meet several kinds in turn.
+    pub(super) fn is_new_trouble(&self, message: &str) -> bool {
+        let mut troubles = lock(&self.troubles);
+        troubles.len() < TROUBLES_MAX && troubles.insert(message.to_owned())
+    }
+
+    /// A batch was carried out.
+    pub(super) fn is_out_of_trouble(&self) {
+        lock(&self.troubles).clear();
     }
 
     /// What is queued now, up to the bounds of a batch; waits only while nothing is.
@@ -266,5 +288,25 @@ fn bytes_of_end(then: &Then) -> usize {
     match then {
         Then::Finish(ending) => ending.result.as_ref().map_or(0, |output| output.as_bytes().len()),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_trouble_is_told_once_until_it_is_over() {
+        let lane = Lane::new();
+        for told in [true, false] {
+            assert_eq!(lane.is_new_trouble("nobody listens"), told);
+            assert_eq!(lane.is_new_trouble("the cluster is down"), told);
+        }
+        lane.is_out_of_trouble();
+        assert!(lane.is_new_trouble("nobody listens"), "another time it is told again");
+        for number in 0..100 {
+            lane.is_new_trouble(&number.to_string());
+        }
+        assert!(!lane.is_new_trouble("one of very many"), "however many there are");
     }
 }
