@@ -1,6 +1,8 @@
 //! What an owner writes: appended, consumed, waited for, ended, given back.
 
-use workflow::journal::command::{Ending, OwnReply, Owner, PauseReason, Then, Write};
+use std::time::Duration;
+
+use workflow::journal::command::{Action, Command, Ending, OwnReply, Owner, PauseReason, Then, Write};
 use workflow::journal::head::{End, Place, State};
 use workflow::words::failure::{FailureData, FailureKind};
 use workflow::words::limits::RECORDS_MAX;
@@ -10,6 +12,7 @@ use crate::world::{World, finish, names, payload, record, sleep_until, suspend, 
 on_every_store!(
     records_are_appended_in_order_and_read_back_from_any_place,
     every_write_raises_the_version_and_the_old_one_is_stale,
+    whatever_gives_a_version_gives_one_that_is_not_behind_the_stores_time,
     a_run_that_finishes_keeps_its_output_and_its_journal,
     a_run_that_fails_keeps_its_error,
     an_instance_given_back_is_ready_for_anyone_at_once,
@@ -43,6 +46,50 @@ fn every_write_raises_the_version_and_the_old_one_is_stale(w: &mut World) {
     assert!(held.v > before);
     assert_eq!(w.own_as(&late), OwnReply::Stale);
     assert_eq!(w.journal("i", 1), Some(vec!["one".to_owned()]));
+}
+
+/// A store that lost writes and is back after its clock has passed them gives none of their versions again.
+fn whatever_gives_a_version_gives_one_that_is_not_behind_the_stores_time(w: &mut World) {
+    let at_the_time = |w: &World, what: &str| {
+        let time = u64::try_from(w.now().as_millis()).expect("a time of now");
+        assert_eq!(w.head("i").v, time, "{what}");
+        w.advance(1_000);
+    };
+    let (first, second) = (w.open(1), w.open(2));
+    w.make("i");
+    w.advance(1_000);
+    let mut held = w.claim_one(first);
+    at_the_time(w, "a claim");
+    w.done(&mut held, record("one"));
+    at_the_time(w, "a record");
+    w.done(&mut held, write(Then::Clear));
+    at_the_time(w, "a write without a record");
+    w.own(&mut held, suspend(vec![wait_for("x")]));
+    at_the_time(w, "a suspend");
+    w.send("i", "x", "e1");
+    at_the_time(w, "a wake");
+    w.count(Command::Unstick { older_than: Duration::ZERO, limit: 9 });
+    at_the_time(w, "a look for what is stuck");
+    w.control("i", Action::Pause);
+    at_the_time(w, "a pause");
+    w.control("i", Action::Resume);
+    at_the_time(w, "a resume");
+    w.claim_one(second);
+    w.advance(1_000);
+    w.crash(second);
+    let handed_over = w.head("i").v;
+    assert_eq!(i64::try_from(handed_over), Ok(w.now().as_millis()), "a recovery");
+    w.advance(1_000);
+    w.control("i", Action::Restart);
+    at_the_time(w, "a restart");
+    let mut held = w.claim_one(first);
+    w.advance(1_000);
+    w.done(&mut held, finish("1"));
+    at_the_time(w, "an end");
+    w.control("i", Action::Restart);
+    w.advance(1_000);
+    w.terminate("i");
+    at_the_time(w, "a termination");
 }
 
 fn a_run_that_finishes_keeps_its_output_and_its_journal(w: &mut World) {

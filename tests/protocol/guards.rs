@@ -3,9 +3,10 @@
 //! The table itself has no switches: a guard is off when the fact or the input that it looks at is forged, so that it
 //! always passes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use workflow::journal::command::{Command, Reply, Then};
+use workflow::journal::command::{Action, Command, Reply, Then};
 use workflow::journal::head::{Head, Place};
 use workflow::journal::table::session::Session;
 use workflow::store::model::Data;
@@ -53,6 +54,28 @@ pub(crate) enum Guard {
     PendingPause,
     /// An instance with unacknowledged outgoing commands is not deleted.
     Unsent,
+    /// An owner ahead of the store is refused.
+    Behind,
+    /// A worker that hears from a store that lost writes begins anew.
+    LossNoticed,
+    /// A store that loses writes comes back later than it gave the last of them.
+    LossTakesTime,
+    /// A late copy of a request for tokens changes nothing.
+    LeaseNumber,
+    /// A revoked session leases nothing.
+    LeaseAlive,
+    /// A revoked session has its tokens until what it held is taken over.
+    LeaseKnown,
+    /// A claim gives no more than it has tokens.
+    Tokens,
+    /// A restart from an operation names the run in whose journal that was found.
+    ForkSource,
+    /// What an open fork comes from is kept.
+    ForkKept,
+    /// What has ended is not ended again.
+    Ended,
+    /// The children of a run are known until they have ended.
+    Children,
 }
 
 /// Puts back what was forged for one command.
@@ -158,6 +181,50 @@ fn forge(data: &mut Data, guard: Guard, command: &mut Command, now: Timestamp) -
             for instance in data.instances.values_mut() {
                 instance.head.pause &= !instance.head.held_by(*session);
             }
+        }
+        (Guard::Behind, Command::Own(request)) => {
+            let head = head(data, &request.owner.id)?;
+            request.owner.v = request.owner.v.min(head.v);
+            request.owner.run = request.owner.run.min(head.run);
+        }
+        (Guard::LeaseNumber, Command::Lease(lease)) => {
+            let newest =
+                data.limits.get(&lease.name).into_iter().flat_map(|limit| &limit.shares).map(|share| share.number);
+            lease.number = newest.max().unwrap_or(0) + 1;
+        }
+        (Guard::LeaseAlive, Command::Lease(lease)) => return revive(data, lease.session),
+        (Guard::LeaseKnown, Command::Lease(_)) => {
+            let (revoked, living) =
+                std::mem::take(&mut data.sessions).into_iter().partition(|(_, known)| known.revoked);
+            data.sessions = living;
+            let revoked: BTreeMap<SessionId, Session> = revoked;
+            return Some(Box::new(move |data| data.sessions.extend(revoked)));
+        }
+        (Guard::Tokens, Command::Claim(claim)) => claim.limits.clear(),
+        (Guard::ForkSource, Command::Control(control)) => {
+            let head = head(data, &control.id)?;
+            if let Action::RestartFrom { source, .. } = &mut control.action {
+                *source = head.fork.as_ref().filter(|fork| fork.open).map_or(head.run, |fork| fork.source);
+            }
+        }
+        (Guard::ForkKept, Command::Control(control)) => {
+            let id = control.id.clone();
+            return Some(Box::new(move |data| {
+                let archives =
+                    data.instances.get_mut(&id).into_iter().flat_map(|instance| instance.archives.values_mut());
+                archives.for_each(|expires_at| *expires_at = (*expires_at).min(now));
+            }));
+        }
+        (Guard::Ended, Command::Control(control)) => {
+            let head = head(data, &control.id)?;
+            let ended = matches!(head.place, Place::Done { .. });
+            if ended && matches!(control.action, Action::Terminate { .. }) {
+                head.place = Place::Ready { score: 0 };
+            }
+        }
+        (Guard::Children, Command::Own(request)) => {
+            let id = request.owner.id.clone();
+            return Some(Box::new(move |data| head(data, &id).into_iter().for_each(|head| head.children.clear())));
         }
         (Guard::Unsent, Command::Expire { .. }) => {
             for instance in data.instances.values_mut() {

@@ -1,37 +1,39 @@
-//! What can happen next, and what it does: clients, operators, two workers, a sweeper, and a network that loses, repeats
-//! and delays.
+//! What can happen next: clients, operators, workers, sweepers, a network that loses, repeats and delays, and a store that
+//! loses what it acknowledged.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use stateright::{Model, Property};
-use workflow::journal::command::{
-    Action as Control, Claim, ClaimReply, Command, Control as ControlCommand, Create, OwnReply, OwnerWrite, Reply, Send,
-};
+use workflow::journal::command::{Command, Create, Reply};
 use workflow::journal::head::{End, Place};
-use workflow::journal::message::NewMessage;
-use workflow::journal::table::outbox;
-use workflow::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName};
-use workflow::words::payload::Payload;
+use workflow::words::id::{InstanceId, RequestId, SessionId};
 use workflow::words::time::Timestamp;
 
 use crate::guards::{self, Guard};
-use crate::program::{self, Program, TIMER_MS};
+use crate::outside::{Arrival, Operation, Sent, Target, pending};
+use crate::program::{Program, TIMER_MS};
 use crate::rules::{Step, sound};
 use crate::settle::{Settled, settles};
-use crate::state::{Budgets, Driver, Seen, State, Worker};
+use crate::state::{Budgets, Seen, State, Worker};
+use crate::workers::stop;
 
 /// The lease of every session: one tick of the clock.
-const LEASE: Duration = Duration::from_millis(TIMER_MS.unsigned_abs());
+pub(crate) const LEASE: Duration = Duration::from_millis(TIMER_MS.unsigned_abs());
+/// After all retention but that of what an open fork comes from.
+const AFTER_RETENTION: Timestamp = Timestamp::from_millis((1 << 48) - 2);
 
 /// One world to explore.
 #[derive(Debug, Clone)]
 pub(crate) struct Protocol {
     pub(crate) program: Program,
+    /// There is a second instance of it.
+    pub(crate) two: bool,
     pub(crate) workers: u8,
     pub(crate) budgets: Budgets,
     /// What operators may do.
-    pub(crate) controls: Vec<Control>,
+    pub(crate) controls: Vec<(Target, Operation)>,
+    /// How many instances of the program may be driven at once.
+    pub(crate) limit: Option<u32>,
     /// Guards that are switched off.
     pub(crate) off: Vec<Guard>,
     /// Finished instances may be deleted.
@@ -64,18 +66,17 @@ pub(crate) enum Fate {
 pub(crate) enum Happening {
     Claim(usize, Fate),
     Write(usize, InstanceId, Fate),
+    /// A worker asks for a token of the limit.
+    Ask(usize, Fate),
+    GiveBack(usize, Fate),
     BodyEnds(usize, InstanceId),
     Crash(usize),
     Beat(usize),
-    /// A client sends an event; when it is repeated, the copy arrives at any time.
-    Event(u8, bool),
-    /// An operator, likewise.
-    Operate(Control, bool),
+    /// A client sends an event.
+    Event(u8, Arrival),
+    Operate(Target, Operation, Arrival),
     Stray(usize),
-    SendOn {
-        index: usize,
-        late: bool,
-    },
+    SendOn(usize, Sent),
     /// The sweeper fences a session whose beat counter it saw now, or a beat ago.
     Fence(SessionId, u64),
     Recover(SessionId),
@@ -83,6 +84,8 @@ pub(crate) enum Happening {
     Unstick,
     Expire,
     Tick,
+    Save,
+    Lose,
 }
 
 pub(crate) fn instance() -> InstanceId {
@@ -110,190 +113,46 @@ impl Protocol {
             strays: Vec::new(),
             left: self.budgets,
             seen: Seen::default(),
+            saved: None,
+            lost: false,
         };
         for number in 0..self.workers {
             let session = SessionId(u128::from(number) + 1);
             state.workers.push(Worker::new(session));
             self.apply(&mut state, &Command::OpenSession { session, lease: LEASE });
         }
-        let create =
-            Create { request: RequestId(0), id: instance(), spec: self.program.spec(None), local: None, message: None };
-        self.apply(&mut state, &Command::Create(create));
+        let second = self.two.then(|| InstanceId::new("j").expect("valid"));
+        for id in std::iter::once(instance()).chain(second) {
+            let create =
+                Create { request: RequestId(0), id, spec: self.program.spec(None), local: None, message: None };
+            self.apply(&mut state, &Command::Create(create));
+        }
         state
     }
 
-    pub(crate) fn claim(&self, state: &mut State, worker: usize, fate: Fate) {
-        let it = &state.workers[worker];
-        let claim = it.claim.clone().unwrap_or_else(|| Claim {
-            number: it.claims + 1,
-            session: it.session,
-            limit: 8,
-            queues: Arc::new([QueueName::new("q").expect("valid")]),
-            known: ["steps", "two-events", "event-or-timer", "event-or-body", "parent"]
-                .map(|name| (WorkflowName::new(name).expect("valid"), 1))
-                .into(),
-            quotas: Vec::new(),
-            limits: Vec::new(),
-        });
-        let command = Command::Claim(claim.clone());
-        if let Some(Reply::Claim(reply)) = self.send(state, &command, fate) {
-            self.claimed(state, worker, reply);
-        } else {
-            state.workers[worker].claim = Some(claim);
-        }
-    }
-
-    fn claimed(&self, state: &mut State, worker: usize, reply: ClaimReply) {
-        let ClaimReply::Given { instances, notices, .. } = reply else { return stop(state, worker) };
-        let it = &mut state.workers[worker];
-        it.claim = None;
-        it.claims += u64::from(!instances.is_empty() || !notices.is_empty());
-        for claimed in instances {
-            let journal = state.data.instances.get(&claimed.id).and_then(|found| found.journals.get(&claimed.run));
-            let driver = Driver::new(it.session, claimed, journal.map_or(&[][..], Vec::as_slice));
-            it.drivers.insert(driver.owner.id.clone(), driver);
-        }
-        for id in notices {
-            if let Some(driver) = it.drivers.get_mut(&id) {
-                driver.noticed = true;
-            }
-        }
-    }
-
-    pub(crate) fn write(&self, state: &mut State, worker: usize, id: &InstanceId, fate: Fate) {
-        let Some(driver) = state.workers[worker].drivers.get(id) else { return };
-        let Some(request) = driver.request() else { return };
-        let command = Command::Own(request.clone());
-        if let Some(Reply::Own(reply)) = self.send(state, &command, fate) {
-            self.wrote(state, worker, &request, reply);
-        } else if let Some(driver) = state.workers[worker].drivers.get_mut(id) {
-            driver.write = Some(request);
-        }
-    }
-
-    fn wrote(&self, state: &mut State, worker: usize, request: &OwnerWrite, reply: OwnReply) {
-        use workflow::journal::command::Then;
-        let drivers = &mut state.workers[worker].drivers;
-        match reply {
-            OwnReply::Ok(granted) if matches!(request.write.then, Then::Hold) => {
-                if let Some(driver) = drivers.get_mut(&request.owner.id) {
-                    driver.wrote(request, granted);
-                }
-            }
-            OwnReply::Continue(granted) => {
-                if let Some(driver) = drivers.get_mut(&request.owner.id) {
-                    driver.wrote(request, granted);
-                }
-            }
-            OwnReply::Fenced => stop(state, worker),
-            OwnReply::Behind => state.seen.broken = state.seen.broken.or(Some("a loss was reported that was none")),
-            OwnReply::Full => state.seen.broken = state.seen.broken.or(Some("a journal is full that is not")),
-            OwnReply::Ok(_) | OwnReply::Stale | OwnReply::Gone => {
-                drivers.remove(&request.owner.id);
-            }
-        }
-    }
-
-    /// A request and what becomes of it. `None` when no reply comes.
-    fn send(&self, state: &mut State, command: &Command, fate: Fate) -> Option<Reply> {
-        match fate {
-            Fate::Answered => Some(self.apply(state, command)),
-            Fate::ReplyLost => {
-                state.left.faults -= 1;
-                self.apply(state, command);
-                None
-            }
-            Fate::Delayed => {
-                state.left.faults -= 1;
-                state.strays.push(command.clone());
-                None
-            }
-        }
-    }
-
-    /// A request whose reply does not matter, and a copy of it that arrives at any time.
-    fn send_and_repeat(&self, state: &mut State, command: Command, repeated: bool) {
-        self.apply(state, &command);
-        if repeated {
-            state.left.faults -= 1;
-            state.strays.push(command);
-        }
-    }
-
-    /// The process starts anew with a session of its own. Only when everything settles: until then the other worker is
-    /// the new one.
-    pub(crate) fn reboot(&self, state: &mut State, worker: usize) {
-        let session = SessionId(state.workers[worker].session.0 + u128::from(self.workers));
-        state.workers[worker] = Worker::new(session);
-        self.apply(state, &Command::OpenSession { session, lease: LEASE });
-    }
-
-    pub(crate) fn send_on(&self, state: &mut State, index: usize, late: bool) {
-        let Some((source, number, command)) = pending(state).into_iter().nth(index) else { return };
-        self.apply(state, &command);
-        if late {
-            state.left.faults -= 1;
-            state.strays.push(command);
-        }
-        self.apply(state, &Command::Sent { source, numbers: vec![number] });
-    }
-
-    pub(crate) fn tick(&self, state: &mut State) {
-        state.now = state.now.shifted(TIMER_MS);
-    }
-
-    fn event(&self, number: u8) -> Command {
-        let message = NewMessage {
-            channel: program::event(),
-            event_id: format!("e{number}").into(),
-            payload: Payload::from_bytes(*b""),
-        };
-        Command::Send(Send { id: instance(), run: None, message })
-    }
-}
-
-/// A worker is gone: it crashed, or it found out that it is fenced.
-fn stop(state: &mut State, worker: usize) {
-    let session = state.workers[worker].session;
-    state.workers[worker] = Worker { up: false, ..Worker::new(session) };
-}
-
-/// The oldest outgoing command of each instance, as a sender sends it.
-pub(crate) fn pending(state: &State) -> Vec<(InstanceId, u64, Command)> {
-    let first = |(id, instance): (&InstanceId, &workflow::store::model::Instance)| {
-        let (number, (_, outgoing)) = instance.outbox.first_key_value()?;
-        Some((id.clone(), *number, outbox::command(id, *number, outgoing)))
-    };
-    state.data.instances.iter().filter_map(first).collect()
-}
-
-impl Model for Protocol {
-    type State = State;
-    type Action = Happening;
-
-    fn init_states(&self) -> Vec<State> {
-        vec![self.start()]
-    }
-
-    fn actions(&self, state: &State, actions: &mut Vec<Happening>) {
+    /// What living workers may do.
+    fn work(&self, state: &State, actions: &mut Vec<Happening>) {
         let fates = |actions: &mut Vec<Happening>, number: usize, of: &dyn Fn(Fate) -> Happening| {
             actions.push(of(Fate::Answered));
             if number == 0 && self.workers_fail && state.left.faults > 0 {
                 actions.extend([Fate::ReplyLost, Fate::Delayed].map(of));
             }
         };
-        for (number, worker) in state.workers.iter().enumerate() {
-            if !worker.up {
-                continue;
-            }
+        for (number, worker) in state.workers.iter().enumerate().filter(|(_, worker)| worker.up) {
             fates(actions, number, &|fate| Happening::Claim(number, fate));
             for (id, driver) in &worker.drivers {
-                if driver.request().is_some() {
+                if driver.request(state.lost).is_some() {
                     fates(actions, number, &|fate| Happening::Write(number, id.clone(), fate));
                 }
                 if driver.program == Program::EventOrBody && !driver.body_ended {
                     actions.push(Happening::BodyEnds(number, id.clone()));
                 }
+            }
+            if self.limit.is_some_and(|limit| worker.hand.share < limit) && state.left.leases > 0 {
+                fates(actions, number, &|fate| Happening::Ask(number, fate));
+            }
+            if (worker.idle() > 0 || worker.hand.unsure) && state.left.leases > 0 {
+                fates(actions, number, &|fate| Happening::GiveBack(number, fate));
             }
             // The workers are alike: it is enough that the first one crashes, or beats.
             if number == 0 && state.left.crashes > 0 {
@@ -303,23 +162,32 @@ impl Model for Protocol {
                 actions.push(Happening::Beat(number));
             }
         }
-        let repeats: &[bool] = if state.left.faults > 0 { &[false, true] } else { &[false] };
-        for repeated in repeats {
+    }
+
+    /// What clients, operators and senders of outboxes may do.
+    fn visit(&self, state: &State, actions: &mut Vec<Happening>) {
+        let faulty = state.left.faults > 0;
+        for arrival in Arrival::all(faulty) {
             if state.left.events > 0 {
-                actions.push(Happening::Event(state.left.events, *repeated));
+                actions.push(Happening::Event(state.left.events, *arrival));
             }
             if state.left.controls > 0 {
-                let operate = |control: &Control| Happening::Operate(control.clone(), *repeated);
-                actions.extend(self.controls.iter().map(operate));
+                let sensible =
+                    self.controls.iter().filter(|(target, what)| self.control(state, *target, *what).is_some());
+                actions.extend(sensible.map(|(target, what)| Happening::Operate(*target, *what, *arrival)));
             }
         }
         actions.extend((0..state.strays.len()).map(Happening::Stray));
         for index in 0..pending(state).len() {
-            actions.push(Happening::SendOn { index, late: false });
-            if state.left.faults > 0 {
-                actions.push(Happening::SendOn { index, late: true });
+            actions.push(Happening::SendOn(index, Sent::Acknowledged));
+            if faulty {
+                actions.extend([Sent::Late, Sent::Unacknowledged].map(|sent| Happening::SendOn(index, sent)));
             }
         }
+    }
+
+    /// What sweepers may do, and what befalls the store.
+    fn sweep(&self, state: &State, actions: &mut Vec<Happening>) {
         for (session, known) in &state.data.sessions {
             if known.revoked {
                 actions.push(Happening::Recover(*session));
@@ -332,15 +200,94 @@ impl Model for Protocol {
             actions.extend(state.data.sessions.keys().map(|session| Happening::Recover(*session)));
         }
         actions.push(Happening::WakeDue);
-        if self.unsticks {
-            actions.push(Happening::Unstick);
+        actions.extend(self.unsticks.then_some(Happening::Unstick));
+        actions.extend(self.expires.then_some(Happening::Expire));
+        actions.extend((state.left.ticks > 0).then_some(Happening::Tick));
+        if state.left.losses > 0 {
+            actions.push(if state.saved.is_none() { Happening::Save } else { Happening::Lose });
         }
-        if self.expires {
-            actions.push(Happening::Expire);
+    }
+
+    fn beat(&self, state: &mut State, worker: usize) -> Option<()> {
+        state.left.beats -= 1;
+        let session = state.workers[worker].session;
+        match state.data.sessions.get(&session)?.beat(LEASE, state.now) {
+            Some(beaten) => drop(state.data.sessions.insert(session, beaten)),
+            None => stop(state, worker),
         }
-        if state.left.ticks > 0 {
-            actions.push(Happening::Tick);
+        Some(())
+    }
+
+    /// Deletes as if all retention had passed: what remains is what must not be deleted at any time. Only the copies of
+    /// requests live shorter than what they could bring back.
+    fn expire(&self, state: &mut State) {
+        let repeats = !state.strays.is_empty() || !state.seen.unacknowledged.is_empty();
+        let at = if repeats { state.now } else { AFTER_RETENTION };
+        self.apply_at(state, &Command::Expire { limit: 8 }, at);
+    }
+
+    fn happen(&self, state: &mut State, action: Happening) -> Option<()> {
+        match action {
+            Happening::Claim(worker, fate) => self.claim(state, worker, fate),
+            Happening::Write(worker, id, fate) => self.write(state, worker, &id, fate),
+            Happening::Ask(worker, fate) => {
+                state.left.leases -= 1;
+                self.ask(state, worker, fate);
+            }
+            Happening::GiveBack(worker, fate) => {
+                state.left.leases -= 1;
+                self.give_back(state, worker, fate);
+            }
+            Happening::BodyEnds(worker, id) => state.workers[worker].drivers.get_mut(&id)?.body_ended = true,
+            Happening::Crash(worker) => {
+                state.left.crashes -= 1;
+                stop(state, worker);
+            }
+            Happening::Beat(worker) => self.beat(state, worker)?,
+            Happening::Event(number, arrival) => {
+                state.left.events -= 1;
+                self.arrive(state, self.event(number), arrival);
+            }
+            Happening::Operate(target, operation, arrival) => {
+                let control = self.control(state, target, operation)?;
+                state.left.controls -= 1;
+                self.arrive(state, control, arrival);
+            }
+            Happening::Stray(index) => {
+                let command = state.strays.remove(index);
+                self.apply(state, &command);
+            }
+            Happening::SendOn(index, sent) => self.send_on(state, index, sent),
+            Happening::Fence(session, beats) => drop(self.apply(state, &Command::Fence { session, beats })),
+            Happening::Recover(session) => drop(self.apply(state, &Command::Recover { session, limit: 1 })),
+            Happening::WakeDue => drop(self.apply(state, &Command::WakeDue { limit: 8 })),
+            Happening::Unstick => {
+                self.apply(state, &Command::Unstick { older_than: Duration::ZERO, limit: 8 });
+            }
+            Happening::Expire => self.expire(state),
+            Happening::Tick => {
+                state.left.ticks -= 1;
+                self.tick(state);
+            }
+            Happening::Save => self.save(state),
+            Happening::Lose => self.lose(state),
         }
+        Some(())
+    }
+}
+
+impl Model for Protocol {
+    type State = State;
+    type Action = Happening;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.start()]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Happening>) {
+        self.work(state, actions);
+        self.visit(state, actions);
+        self.sweep(state, actions);
     }
 
     fn next_state(&self, last: &State, action: Happening) -> Option<State> {
@@ -348,66 +295,12 @@ impl Model for Protocol {
             return None;
         }
         let mut state = last.clone();
-        match action {
-            Happening::Claim(worker, fate) => self.claim(&mut state, worker, fate),
-            Happening::Write(worker, id, fate) => self.write(&mut state, worker, &id, fate),
-            Happening::BodyEnds(worker, id) => {
-                state.workers[worker].drivers.get_mut(&id)?.body_ended = true;
-            }
-            Happening::Crash(worker) => {
-                state.left.crashes -= 1;
-                stop(&mut state, worker);
-            }
-            Happening::Beat(worker) => {
-                state.left.beats -= 1;
-                let session = state.workers[worker].session;
-                let beaten = state.data.sessions.get(&session)?.beat(LEASE, state.now);
-                match beaten {
-                    Some(beaten) => {
-                        state.data.sessions.insert(session, beaten);
-                    }
-                    None => stop(&mut state, worker),
-                }
-            }
-            Happening::Event(number, repeated) => {
-                state.left.events -= 1;
-                self.send_and_repeat(&mut state, self.event(number), repeated);
-            }
-            Happening::Operate(control, repeated) => {
-                let request = RequestId(u128::from(state.left.controls) + 1);
-                state.left.controls -= 1;
-                let control = ControlCommand { request, id: instance(), run: None, action: control };
-                self.send_and_repeat(&mut state, Command::Control(control), repeated);
-            }
-            Happening::Stray(index) => {
-                let command = state.strays.remove(index);
-                self.apply(&mut state, &command);
-            }
-            Happening::SendOn { index, late } => self.send_on(&mut state, index, late),
-            Happening::Fence(session, beats) => {
-                self.apply(&mut state, &Command::Fence { session, beats });
-            }
-            Happening::Recover(session) => {
-                self.apply(&mut state, &Command::Recover { session, limit: 1 });
-            }
-            Happening::WakeDue => {
-                self.apply(&mut state, &Command::WakeDue { limit: 8 });
-            }
-            Happening::Unstick => {
-                self.apply(&mut state, &Command::Unstick { older_than: Duration::ZERO, limit: 8 });
-            }
-            Happening::Expire => {
-                // As if all retention had passed: what remains is what must not be deleted at any time.
-                self.apply_at(&mut state, &Command::Expire { limit: 8 }, Timestamp::MAX);
-            }
-            Happening::Tick => {
-                state.left.ticks -= 1;
-                self.tick(&mut state);
-            }
-        }
+        self.happen(&mut state, action)?;
+        state.seen.count_tokens(self, &state.data, &state.workers, state.lost);
         // Nothing happened, or only a fault was spent on nothing.
         let happened = state.data != last.data || state.strays != last.strays || state.now != last.now;
-        (happened || state.workers != last.workers).then_some(state)
+        let failed = state.saved != last.saved || state.seen.unacknowledged != last.seen.unacknowledged;
+        (happened || failed || state.workers != last.workers).then_some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -2,10 +2,13 @@
 //!
 //! Everything an owner writes carries what the owner believes: a record its run and position, an ending and a wait the
 //! number of records. A write that is accepted from an owner that does not know the whole journal shows in the data.
+//! What a body gives differs before and after the store lost writes, and a record says how many of those before it its
+//! writer knew from after the loss: who goes on from what was lost shows as well.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use support::size::Amount;
 use workflow::journal::command::{Ending, InstanceSpec, Outgoing, Parent, ParentClose, PauseReason, Then, Wait, Write};
 use workflow::journal::message::{Channel, Message};
 use workflow::journal::path::Path;
@@ -16,10 +19,17 @@ use workflow::words::time::Timestamp;
 /// How long the one timer takes, in milliseconds: one tick.
 pub(crate) const TIMER_MS: i64 = 100;
 
+/// How many steps the workflow of steps has.
+pub(crate) static STEPS: LazyLock<usize> =
+    LazyLock::new(|| usize::try_from(Amount::of(3, 4, 5).wanted()).expect("a workflow is small"));
+
+/// The mark of what a body gave after the store had lost writes.
+const LATER: char = '+';
+
 /// What a workflow does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Program {
-    /// Two steps.
+    /// A few steps.
     Steps,
     /// One event, then another.
     TwoEvents,
@@ -27,8 +37,10 @@ pub(crate) enum Program {
     EventOrTimer,
     /// An event, or the end of a body that runs meanwhile: the owner keeps the instance.
     EventOrBody,
-    /// A child, then its end.
+    /// A child of steps, then its end.
     Parent,
+    /// A child that waits for events, then its end.
+    ParentOfEvents,
 }
 
 impl Program {
@@ -39,17 +51,23 @@ impl Program {
             "two-events" => Self::TwoEvents,
             "event-or-timer" => Self::EventOrTimer,
             "event-or-body" => Self::EventOrBody,
-            _ => Self::Parent,
+            "parent" => Self::Parent,
+            _ => Self::ParentOfEvents,
         }
     }
 
-    fn name(self) -> WorkflowName {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Steps, Self::TwoEvents, Self::EventOrTimer, Self::EventOrBody, Self::Parent, Self::ParentOfEvents];
+
+    pub(crate) fn name(self) -> WorkflowName {
         let name = match self {
             Self::Steps => "steps",
             Self::TwoEvents => "two-events",
             Self::EventOrTimer => "event-or-timer",
             Self::EventOrBody => "event-or-body",
             Self::Parent => "parent",
+            Self::ParentOfEvents => "parent-of-events",
         };
         WorkflowName::new(name).expect("valid")
     }
@@ -77,10 +95,10 @@ impl Program {
             Self::TwoEvents => records.len() < 2,
             Self::EventOrTimer => records.iter().any(|record| record.starts_with('b')) && !ended(records),
             Self::EventOrBody => records.is_empty(),
-            Self::Parent => records.len() == 1,
+            Self::Parent | Self::ParentOfEvents => records.len() == 1,
         };
         match self {
-            Self::Parent => waits.then(|| Channel::child(&child_of(id, run))),
+            Self::Parent | Self::ParentOfEvents => waits.then(|| Channel::child(&child_of(id, run))),
             _ => waits.then(event),
         }
     }
@@ -120,24 +138,32 @@ pub(crate) struct Known<'a> {
     pub(crate) pause: bool,
     pub(crate) shift_ms: i64,
     pub(crate) body_ended: bool,
+    /// The store lost writes before now.
+    pub(crate) later: bool,
+    /// What the run keeps of the one it comes from, while nothing of that was taken over.
+    pub(crate) kept: Option<&'a [String]>,
 }
 
 impl Known<'_> {
     /// The next write; `None` when it waits for a body that runs.
     pub(crate) fn next(&self, program: Program) -> Option<Write> {
+        if let Some(kept) = self.kept {
+            return Some(self.write(kept.to_vec(), Then::Forked));
+        }
         match program {
             Program::Steps => Some(self.steps()),
             Program::TwoEvents => Some(self.two_events()),
             Program::EventOrTimer => Some(self.event_or_timer()),
             Program::EventOrBody => self.event_or_body(),
-            Program::Parent => Some(self.parent()),
+            Program::Parent => Some(self.parent(program, Program::Steps)),
+            Program::ParentOfEvents => Some(self.parent(program, Program::TwoEvents)),
         }
     }
 
     fn steps(&self) -> Write {
         match self.records.len() {
             _ if self.pause => self.suspend(None, None, true),
-            count @ (0 | 1) => self.write(vec![format!("s{count}")], Then::Hold),
+            count if count < *STEPS => self.write(vec![self.body(&format!("s{count}"))], Then::Hold),
             _ => self.finish(Vec::new()),
         }
     }
@@ -145,7 +171,7 @@ impl Known<'_> {
     fn two_events(&self) -> Write {
         match (self.awaited(Program::TwoEvents), self.records.len()) {
             (Some(message), 0) => self.consume(message, Then::Hold),
-            (Some(message), 1) => self.consume(message, self.ending(2)),
+            (Some(message), 1) => self.consume_and_end(message),
             (None, 0 | 1) => self.suspend(Some(event()), None, false),
             _ => self.finish(Vec::new()),
         }
@@ -161,7 +187,7 @@ impl Known<'_> {
         }
         match self.awaited(Program::EventOrTimer) {
             _ if ended(self.records) => self.finish(Vec::new()),
-            Some(message) if message.at <= due => self.consume(message, self.ending(self.records.len() + 1)),
+            Some(message) if message.at <= due => self.consume_and_end(message),
             _ if self.now >= due => self.finish(vec!["t".to_owned()]),
             _ => self.suspend(Some(event()), Some(due), false),
         }
@@ -170,24 +196,29 @@ impl Known<'_> {
     fn event_or_body(&self) -> Option<Write> {
         match self.awaited(Program::EventOrBody) {
             _ if !self.records.is_empty() => Some(self.finish(Vec::new())),
-            Some(message) => Some(self.consume(message, self.ending(1))),
-            None if self.body_ended => Some(self.finish(vec!["y".to_owned()])),
+            Some(message) => Some(self.consume_and_end(message)),
+            None if self.body_ended => Some(self.finish(vec![self.body("y")])),
             None => None,
         }
     }
 
-    fn parent(&self) -> Write {
-        match (self.records.len(), self.awaited(Program::Parent)) {
+    fn parent(&self, program: Program, child: Program) -> Write {
+        match (self.records.len(), self.awaited(program)) {
             (0, _) => {
                 let parent = Parent { id: self.id.clone(), run: self.run, on_close: ParentClose::Terminate };
                 let id = child_of(self.id, self.run);
-                let create = Outgoing::CreateChild { id, spec: Program::Steps.spec(Some(parent)) };
+                let create = Outgoing::CreateChild { id, spec: child.spec(Some(parent)) };
                 Write { outgoing: vec![create], ..self.write(vec!["c".to_owned()], Then::Hold) }
             }
-            (1, Some(message)) => self.consume(message, self.ending(2)),
+            (1, Some(message)) => self.consume_and_end(message),
             (1, None) => self.suspend(Some(Channel::child(&child_of(self.id, self.run))), None, false),
             _ => self.finish(Vec::new()),
         }
+    }
+
+    /// What a body gives now.
+    fn body(&self, what: &str) -> String {
+        if self.later { format!("{what}{LATER}") } else { what.to_owned() }
     }
 
     /// The first message of its channel that was not consumed.
@@ -197,33 +228,41 @@ impl Known<'_> {
     }
 
     fn write(&self, records: Vec<String>, then: Then) -> Write {
-        let at = |(index, what): (usize, String)| stamp(self.run, self.records.len() + index, &what);
-        Write {
-            records: records.into_iter().enumerate().map(at).collect(),
-            consumed: Vec::new(),
-            seen: self.seen,
-            outgoing: Vec::new(),
-            shifted_ms: 0,
-            then,
+        let mut known = self.records.to_vec();
+        let mut stamped = Vec::new();
+        for what in records {
+            stamped.push(stamp(self.run, &known, &what));
+            known.push(what);
         }
+        Write { records: stamped, consumed: Vec::new(), seen: self.seen, outgoing: Vec::new(), shifted_ms: 0, then }
     }
 
     fn consume(&self, message: &Message, then: Then) -> Write {
-        let record = format!("x{}", message.message.event_id);
-        Write { consumed: vec![message.seq], ..self.write(vec![record], then) }
+        Write { consumed: vec![message.seq], ..self.write(vec![self.consuming(message)], then) }
+    }
+
+    /// The record that consumes a message.
+    fn consuming(&self, message: &Message) -> String {
+        self.body(&format!("x{}", message.message.event_id))
+    }
+
+    fn consume_and_end(&self, message: &Message) -> Write {
+        self.consume(message, self.ending(&[self.consuming(message)]))
     }
 
     fn finish(&self, records: Vec<String>) -> Write {
-        let then = self.ending(self.records.len() + records.len());
+        let then = self.ending(&records);
         self.write(records, then)
     }
 
-    fn ending(&self, records: usize) -> Then {
-        Then::Finish(Ending { result: Ok(stamp(self.run, records, "end")) })
+    /// The end after these records.
+    fn ending(&self, records: &[String]) -> Then {
+        let known = [self.records, records].concat();
+        Then::Finish(Ending { result: Ok(stamp(self.run, &known, "end")) })
     }
 
     fn suspend(&self, channel: Option<Channel>, due: Option<Timestamp>, paused: bool) -> Write {
-        let path = Path::from_recorded(&format!("{}.{}", self.run, self.records.len()));
+        let path = Path::from_recorded(&belief(self.run, self.records));
         let wait = Wait { path, channel, due, shifts: true };
         let waits = if wait.channel.is_some() || due.is_some() { vec![wait] } else { Vec::new() };
         self.write(Vec::new(), Then::Suspend { waits, paused })
@@ -235,17 +274,28 @@ impl Known<'_> {
     }
 }
 
-/// What is written, with what its writer believes.
-pub(crate) fn stamp(run: u32, position: usize, what: &str) -> Payload {
-    Payload::from_bytes(format!("{run}.{position}:{what}").into_bytes())
+/// What an owner believes that knows these records: their run, how many they are, and how many of them came after the store
+/// had lost writes.
+pub(crate) fn belief(run: u32, records: &[String]) -> String {
+    let later = records.iter().filter(|record| record.ends_with(LATER)).count();
+    format!("{run}.{}.{later}", records.len())
 }
 
-/// Takes a record apart: run, position, what.
-pub(crate) fn unstamp(payload: &Payload) -> Option<(u32, usize, String)> {
+/// Whether one of these records consumes the message of this id.
+pub(crate) fn consumes(records: &[String], event_id: &str) -> bool {
+    records.iter().any(|record| record.strip_prefix('x').is_some_and(|of| of.trim_end_matches(LATER) == event_id))
+}
+
+/// What is written, with what its writer believes.
+pub(crate) fn stamp(run: u32, known: &[String], what: &str) -> Payload {
+    Payload::from_bytes(format!("{}:{what}", belief(run, known)).into_bytes())
+}
+
+/// Takes a record apart: what its writer believed, and what it says.
+pub(crate) fn unstamp(payload: &Payload) -> Option<(String, String)> {
     let text = std::str::from_utf8(payload.as_bytes()).ok()?;
-    let (stamp, what) = text.split_once(':')?;
-    let (run, position) = stamp.split_once('.')?;
-    Some((run.parse().ok()?, position.parse().ok()?, what.to_owned()))
+    let (belief, what) = text.split_once(':')?;
+    Some((belief.to_owned(), what.to_owned()))
 }
 
 /// The reason of every pause in the model.

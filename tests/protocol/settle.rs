@@ -5,18 +5,21 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
-use workflow::journal::command::Command;
+use workflow::journal::command::{Command, ParentClose};
 use workflow::journal::head::Place;
 use workflow::store::model::Instance;
 use workflow::words::id::InstanceId;
 
-use crate::model::{Fate, Protocol, pending};
-use crate::program::Program;
+use crate::model::{Fate, Protocol};
+use crate::outside::{Sent, pending};
+use crate::program::{Program, STEPS};
 use crate::rules::records;
 use crate::state::State;
 
 /// Enough rounds for every program to end from anywhere; each round does everything that can be done.
-const ROUNDS_MAX: usize = 24;
+fn rounds_max() -> usize {
+    16 + 4 * *STEPS
+}
 
 /// States from which everything is known to come to its end. Many states lead to one: each is walked from once.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +40,7 @@ pub(crate) fn settles(model: &Protocol, from: &State) -> bool {
     let mut state = from.clone();
     state.strays.clear();
     let mut walked = Vec::new();
-    for _ in 0..ROUNDS_MAX {
+    for _ in 0..rounds_max() {
         let fingerprint = fingerprint(&state);
         if model.settled.knows(fingerprint) || all_rest(&state) {
             model.settled.learn(walked);
@@ -55,12 +58,23 @@ pub(crate) fn settles(model: &Protocol, from: &State) -> bool {
 /// All that matters for what follows when nothing fails any more.
 fn fingerprint(state: &State) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&state.data, state.now, &state.workers, &state.seen.paused, &state.seen.controls).hash(&mut hasher);
+    (&state.data, state.now, &state.workers, &state.seen.paused, &state.seen.controls, state.lost).hash(&mut hasher);
     hasher.finish()
 }
 
 fn all_rest(state: &State) -> bool {
-    state.data.instances.iter().all(|(id, instance)| instance.outbox.is_empty() && rests(state, id, instance))
+    state.data.instances.iter().all(|(id, instance)| {
+        instance.outbox.is_empty() && rests(state, id, instance) && !outlives_its_parent(state, instance)
+    })
+}
+
+/// Whether it goes on though the run that started it is over, which closes its children. One that an operator started anew
+/// is nobody's child any more.
+fn outlives_its_parent(state: &State, instance: &Instance) -> bool {
+    let Some(parent) = instance.head.spec.parent.as_ref().filter(|_| instance.head.run == 1) else { return false };
+    let head = state.data.instances.get(&parent.id).map(|found| &found.head);
+    let over = head.is_none_or(|head| head.run != parent.run || matches!(head.place, Place::Done { .. }));
+    over && parent.on_close == ParentClose::Terminate && !matches!(instance.head.place, Place::Done { .. })
 }
 
 /// One round in which nothing fails: dead workers are found out, living ones do what they can and are never fenced.
@@ -69,14 +83,24 @@ fn round(model: &Protocol, state: &mut State) {
         if !state.workers[worker].up {
             model.reboot(state, worker);
         }
+        if model.limit.is_some_and(|limit| state.workers[worker].hand.share < limit) {
+            model.ask(state, worker, Fate::Answered);
+        }
         model.claim(state, worker, Fate::Answered);
         let ids: Vec<InstanceId> = state.workers[worker].drivers.keys().cloned().collect();
         for id in ids {
+            // Others wait for its token: the body ends at last.
+            if let Some(driver) = state.workers[worker].drivers.get_mut(&id).filter(|_| model.limit.is_some()) {
+                driver.body_ended |= driver.program == Program::EventOrBody;
+            }
             model.write(state, worker, &id, Fate::Answered);
+        }
+        if state.workers[worker].idle() > 0 || state.workers[worker].hand.unsure {
+            model.give_back(state, worker, Fate::Answered);
         }
     }
     while !pending(state).is_empty() {
-        model.send_on(state, 0, false);
+        model.send_on(state, 0, Sent::Acknowledged);
     }
     model.tick(state);
     bury(model, state);

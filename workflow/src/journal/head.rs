@@ -81,8 +81,9 @@ pub struct Head {
     /// When the head last changed.
     pub updated_at: Timestamp,
     /// The state version: raised by every commit, suspend, wake, claim, resume, restart and terminate. It never goes
-    /// back, and starts at the store's time in milliseconds, so that an instance created anew under the id of a deleted
-    /// one does not repeat a version its former owners may still know.
+    /// back, and is never behind the store's time in milliseconds when it is given: neither an instance created anew
+    /// under the id of a deleted one nor a store that lost what it acknowledged repeats a version that former owners may
+    /// still know.
     pub v: u64,
     /// Where it is.
     pub place: Place,
@@ -217,6 +218,11 @@ pub enum Suspect {
 }
 
 impl Head {
+    /// Gives the next state version: see [`Self::v`].
+    pub(crate) fn raise(&mut self, now: Timestamp) {
+        self.v = (self.v + 1).max(u64::try_from(now.as_millis()).unwrap_or(0));
+    }
+
     /// The session this instance is tied to: that holds it, that it was woken for, or that has it in memory while it
     /// sleeps. The one whose life a transition may ask for.
     #[must_use]

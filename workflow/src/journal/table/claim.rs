@@ -141,19 +141,20 @@ fn shelve(head: &Head, now: Timestamp) -> Transition<Taken> {
 }
 
 fn set_aside(head: &Head, now: Timestamp) -> Transition<Taken> {
-    let mut next = Head { v: head.v + 1, updated_at: now, ..head.clone() };
+    let mut next = Head { updated_at: now, ..head.clone() };
+    next.raise(now);
     let hint = to_ready(&mut next, now);
     Transition { head: Some(next), reply: Taken::SetAside, effects: Effects::hint(hint) }
 }
 
 fn give(id: &InstanceId, head: &Head, claim: &Claim, now: Timestamp) -> Transition<Taken> {
-    let next = Head {
+    let mut next = Head {
         place: Place::Held { session: claim.session, notice: false },
         begun: true,
-        v: head.v + 1,
         updated_at: now,
         ..head.clone()
     };
+    next.raise(now);
     Transition {
         reply: Taken::Given(Box::new(claimed(id, &next, now))),
         head: Some(next),

@@ -73,7 +73,7 @@ fn pause(next: &mut Head, id: &InstanceId, now: Timestamp, effects: &mut Effects
             effects.hints.push(Hint::Inbox(*session));
         }
         Place::Ready { .. } | Place::Shelved | Place::Asleep { .. } | Place::Inbox { .. } => {
-            next.v += 1;
+            next.raise(now);
             effects.hints.push(to_paused(next, id, PauseReason::Operator, now));
         }
     }
@@ -89,7 +89,7 @@ fn resume(next: &mut Head, id: &InstanceId, now: Timestamp, effects: &mut Effect
             effects.hints.push(Hint::Inbox(*session));
         }
         Place::Paused { .. } => {
-            next.v += 1;
+            next.raise(now);
             effects.hints.push(leave_pause(next, now));
             effects.hints.push(Hint::Changed(id.clone()));
         }
@@ -124,7 +124,7 @@ fn terminate(next: &mut Head, id: &InstanceId, reason: &str, now: Timestamp, eff
     if matches!(next.place, Place::Done { .. }) {
         return false;
     }
-    next.v += 1;
+    next.raise(now);
     take_from_owner(next, effects);
     end(next, id, End::Terminated { reason: reason.to_owned() }, now, effects);
     true
@@ -164,7 +164,7 @@ fn restart(next: &mut Head, id: &InstanceId, fork: Option<Fork>, now: Timestamp,
         // What a fork keeps was begun when its source was: its code has seen that time.
         next.started_at = now;
     }
-    next.v += 1;
+    next.raise(now);
     next.run += 1;
     next.fork = fork;
     next.pause = false;

@@ -37,7 +37,7 @@ pub(super) fn to_ready(head: &mut Head, now: Timestamp) -> Hint {
 
 /// A sleeping instance is woken: for the session that has it in memory, if that lives, else for anyone.
 pub(super) fn wake(head: &mut Head, sticky_alive: bool, now: Timestamp) -> Hint {
-    head.v += 1;
+    head.raise(now);
     head.updated_at = now;
     let sticky = head.session().filter(|_| sticky_alive);
     let waits = take_waits(head);

@@ -74,7 +74,7 @@ fn accept(head: &Head, request: &OwnerWrite, now: Timestamp) -> Transition<OwnRe
     let mut next = head.clone();
     let mut effects = Effects::default();
     record(&mut next, write, &mut effects);
-    next.v += 1;
+    next.raise(now);
     next.updated_at = now;
     // The answer brings all a notice could stand for.
     next.place = Place::Held { session: request.owner.session, notice: false };

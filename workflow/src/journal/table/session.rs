@@ -139,7 +139,7 @@ pub fn hand_over(id: &InstanceId, head: &Head, session: SessionId, loss: Loss, n
         _ => return Transition::refuse(false),
     }
     let mut next = head.clone();
-    next.v += 1;
+    next.raise(now);
     next.updated_at = now;
     let held = next.held_by(session);
     let reason = if held { judge(&mut next, loss) } else { None };

@@ -26,7 +26,7 @@ pub fn unstick(head: &Head, older_than: Duration, now: Timestamp) -> Transition<
         return Transition::refuse(false);
     }
     let mut next = head.clone();
-    next.v += 1;
+    next.raise(now);
     next.updated_at = now;
     let hint = to_ready(&mut next, now);
     Transition { head: Some(next), reply: true, effects: Effects::hint(hint) }

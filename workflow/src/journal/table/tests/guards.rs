@@ -59,6 +59,16 @@ fn an_instance_made_anew_under_a_deleted_id_repeats_no_version_of_the_old() {
 }
 
 #[test]
+fn a_store_that_lost_writes_repeats_no_version_once_its_clock_has_passed_them() {
+    let lost = granted(own(Some(&held()), &from(|_| {}), true, NOW).reply).v;
+    let given = |then, at| own(Some(&held()), &by_owner(write(then)), true, at);
+    let again = granted(given(Then::Hold, later(1_000)).reply).v;
+    assert_eq!((lost, again), (V + 1, V - 50 + 1_000));
+    let woken = given(Then::Suspend { waits: vec![], paused: false }, later(2_000)).head.expect("changed");
+    assert_eq!(woken.v, V - 50 + 2_000);
+}
+
+#[test]
 fn a_write_that_would_pass_the_limits_is_refused_but_an_end_without_records_is_not() {
     let full = Head { records: RECORDS_MAX, ..held() };
     assert_eq!(refused(&full, &from(|_| {}), true), OwnReply::Full);

@@ -28,7 +28,7 @@ mod sessions;
 const NOW: Timestamp = Timestamp::from_millis(1_000_000_000);
 const MINE: SessionId = SessionId(1);
 const OTHER: SessionId = SessionId(2);
-const V: u64 = 50;
+const V: u64 = 1_000_000_050;
 
 fn id(text: &str) -> InstanceId {
     InstanceId::new(text).expect("valid")

@@ -42,7 +42,7 @@ local function set_aside(key, id, session)
   local d = read(key, id)
   if not d then return nil end
   if d.place == INBOX and d.session == session then
-    d.v, d.updated = d.v + 1, now
+    d.v, d.updated = math.max(d.v + 1, now), now
     to_ready(d)
     write(d)
   end
@@ -80,7 +80,7 @@ local function give(key, mailbox, id, session, room, tokens, started)
     of_workflow, of_queue = needed(d, tokens)
     if (of_workflow and tokens[of_workflow] == 0) or (of_queue and tokens[of_queue] == 0) then return false end
   end
-  d.place, d.session, d.notice, d.begun, d.v, d.updated = HELD, session, 0, 1, d.v + 1, now
+  d.place, d.session, d.notice, d.begun, d.v, d.updated = HELD, session, 0, 1, math.max(d.v + 1, now), now
   -- What cannot be read is found before anything is written.
   local one = claimed(d, '', mailbox)
   local bytes = #(d.whole[5] or '')

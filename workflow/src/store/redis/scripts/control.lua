@@ -15,7 +15,7 @@ actions.P = function(d)
     d.notice, d.pause = 1, 1
     hint('i' .. d.session)
   elseif d.place ~= PAUSED then
-    d.v = d.v + 1
+    d.v = math.max(d.v + 1, now)
     to_paused(d, OPERATOR)
   end
   return true
@@ -48,7 +48,7 @@ actions.R = function(d)
     return true
   end
   if d.place ~= PAUSED then return false end
-  d.v = d.v + 1
+  d.v = math.max(d.v + 1, now)
   leave_pause(d, call('HGET', d.key, 'w'))
   hint('c' .. d.id)
   return true
@@ -56,7 +56,7 @@ end
 
 actions.T = function(d, k, reason)
   if d.place == DONE then return false end
-  d.v = d.v + 1
+  d.v = math.max(d.v + 1, now)
   take_from_owner(d)
   finish(d, TERMINATED, CHILD_TERMINATED .. counted(reason), KEYS[k + 3])
   return true
@@ -74,7 +74,7 @@ local function begin_run(d, k, source)
   also(d, OLD, d.id .. '\0' .. pack('>I4', d.run), expires)
   close_children(d, KEYS[k + 3])
   unset(d, 'o')
-  d.v, d.run = d.v + 1, d.run + 1
+  d.v, d.run = math.max(d.v + 1, now), d.run + 1
   d.pause, d.begun, d.records, d.bytes, d.shift, d.ending = 0, 0, 0, 0, 0, 0
   clear_suspicion(d)
   to_ready(d)

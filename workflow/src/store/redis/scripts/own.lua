@@ -8,7 +8,7 @@
 --          F ending 1, end (4) | P reason (4) | A nothing (hold; nothing is shifted, consumed or outgoing)
 -- RETURNS  OK state version, pause, time, (position message).. | CONTINUE the same: the records are kept, the owner
 --          goes on | FENCED | STALE | BEHIND | GONE | FULL: nothing was written
--- INVARIANT only the session that holds this run at this state version writes; `v` rises with every write
+-- INVARIANT only the session that holds this run at this state version writes; `v` rises with every write, to the time at least
 -- REPEAT   the newest request is answered as the first time (brought up to date while still held), and changes nothing
 
 local moves = {}
@@ -98,10 +98,11 @@ local function append(key, head, packed, request, bytes, records, at)
   if records ~= 1 or not is_undisturbed(head, packed) then return nil end
   local number, held, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
   if not alive(session) or number + 1 > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX then return nil end
+  local raised = math.max(v + 1, now)
   call('HSET', key, 'h',
-    pack('>c19I6I3I4I4I6c16', head, now, number + 1, held + bytes, run, v + 1, session),
-    'q', pack('>c16BI6I6', request, 0, v + 1, now), record_field(run, number), packed:sub(at + 4, -7))
-  return { 'OK', v + 1, 0, now }
+    pack('>c19I6I3I4I4I6c16', head, now, number + 1, held + bytes, run, raised, session),
+    'q', pack('>c16BI6I6', request, 0, raised, now), record_field(run, number), packed:sub(at + 4, -7))
+  return { 'OK', raised, 0, now }
 end
 
 -- A time as a text: many end at one moment and are kept as long.
@@ -126,7 +127,8 @@ local function end_undisturbed(key, id, head, m, packed, request, shifted, bytes
   if over or not alive(session) then return nil end
   local keep_complete, keep_failed, starts, named_at = unpack_('>xxxxxI5I5B', m)
   local _, _, parent = unpack_('>sss', m, starts == 1 and named_at + 6 or named_at)
-  local fields, record = { 'h', '', 'q', pack('>c16BI6I6', request, 0, v + 1, now), 'o', '' }, nil
+  local raised = math.max(v + 1, now)
+  local fields, record = { 'h', '', 'q', pack('>c16BI6I6', request, 0, raised, now), 'o', '' }, nil
   for i = 0, records - 1 do
     record, at = unpack_('>I4c0', packed, at)
     fields[2 * i + 7], fields[2 * i + 8] = record_field(run, number + i), record
@@ -135,13 +137,13 @@ local function end_undisturbed(key, id, head, m, packed, request, shifted, bytes
   local ending, how = unpack_('>BI4c0', packed, at + 6)
   local expires = now + (ending == COMPLETE and keep_complete or keep_failed)
   fields[2] = pack('>BBBBBBBc6i6I6I3I4I4I6', DONE, 0, 0, 1, INNOCENT, 0, ending, head:sub(8, 13), expires, now,
-    number + records, held + bytes, run, v + 1)
+    number + records, held + bytes, run, raised)
   fields[6] = how
   call_with('HSET', key, fields)
   drop(HELD_KEY, session .. id)
   put(ended_key(ending), id, text_of(expires))
   hint('c' .. id)
-  return { 'OK', v + 1, 0, now }
+  return { 'OK', raised, 0, now }
 end
 
 commands.O = function(packed, k)
@@ -196,7 +198,7 @@ commands.O = function(packed, k)
     end
   end
   if children then call_with('ZADD', KEYS[k + 3], children) end
-  d.v, d.updated, d.notice = d.v + 1, now, 0
+  d.v, d.updated, d.notice = math.max(d.v + 1, now), now, 0
   local continue = moves[word](d, packed, at, k, seen)
   set(d, 'q', request .. pack('>BI6I6', (continue and CONTINUED or 0) + d.pause, d.v, now))
   write(d)

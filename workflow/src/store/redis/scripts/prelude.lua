@@ -401,7 +401,7 @@ local function to_paused(d, reason)
 end
 -- For the session that has it in memory, if that lives, else for anyone.
 local function wake(d)
-  d.v = d.v + 1
+  d.v = math.max(d.v + 1, now)
   d.updated = now
   if alive(d.session) then
     d.place = INBOX

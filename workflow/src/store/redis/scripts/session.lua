@@ -51,7 +51,7 @@ end
 local function hand_over(key, id, session, closed)
   local d = read(key, id)
   if not d or not (d.place == HELD or d.place == INBOX) or d.session ~= session then return nil end
-  d.v, d.updated = d.v + 1, now
+  d.v, d.updated = math.max(d.v + 1, now), now
   local reason = d.place == HELD and judge(d, closed)
   if reason then to_paused(d, reason) else to_ready(d) end
   write(d)

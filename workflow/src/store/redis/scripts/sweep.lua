@@ -39,7 +39,7 @@ local function unstick(key, id, older_than)
   local d = read(key, id)
   if not d or d.place ~= INBOX then return nil end
   if now - d.since < older_than then return 0 end
-  d.v, d.updated = d.v + 1, now
+  d.v, d.updated = math.max(d.v + 1, now), now
   to_ready(d)
   write(d)
   return 1
