@@ -24,5 +24,6 @@ mod restarts;
 mod results;
 mod retries;
 mod timers;
+mod unread;
 mod verify;
 mod versions;
