@@ -45,6 +45,8 @@ mod link;
 mod listing;
 mod pack;
 mod pauses;
+#[doc(hidden)]
+pub mod reading;
 mod rights;
 mod script;
 mod scripts;
