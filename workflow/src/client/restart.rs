@@ -11,9 +11,12 @@ use crate::journal::head::{Head, State};
 use crate::journal::path::{Kind, Path};
 use crate::journal::record::Record;
 use crate::store::BoxFuture;
+use crate::words::limits::{KEY_BYTES_MAX, PATH_BYTES_MAX};
 
 /// Most names of operations that an error lists.
 const NAMES_SHOWN: usize = 10;
+/// Most characters that an error repeats of what was asked for.
+const NAME_CHARS_SHOWN: usize = 300;
 /// How often it is looked which run has the operation, when that changes again and again.
 const TRIES: usize = 5;
 
@@ -34,7 +37,8 @@ const TRIES: usize = 5;
 ///
 /// # Errors
 /// [`EngineError::NoSuchStep`] when the newest run has recorded nothing of such an operation: a step whose first attempt
-/// still runs, and a wait without a time limit whose event has not come, have recorded nothing. [`EngineError::Refused`] when
+/// still runs, and a wait without a time limit whose event has not come, have recorded nothing. [`EngineError::TooLong`] for
+/// more than 32 KiB of a name or path, or 256 bytes of a key. [`EngineError::Refused`] when
 /// the run begins anew again and again meanwhile, [`EngineError::NotFound`], or what reading and writing the store gives.
 ///
 /// # Crashes
@@ -83,6 +87,8 @@ impl<W: Subject> RestartFrom<W> {
     }
 
     async fn carry_out(self) -> Result<State, EngineError> {
+        EngineError::check_text("the operation", &self.operation, PATH_BYTES_MAX)?;
+        EngineError::check_text("the operation's key", self.key.as_deref().unwrap_or_default(), KEY_BYTES_MAX)?;
         let mut tries = TRIES;
         loop {
             tries -= 1;
@@ -108,7 +114,9 @@ impl<W: Subject> RestartFrom<W> {
     }
 
     fn no_such_step(&self, run: u32, records: &[Record]) -> EngineError {
-        let mut operation = format!("`{}`", self.operation);
+        // A path is as long as all the names around it.
+        let mut operation: String = self.operation.chars().take(NAME_CHARS_SHOWN).collect();
+        operation = format!("`{operation}`");
         if let Some(key) = &self.key {
             operation += &format!(" of key `{key}`");
         }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::value::RawValue;
 
 use super::WorkflowInput;
+use crate::words::mismatch::Mismatch;
 use crate::words::payload::{Payload, read, write};
 
 /// Why a run cannot start with what it was given.
@@ -104,7 +105,7 @@ impl<T> Input<T> {
 
 #[cold]
 fn unreadable(name: &'static str, error: &serde_json::Error) -> InputError {
-    InputError::Unreadable { name, message: error.to_string() }
+    InputError::Unreadable { name, message: Mismatch::of(error).to_string() }
 }
 
 impl<T> fmt::Debug for Input<T> {

@@ -43,6 +43,7 @@
 //! assert!(unpaid.result.is_err());
 //! ```
 
+mod journal;
 mod mocks;
 mod replay;
 mod report;
@@ -60,6 +61,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+#[doc(hidden)]
+pub use self::journal::{fork, replay};
 use self::mocks::Mocks;
 pub use self::report::{RecordReport, Report, StepOutcome, StepReport, TestError};
 use self::world::{Item, World};

@@ -91,7 +91,8 @@ impl FailureData {
     }
 }
 
-fn shorten(mut message: String) -> String {
+/// At most as much of a message as is recorded.
+pub(crate) fn shorten(mut message: String) -> String {
     if let Some((at, _)) = message.char_indices().nth(MESSAGE_CHARS_MAX) {
         message.truncate(at);
     }

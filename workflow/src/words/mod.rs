@@ -9,6 +9,7 @@ pub mod failure;
 pub mod id;
 pub mod limits;
 pub mod location;
+pub mod mismatch;
 pub mod payload;
 pub mod retry;
 pub(crate) mod spelling;

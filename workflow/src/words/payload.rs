@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::limits::PAYLOAD_BYTES_MAX;
+use super::mismatch::Mismatch;
 
 /// An encoded value. Cheap to clone. Its content is never logged.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -25,8 +26,8 @@ pub enum CodecError {
     Decode {
         /// The type that was asked for.
         wanted: &'static str,
-        /// What is wrong with the bytes.
-        source: serde_json::Error,
+        /// What is wrong with the bytes; it repeats nothing of them.
+        source: Mismatch,
     },
     /// The value is larger than a payload may be.
     #[error("the value takes {bytes} bytes; the limit is {PAYLOAD_BYTES_MAX}")]
@@ -61,7 +62,7 @@ impl Payload {
     /// # Errors
     /// When the bytes are not a `T`.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, CodecError> {
-        read(&self.0).map_err(|source| CodecError::Decode { wanted: std::any::type_name::<T>(), source })
+        read(&self.0).map_err(|error| mismatch(std::any::type_name::<T>(), &error))
     }
 
     /// Takes bytes as they are, as a store reads them.
@@ -93,6 +94,11 @@ impl Payload {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+#[cold]
+fn mismatch(wanted: &'static str, error: &serde_json::Error) -> CodecError {
+    CodecError::Decode { wanted, source: Mismatch::of(error) }
 }
 
 /// A value whose lists are sorted.

@@ -9,7 +9,7 @@ use crate::journal::command::{InstanceSpec, Outgoing, Parent, PauseReason, Then,
 use crate::journal::message::ChildEnd;
 use crate::journal::path::Path;
 use crate::journal::record::{Entry, Outcome, Record};
-use crate::words::failure::{FailureData, FailureKind};
+use crate::words::failure::{FailureData, FailureKind, shorten};
 use crate::words::id::InstanceId;
 use crate::words::limits::{JOURNAL_BYTES_MAX, RECORDS_MAX};
 use crate::words::payload::Payload;
@@ -295,7 +295,7 @@ impl Machine {
             Ask::Wait { readable, .. } => match readable(&payload) {
                 Ok(()) => self.finish(id, Outcome::Event { message: message.seq, payload }),
                 Err(reason) => {
-                    self.hold_entry(id, Entry::SetAside { message: message.seq, reason });
+                    self.hold_entry(id, Entry::SetAside { message: message.seq, reason: shorten(reason) });
                     None
                 }
             },

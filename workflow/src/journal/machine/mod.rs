@@ -42,7 +42,7 @@ pub use self::trace::{Comparison, Differs, Trace};
 use super::command::{Ending, Granted, InstanceSpec, PauseReason, Write};
 use super::path::Path;
 use super::record::{Outcome, Record};
-use crate::words::failure::{FailureData, FailureKind};
+use crate::words::failure::{FailureData, FailureKind, shorten};
 use crate::words::id::{InstanceId, Namespace};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
@@ -273,12 +273,12 @@ impl Machine {
 
     /// The workflow's code panicked: the run parks, its journal as it was.
     pub fn root_panicked(&mut self, message: String) {
-        self.park(PauseReason::Panic { message });
+        self.park(PauseReason::Panic { message: shorten(message) });
     }
 
     /// What the journal or the inputs hold cannot be read by this code: the run parks, its journal as it was.
     pub fn unreadable(&mut self, message: String) {
-        self.park(PauseReason::Unreadable { message });
+        self.park(PauseReason::Unreadable { message: shorten(message) });
     }
 
     /// The root was woken by something that is not ours: the workflow awaits something that is not durable.

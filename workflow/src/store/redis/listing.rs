@@ -38,7 +38,7 @@ struct Entry {
 
 /// What an index says of an instance.
 #[derive(Debug)]
-struct Named {
+pub(super) struct Named {
     id: InstanceId,
     /// When it was created, if the index says.
     created_at: Option<Timestamp>,
@@ -333,8 +333,11 @@ fn walk_by_id(partition: usize, prefix: &InstanceId, query: &ListQuery) -> Walk 
     Walk { partition, index: Of::Ids, command: "ZRANGEBYLEX", from: from.into_bytes(), to: to.into_bytes() }
 }
 
+/// The indexes whose members lists are made of, one of each form.
+pub(super) const INDEXES: [Of; 6] = [Of::All, Of::Ready, Of::Shelf, Of::Held, Of::Inbox, Of::Ids];
+
 /// What the members of an index say.
-fn named(index: Of, members: &Said) -> Result<Vec<Named>, Misread> {
+pub(super) fn named(index: Of, members: &Said) -> Result<Vec<Named>, Misread> {
     let one = |at| {
         let member = members.bytes(at)?;
         let (id, created_at) = match index {

@@ -52,6 +52,8 @@ mod listing;
 mod pack;
 mod pauses;
 mod places;
+#[doc(hidden)]
+pub mod reading;
 mod rights;
 mod script;
 mod scripts;

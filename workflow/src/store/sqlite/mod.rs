@@ -61,6 +61,15 @@ use crate::words::time::{Clock, Timestamp};
 
 pub use self::url::Synchronous;
 
+/// What a url says, as messages show it: the door through which tests come to the reader of urls.
+///
+/// # Errors
+/// When it is none.
+#[doc(hidden)]
+pub fn read_url(text: &str) -> Result<String, StoreError> {
+    Target::parse(text).map(|target| target.shown)
+}
+
 /// How many hints a listener may lag behind before it misses some.
 const HINTS_KEPT: usize = 4_096;
 

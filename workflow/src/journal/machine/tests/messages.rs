@@ -1,6 +1,7 @@
 //! Timers and messages, and which comes first.
 
 use super::*;
+use crate::words::limits::MESSAGE_CHARS_MAX;
 
 #[test]
 fn a_sleep_is_recorded_when_it_begins_and_keeps_its_end() {
@@ -145,6 +146,39 @@ fn an_event_that_cannot_be_read_is_set_aside_and_the_wait_goes_on() {
     let mut again = Script::over(script.journal);
     let wait = again.wait("a", "e", None);
     assert_eq!(again.next(), Next::Deliver(wait));
+}
+
+#[test]
+fn what_is_recorded_of_an_event_that_cannot_be_read_is_bounded() {
+    let mut script = Script::begin();
+    script.machine.granted(granted(1_000, vec![message(1, 500, "e", "bad")]));
+    let (name, readable) =
+        (OpName { kind: Kind::Wait, name: "w", key: None, at: Location::new("t", 1, 1) }, long_reason);
+    let channel = Channel::event("e", "");
+    script.machine.ask(Machine::ROOT, name, Ask::Wait { channel, timeout: None, readable });
+    script.suspend();
+    match &script.journal[0].entry {
+        Entry::SetAside { reason, .. } => assert_eq!(reason.chars().count(), MESSAGE_CHARS_MAX),
+        other => panic!("expected an event that is set aside, got {other:?}"),
+    }
+}
+
+fn long_reason(_: &Payload) -> Result<(), String> {
+    Err("ä".repeat(MESSAGE_CHARS_MAX + 1))
+}
+
+#[test]
+fn what_a_run_says_that_parks_is_bounded() {
+    for park in [Machine::root_panicked, Machine::unreadable] {
+        let mut script = Script::begin();
+        park(&mut script.machine, "ä".repeat(MESSAGE_CHARS_MAX + 1));
+        match script.parked() {
+            PauseReason::Panic { message } | PauseReason::Unreadable { message } => {
+                assert_eq!(message.chars().count(), MESSAGE_CHARS_MAX);
+            }
+            other => panic!("expected a panic or what cannot be read, got {other:?}"),
+        }
+    }
 }
 
 #[test]
