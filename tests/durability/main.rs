@@ -14,6 +14,7 @@ mod kills;
 mod leftovers;
 mod operator;
 mod outages;
+mod power;
 mod readers;
 mod rolling;
 mod wires;

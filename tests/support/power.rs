@@ -120,7 +120,7 @@ impl Disk {
     /// # Panics
     /// When the folder cannot be read and written.
     pub fn cut(&self, unsynced: Unsynced, chance: &mut Chance) -> Taken {
-        let older_names = unsynced == Unsynced::Gone || chance.number() % 2 == 0;
+        let older_names = unsynced == Unsynced::Gone || chance.number().is_multiple_of(2);
         let mut taken = Taken { bytes: 0, names: older_names };
         for folder in folders(&self.root) {
             let newest = names(&folder);
@@ -191,7 +191,7 @@ fn survive(safe: Vec<u8>, now: Option<&[u8]>, unsynced: Unsynced, chance: &mut C
         return now[..safe.len() + more].to_vec();
     }
     let (short, long) = (safe.len().min(now.len()), safe.len().max(now.len()));
-    let length = if chance.number() % 2 == 0 { now.len() } else { short + chance.index(long - short + 1) };
+    let length = if chance.number().is_multiple_of(2) { now.len() } else { short + chance.index(long - short + 1) };
     let mut bytes = vec![0; length];
     // Most of it made its way, or little of it did.
     let through = chance.within(0..5);
@@ -348,6 +348,6 @@ mod tests {
             let left = survive(old.clone(), Some(&new), Unsynced::Scrambled, &mut chance);
             left.iter().any(|byte| ![0, 1, 2].contains(byte))
         };
-        assert!((0..50).map(flipped).any(|flipped| flipped), "some of it has other bits");
+        assert!((0..50).any(flipped), "some of it has other bits");
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use support::effects::Effects;
 use support::errands::{Runner, errand, fetch};
 use support::load::{Hands, Paid, delivery, parcel, trip};
+use support::receipts::{crew::RECEIPTS, work};
 use support::versions::{broken, first, second};
 use support::worker::{CREATE, DELIVER, READ, READY, RUN, Serves};
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +40,7 @@ async fn main() -> Outcome {
         [DELIVER, store, deliveries, results] => {
             deliver(store, deliveries.parse()?, &Effects::open(&PathBuf::from(results))?).await
         }
+        [RECEIPTS, rest @ ..] => work::process(rest).await,
         _ => Err("started by the durability tests only".into()),
     }
 }
