@@ -1,5 +1,6 @@
 //! The cells of the table: a setting of a store and a fault, and what came out so far.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ pub(crate) fn all() -> Vec<Cell> {
         ("Redis, `everysec`, slow disk", Setting::RedisEverysec(SLOW_MS), alone),
         ("Redis, `always`", Setting::RedisAlways, alone),
         ("Redis, `everysec`, one replica", Setting::Replica, paired),
-        ("the same, `min-replicas-to-write 1`, `min-replicas-max-lag 1`", Setting::ReplicaNeeded, paired),
+        ("Redis, one replica, `min-replicas-to-write 1`, `min-replicas-max-lag 1`", Setting::ReplicaNeeded, paired),
     ];
     let cells = rows.into_iter().flat_map(|(store, setting, faults)| {
         faults.iter().map(move |fault| Cell { store, fault: *fault, setting, losses: vec![], broken: vec![] })
@@ -100,6 +101,17 @@ impl Cell {
         Duration::from_micros(self.losses.iter().map(|loss| loss.oldest_us).max().unwrap_or_default())
     }
 
+    /// Rounds of this cell where so many are wanted of each: a kill takes less time.
+    pub(crate) fn wanted(&self, rounds: usize) -> usize {
+        if matches!(self.fault, Fault::WorkerKilled | Fault::ServerKilled) { 2 * rounds } else { rounds }
+    }
+
+    /// How long all work before a fault, in milliseconds: long enough for what is lost to be as old as it gets.
+    fn pressed_ms(&self) -> Range<u64> {
+        let syncs_matter = matches!(self.setting, Setting::RedisEverysec(_)) && self.fault == Fault::ServerKilled;
+        if self.fault == Fault::PowerCut || syncs_matter { 500..4_000 } else { 300..1_200 }
+    }
+
     /// What must not be.
     pub(crate) fn broken(&self) -> &[String] {
         &self.broken
@@ -109,7 +121,7 @@ impl Cell {
     pub(crate) async fn more(&mut self, program: &Path) {
         let mut stand = Stand::start(program, self.setting, &self.name()).await;
         for round in 0..ROUNDS_A_LIFE {
-            stand.press().await;
+            stand.press_for(self.pressed_ms()).await;
             self.strike(&mut stand, round).await;
         }
         stand.press().await;

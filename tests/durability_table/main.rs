@@ -32,17 +32,18 @@ async fn main() -> Outcome {
     }
 }
 
-/// Gives every cell its rounds in turn, until all have as many as are wanted or the time is over; writes what there is after
+/// Gives every cell its rounds in turn, until all have as many as are wanted, or the time is over; writes what there is after
 /// each turn.
 async fn measure(rounds: usize, minutes: u64, file: PathBuf, part: &str) -> Outcome {
     let program = std::env::current_exe()?;
     let until = Instant::now() + Duration::from_secs(60 * minutes);
     let mut cells: Vec<Cell> = all().into_iter().filter(|cell| cell.name().contains(part)).collect();
-    while cells.iter().any(|cell| cell.rounds() < rounds) && Instant::now() < until {
+    while cells.iter().any(|cell| cell.rounds() < cell.wanted(rounds)) && Instant::now() < until {
         for index in 0..cells.len() {
-            if cells[index].rounds() < rounds && Instant::now() < until {
-                eprintln!("{}: {} of {rounds} rounds", cells[index].name(), cells[index].rounds());
-                cells[index].more(&program).await;
+            let cell = &mut cells[index];
+            if cell.rounds() < cell.wanted(rounds) && Instant::now() < until {
+                eprintln!("{}: {} of {} rounds", cell.name(), cell.rounds(), cell.wanted(rounds));
+                cell.more(&program).await;
                 std::fs::write(&file, report::json(&cells)?)?;
             }
         }

@@ -51,18 +51,19 @@ pub fn audit(receipts: &[Receipt], ends: &Ends, faults: &[Fault]) -> Audit {
     let mut audit = Audit { losses: vec![Loss::default(); faults.len()], broken: Vec::new() };
     let mut stale = BTreeSet::new();
     let mut lost: BTreeMap<usize, Vec<&Receipt>> = BTreeMap::new();
-    let mut kept: BTreeMap<usize, Vec<&Receipt>> = BTreeMap::new();
+    let mut kept: Vec<(usize, &Receipt)> = Vec::new();
     for receipt in receipts {
         let fault = faults.iter().position(|fault| is_of(receipt, fault));
         if let Some(fault) = fault {
             audit.losses[fault].told += 1;
         }
-        match (is_kept(receipt, ends), fault) {
-            (true, Some(fault)) => kept.entry(fault).or_default().push(receipt),
-            (true, None) => {}
-            (false, _) if begins_after_a_fault(receipt, faults, &mut stale) => {}
-            (false, Some(fault)) => lost.entry(fault).or_default().push(receipt),
-            (false, None) => audit.complain(format!("lost without a fault: {receipt:?}, {:?}", ends.get(&receipt.id))),
+        if is_kept(receipt, ends) {
+            kept.extend(fault.map(|fault| (fault, receipt)));
+        } else if let Some(fault) = faults.iter().position(|fault| takes(fault, receipt)) {
+            lost.entry(fault).or_default().push(receipt);
+        } else if !begins_after_a_fault(receipt, faults, &mut stale) {
+            let why = fault.map_or("lost without a fault", |_| "it was safe and is lost");
+            audit.complain(format!("{why}: {receipt:?}, {:?}", ends.get(&receipt.id)));
         }
         if let Told::Odd(what) = &receipt.told {
             audit.complain(format!("{}: {what}", receipt.id));
@@ -73,13 +74,9 @@ pub fn audit(receipts: &[Receipt], ends: &Ends, faults: &[Fault]) -> Audit {
         audit.losses[*index].lost = lost.len();
         let first = lost.iter().min_by_key(|receipt| receipt.told_us).expect("a list that was made has an item");
         audit.losses[*index].oldest_us = fault.at_us.saturating_sub(first.told_us);
-        for receipt in lost.iter().filter(|receipt| receipt.told_us < fault.safe_us) {
-            audit.complain(format!("{}: it was safe and is lost: {receipt:?}", fault.what));
-        }
-        let newer = kept.get(index).into_iter().flatten().filter(|kept| is_a_request(kept));
         // What was told after the fault was done after it.
-        let newer = newer.filter(|kept| kept.asked_us > first.told_us && kept.told_us <= fault.at_us);
-        for kept in newer {
+        let newer = kept.iter().filter(|(of, kept)| of == index && is_a_request(kept) && kept.told_us <= fault.at_us);
+        for (_, kept) in newer.filter(|(_, kept)| kept.asked_us > first.told_us) {
             audit.complain(format!("{}: {kept:?} is kept and {first:?}, which is older, is lost", fault.what));
         }
     }
@@ -110,6 +107,11 @@ impl Audit {
 const fn is_of(receipt: &Receipt, fault: &Fault) -> bool {
     let late = receipt.asked_us <= fault.at_us && receipt.told_us <= fault.at_us + LATE_US;
     receipt.told_us <= fault.at_us || late
+}
+
+/// Whether the fault may have taken it.
+const fn takes(fault: &Fault, receipt: &Receipt) -> bool {
+    is_of(receipt, fault) && receipt.told_us >= fault.safe_us
 }
 
 fn is_kept(receipt: &Receipt, ends: &Ends) -> bool {
@@ -203,6 +205,12 @@ mod tests {
     fn what_was_safe_may_not_be_lost() {
         let audit = audit(&told(), &ends([FIRST, 2]), &[fault(100, 40)]);
         assert!(matches!(&audit.broken[..], [broken] if broken.contains("safe and is lost")), "{:?}", audit.broken);
+    }
+
+    #[test]
+    fn what_one_fault_leaves_a_later_one_may_take() {
+        let audit = audit(&told(), &ends([FIRST, 2]), &[fault(60, u64::MAX), fault(100, 0)]);
+        assert_eq!((audit.losses[0].lost, audit.losses[1].lost, audit.broken), (0, 2, vec![]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! On Redis the server is a machine of its own: its faults leave workers and clients alone. SQLite is in the processes, so
 //! that a power cut ends them all.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -123,6 +124,16 @@ impl Stand {
         let more = usize::try_from(self.chance.within(60..200)).expect("it is small");
         self.crew.press(more).await;
         wait::moment(Instant::now() + self.chance.millis(0..30)).await;
+    }
+
+    /// Lets all work for a time of this range, in milliseconds, and until something was told.
+    ///
+    /// # Panics
+    /// As [`Self::press`].
+    pub async fn press_for(&mut self, millis: Range<u64>) {
+        let until = Instant::now() + self.chance.millis(millis);
+        self.crew.press(1).await;
+        wait::moment(until).await;
     }
 
     /// Kills a worker; another one takes its place.
