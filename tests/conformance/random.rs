@@ -19,6 +19,7 @@ use workflow::journal::message::{Channel, NewMessage};
 use workflow::journal::path::{Kind, Path};
 use workflow::journal::table::outbox::command;
 use workflow::store::ListQuery;
+use workflow::store::SessionView;
 use workflow::store::fsck::Area;
 use workflow::words::failure::{FailureData, FailureKind};
 use workflow::words::id::{InstanceId, RequestId, SessionId};
@@ -457,7 +458,12 @@ impl Pair {
         self.both(|world| {
             let mut sessions = world.wait(world.store().sessions()).expect("works");
             sessions.sort_by_key(|view| view.session);
-            sessions
+            let held = |view: &SessionView| {
+                let mut held = world.wait(world.store().held(view.session, 1_000)).expect("works");
+                held.sort();
+                held
+            };
+            sessions.iter().map(|view| (view.clone(), held(view))).collect::<Vec<_>>()
         })?;
         self.both(World::outbox)?;
         self.both(|world| world.wait(world.store().overview()).expect("works"))?;

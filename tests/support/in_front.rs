@@ -12,7 +12,7 @@ use workflow::store::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
     StoreError, StoreFacts,
 };
-use workflow::words::id::{InstanceId, QueueName};
+use workflow::words::id::{InstanceId, QueueName, SessionId};
 use workflow::words::payload::Payload;
 use workflow::words::time::Timestamp;
 
@@ -125,6 +125,10 @@ impl<B: Between> Store for InFront<B> {
 
     fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
         self.store.sessions()
+    }
+
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>> {
+        self.store.held(session, limit)
     }
 
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {

@@ -17,6 +17,7 @@ pub mod overhear;
 pub mod power;
 pub mod prelude;
 pub mod proxy;
+pub mod receipts;
 pub mod redis;
 pub mod size;
 pub mod stage;

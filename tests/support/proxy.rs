@@ -19,7 +19,7 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Wire {
-    upstream: SocketAddr,
+    upstream: Mutex<SocketAddr>,
     faults: Mutex<Faults>,
     changed: Condvar,
 }
@@ -49,7 +49,7 @@ impl Proxy {
     pub fn to(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
         let address = listener.local_addr().expect("a listener has an address");
-        let upstream = SocketAddr::from(([127, 0, 0, 1], port));
+        let upstream = Mutex::new(loopback(port));
         let wire = Arc::new(Wire { upstream, faults: Mutex::default(), changed: Condvar::new() });
         let accepting = wire.clone();
         start("proxy", move || accepting.accept(&listener));
@@ -65,6 +65,15 @@ impl Proxy {
     /// Cuts every connection; new ones are let through.
     pub fn cut(&self) {
         self.wire.faults().cut();
+    }
+
+    /// Leads new connections to the server on another port of loopback, and cuts those that there are.
+    ///
+    /// # Panics
+    /// Never: nobody panics with the lock.
+    pub fn lead_to(&self, port: u16) {
+        *self.wire.upstream.lock().expect("nobody panics with the lock") = loopback(port);
+        self.cut();
     }
 
     /// Lets the next requests that contain these bytes reach the server, and cuts their connections in place of the
@@ -134,7 +143,8 @@ impl Wire {
                 return;
             }
             // A server that is away is a connection that closes at once.
-            if let Ok(server) = TcpStream::connect(self.upstream) {
+            let upstream = *self.upstream.lock().expect("nobody panics with the lock");
+            if let Ok(server) = TcpStream::connect(upstream) {
                 self.join(&client, &server).expect("a connected socket can be cloned");
             }
         }
@@ -195,6 +205,10 @@ impl Wire {
         }
         hit
     }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 fn start(name: &str, work: impl FnOnce() + Send + 'static) {

@@ -64,13 +64,13 @@ static void write_all(int to, const char *bytes, size_t length, off_t at) {
     }
 }
 
-static void copy(int from, int to) {
+static void copy(int from, int to, int grows) {
     static __thread char buffer[64 * 1024];
     struct stat copied;
     must(fstat(to, &copied) == 0, "fstat");
     off_t at = 0;
     /* What is only appended to is copied from where the last copy ended. */
-    if ((fcntl(from, F_GETFL) & O_APPEND) != 0) {
+    if (grows) {
         at = copied.st_size;
     }
     for (;;) {
@@ -106,13 +106,19 @@ static void keep_file(int fd, const char *path, const char *copies, const char *
     int first = access(kept, F_OK) != 0;
     int to = open(first ? fresh : kept, O_RDWR | O_CREAT | O_CLOEXEC | (first ? O_TRUNC : 0), 0600);
     must(to >= 0, "open of a copy");
-    /* The program may have opened it to write alone. */
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    int from = open(link, O_RDONLY | O_CLOEXEC | (fcntl(fd, F_GETFL) & O_APPEND));
-    must(from >= 0, path);
-    copy(from, to);
+    /* What was opened to write alone is opened again to be read. Nothing else is: closing a file gives back every lock
+     * that the process has on it. */
+    int flags = fcntl(fd, F_GETFL), from = fd;
+    if ((flags & O_ACCMODE) == O_WRONLY) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        from = open(link, O_RDONLY | O_CLOEXEC);
+        must(from >= 0, path);
+    }
+    copy(from, to, flags & O_APPEND);
     must(!first || rename(fresh, kept) == 0, "rename of a copy");
-    close(from);
+    if (from != fd) {
+        close(from);
+    }
     close(to);
 }
 

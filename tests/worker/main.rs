@@ -19,6 +19,7 @@ use support::failpoints::{Failing, Failpoint, Fate, Trap};
 use support::in_front::InFront;
 use support::ledger::ledger;
 use support::load::{Hands, Paid, delivery, parcel, stone, trip};
+use support::receipts::{crew::RECEIPTS, work};
 use support::versions::{broken, first, second};
 use support::worker::{CALL, CREATE, DELIVER, FAIL, HOLD, READ, READY, RUN, Serves};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -49,6 +50,7 @@ async fn main() -> Outcome {
         [DELIVER, store, deliveries, results] => {
             deliver(store, deliveries.parse()?, &Effects::open(&PathBuf::from(results))?).await
         }
+        [RECEIPTS, rest @ ..] => work::process(rest).await,
         _ => Err("started by the durability tests only".into()),
     }
 }

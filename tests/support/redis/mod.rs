@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use redis::{Connection, RedisResult, Value};
 use tempfile::TempDir;
 
+use crate::chance::Chance;
+use crate::power::{Disk, Taken, Unsynced};
 use crate::tls::Identity;
 
 /// How often a server that starts is asked whether it answers.
@@ -43,6 +45,8 @@ pub struct RedisServer {
     settings: Vec<(String, String)>,
     /// The user of its url may do what the docs grant, and no more.
     restricted: bool,
+    /// What follows its syncs, where its power can be cut.
+    disk: Option<Disk>,
     child: Child,
 }
 
@@ -128,9 +132,41 @@ impl RedisServer {
     fn try_start_as(settings: &[(&str, &str)], port: Option<u16>, restricted: bool) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let child = spawn(&folder, port, &settings, restricted);
-        let mut server = Self { folder, port, tls_port: None, settings, restricted, child };
+        let child = spawn(&folder, port, &settings, restricted, None);
+        let mut server = Self { folder, port, tls_port: None, settings, restricted, disk: None, child };
         server.wait_until_it_answers().map(|()| server)
+    }
+
+    /// Starts one whose power can be cut, as [`Self::start_with`]; each of its syncs takes `slow_ms` longer.
+    ///
+    /// # Panics
+    /// When it does not start, or there is no C compiler.
+    #[must_use]
+    pub fn start_with_power(settings: &[(&str, &str)], slow_ms: u32) -> Self {
+        let mut server = Self::start_with(settings);
+        server.kill();
+        let disk = Disk::over(server.folder.path());
+        server.disk = Some(if slow_ms > 0 { disk.slow(slow_ms) } else { disk });
+        server.restart();
+        server
+    }
+
+    /// Cuts its power; it is to be started again on what is left.
+    ///
+    /// # Panics
+    /// When it was not started with power.
+    pub fn cut_power(&mut self, unsynced: Unsynced, chance: &mut Chance) -> Taken {
+        self.kill();
+        self.disk().cut(unsynced, chance)
+    }
+
+    /// What follows its syncs.
+    ///
+    /// # Panics
+    /// When it was not started with power.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("it was started with power")
     }
 
     /// Where it is: its port if it has one, else its socket.
@@ -185,7 +221,7 @@ impl RedisServer {
         self.kill();
         // A socket that a killed server left behind would be taken for that of the new one.
         drop(std::fs::remove_file(self.socket()));
-        self.child = spawn(&self.folder, self.port, &self.settings, self.restricted);
+        self.child = spawn(&self.folder, self.port, &self.settings, self.restricted, self.disk.as_ref());
     }
 
     /// What a test says first on a socket of its own, to be allowed what no store needs; nothing, most of the time.
@@ -306,8 +342,15 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(folder: &TempDir, port: Option<u16>, settings: &[(String, String)], restricted: bool) -> Child {
+fn spawn(
+    folder: &TempDir,
+    port: Option<u16>,
+    settings: &[(String, String)],
+    restricted: bool,
+    disk: Option<&Disk>,
+) -> Child {
     let mut command = Command::new("redis-server");
+    command.envs(disk.map(Disk::environment).unwrap_or_default());
     command.arg("--dir").arg(folder.path()).arg("--unixsocket").arg(folder.path().join("socket"));
     command.arg("--port").arg(port.unwrap_or(0).to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
     if restricted {

@@ -177,6 +177,11 @@ impl Drives {
         found.signal.end.get().is_none().then(|| found.signal.clone())
     }
 
+    /// Whether there is a drive of an instance, one that is about to stop included.
+    pub(crate) fn has(&self, id: &InstanceId) -> bool {
+        lock(&self.driven).contains_key(id)
+    }
+
     /// Tells every drive something.
     pub(crate) fn tell_all(&self, what: Tell) {
         for driven in lock(&self.driven).values() {

@@ -91,6 +91,10 @@ impl Store for Metered {
         timed("sessions", self.0.sessions())
     }
 
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>> {
+        timed("held", self.0.held(session, limit))
+    }
+
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
         timed("outbox", self.0.outbox(before, limit))
     }

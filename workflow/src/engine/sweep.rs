@@ -11,10 +11,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::holding::nothing;
 use super::worker::Worker;
-use crate::journal::command::{Command, Reply};
+use crate::journal::command::{Command, Owner, OwnerWrite, Reply, Then};
 use crate::store::{SessionView, StoreError};
-use crate::words::id::SessionId;
+use crate::words::id::{RequestId, SessionId};
 use crate::words::time::Timestamp;
 
 /// Most instances one command of a sweep touches: a bound on the time it takes the store.
@@ -31,6 +32,11 @@ const EXPIRE_LONGEST: Duration = Duration::from_secs(5);
 const TIMERS_EVERY: Duration = Duration::from_secs(2);
 /// The shortest pause between two looks at timers: the estimate of the store's time may be a little behind.
 const TIMERS_PAUSE: Duration = Duration::from_millis(1);
+
+/// The shortest pause between two looks for what this worker's session holds and nobody drives; and the longest, with long
+/// leases.
+const STRAYS_EVERY: Duration = Duration::from_secs(1);
+const STRAYS_LONGEST: Duration = Duration::from_secs(5);
 
 /// The shortest pause between two tries to fence a session.
 const FENCE_PAUSE: Duration = Duration::from_millis(10);
@@ -165,6 +171,50 @@ async fn take_over(worker: &Worker, session: SessionId) -> Result<(), StoreError
         }
     }
     Ok(())
+}
+
+/// Hands back what the store says this worker's session holds and nobody drives here.
+///
+/// A store that lost writes it had acknowledged may be back at a moment at which this session held what it has let go
+/// of since. The session lives, so that nobody else would ever take it.
+pub(super) async fn hand_back(worker: Arc<Worker>) -> Result<(), StoreError> {
+    let every = (worker.lease / 2).clamp(STRAYS_EVERY, STRAYS_LONGEST);
+    let mut strays = HashMap::new();
+    while pause(&worker, every).await {
+        let Some(session) = worker.session.current() else { continue };
+        let mut found = HashMap::new();
+        // More than are driven: so what is not driven is among them.
+        let limit = worker.drives.count() + LIMIT;
+        for id in worker.store.held(session.id(), limit).await? {
+            if worker.drives.has(&id) {
+                continue;
+            }
+            let Some(snapshot) = worker.store.inspect(id.clone()).await? else { continue };
+            let owner = Owner { id, session: session.id(), run: snapshot.head.run, v: snapshot.head.v };
+            if !snapshot.head.held_by(owner.session) || worker.drives.has(&owner.id) {
+                continue;
+            }
+            // What was just claimed is on its way here: only what has not moved since the last look is nobody's.
+            if strays.get(&owner.id) == Some(&owner.v) {
+                release(&worker, owner).await?;
+            } else {
+                found.insert(owner.id, owner.v);
+            }
+        }
+        strays = found;
+    }
+    Ok(())
+}
+
+async fn release(worker: &Worker, owner: Owner) -> Result<(), StoreError> {
+    tracing::warn!(
+        instance = %owner.id,
+        "the store says that this worker has the instance, which it has not: the store is older than it was; the instance \
+         goes on from what is left"
+    );
+    let write = OwnerWrite { request: RequestId::generate(), owner, write: nothing(Then::Release) };
+    // Another answer than yes means that it has moved by itself.
+    worker.commands.own(write, false).await.map(drop)
 }
 
 /// Watches the beat counters of all sessions by this worker's monotonic clock.

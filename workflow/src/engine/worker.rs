@@ -163,6 +163,7 @@ impl Worker {
         use super::{claim, health, limits, outbox, session, sweep};
         self.keep(supervisor, "session", |worker| Box::pin(session::keep(worker)));
         self.keep(supervisor, "recovery", |worker| Box::pin(sweep::recover(worker)));
+        self.keep(supervisor, "strays", |worker| Box::pin(sweep::hand_back(worker)));
         self.keep(supervisor, "inboxes", |worker| Box::pin(sweep::unstick(worker)));
         self.keep(supervisor, "retention", |worker| Box::pin(sweep::expire(worker)));
         self.keep(supervisor, "outbox", |worker| Box::pin(outbox::deliver(worker)));

@@ -91,6 +91,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The sessions of all workers.
     fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>>;
 
+    /// What a session holds, at most `limit`, in no particular order.
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>>;
+
     /// Commands for other instances that are not acknowledged, by (queued, source, number), queued before `before`, at
     /// most `limit`. Of one source they are sent in this order: see [`crate::journal::table::outbox`].
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>>;

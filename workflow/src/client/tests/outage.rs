@@ -20,7 +20,7 @@ use crate::store::model::ModelStore;
 use crate::store::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
 };
-use crate::words::id::{InstanceId, RequestId};
+use crate::words::id::{InstanceId, RequestId, SessionId};
 use crate::words::payload::Payload;
 use crate::words::time::{ManualClock, Timestamp};
 
@@ -87,6 +87,10 @@ impl Store for Flaky {
 
     fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
         self.store.sessions()
+    }
+
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>> {
+        self.store.held(session, limit)
     }
 
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {

@@ -204,6 +204,13 @@ impl Store for Faulty {
         })
     }
 
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>> {
+        Box::pin(async move {
+            self.until_connected().await;
+            self.inner.held(session, limit).await
+        })
+    }
+
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
         self.inner.outbox(before, limit)
     }

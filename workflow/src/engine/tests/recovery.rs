@@ -252,6 +252,24 @@ async fn a_store_that_lost_writes_is_reported_and_goes_on_from_what_it_has() {
 }
 
 #[tokio::test]
+async fn what_a_store_that_lost_writes_has_with_this_worker_goes_on_though_nobody_drives_it_any_more() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    engine.create("one", "a").await;
+    let body = stage.body().await;
+    let before = stage.store.dump();
+    body.end(1);
+    assert_eq!(stage.output("a").await, 1);
+    eventually("nobody drives it", || engine.driving() == 0).await;
+    // Its session goes on, so that no other worker would take it.
+    stage.store.restore(before);
+    stage.body().await.end(2);
+    assert_eq!(stage.output("a").await, 2);
+    assert_eq!(engine.lost_sessions(), 0);
+}
+
+#[tokio::test]
 async fn a_session_the_store_does_not_know_is_replaced() {
     let stage = Stage::new();
     let engine = stage.engine(Mode::All, SHORT_LEASE).await;

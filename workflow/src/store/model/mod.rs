@@ -124,6 +124,10 @@ impl Store for ModelStore {
         ready(self.data().session_views())
     }
 
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>> {
+        ready(self.data().held(session, limit))
+    }
+
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
         ready(self.data().outbox(before, limit))
     }

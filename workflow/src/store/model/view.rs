@@ -7,7 +7,7 @@ use super::Data;
 use crate::journal::head::{Head, Place, State};
 use crate::journal::table::ready_since;
 use crate::store::{Cursor, ListQuery, Overview, Page, Pending, QueueView, Row, SessionView, Shelf, Snapshot};
-use crate::words::id::{InstanceId, QueueName, WorkflowName};
+use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -33,6 +33,11 @@ impl Data {
             revoked: session.revoked,
         };
         self.sessions.iter().map(view).collect()
+    }
+
+    pub(super) fn held(&self, session: SessionId, limit: usize) -> Vec<InstanceId> {
+        let held = self.instances.iter().filter(|(_, instance)| instance.head.held_by(session));
+        held.map(|(id, _)| id.clone()).take(limit).collect()
     }
 
     pub(super) fn outbox(&self, before: Timestamp, limit: usize) -> Vec<Pending> {

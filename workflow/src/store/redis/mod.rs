@@ -32,7 +32,7 @@ use crate::store::{
     BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
     StoreFacts,
 };
-use crate::words::id::{InstanceId, Namespace, QueueName, RequestId};
+use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -310,6 +310,10 @@ impl Store for RedisStore {
 
     fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
         Box::pin(self.read_sessions())
+    }
+
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>> {
+        Box::pin(self.read_held(session, limit))
     }
 
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {

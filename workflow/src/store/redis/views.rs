@@ -131,6 +131,25 @@ impl RedisStore {
         .collect()
     }
 
+    pub(super) async fn read_held(&self, session: SessionId, limit: usize) -> Result<Vec<InstanceId>, StoreError> {
+        let session = session.0.to_be_bytes();
+        let bound = |kind: &[u8], end: &[u8]| [kind, session.as_slice(), end].concat();
+        let mut held: Vec<InstanceId> = Vec::new();
+        for keys in &self.keys {
+            let mut pipeline = Pipeline::new();
+            // No id begins with as great a byte.
+            pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::Held)).arg(bound(b"[", b"")).arg(bound(b"(", b"\xff"));
+            pipeline.arg("LIMIT").arg(0).arg(limit - held.len());
+            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            for at in 0..members.len() {
+                let id = self.read(members.bytes(at))?.get(session.len()..).and_then(|id| std::str::from_utf8(id).ok());
+                let id = id.and_then(|id| InstanceId::new(id).ok());
+                held.push(self.read(id.ok_or_else(misread("what is held")))?);
+            }
+        }
+        Ok(held)
+    }
+
     pub(super) async fn read_outbox(&self, before: Timestamp, limit: usize) -> Result<Vec<Pending>, StoreError> {
         let mut found: Vec<(i64, Pending)> = Vec::new();
         for partition in 0..self.keys.len() {

@@ -55,7 +55,7 @@ use super::{
     StoreError, StoreFacts,
 };
 use crate::journal::command::{Command, Reply};
-use crate::words::id::{InstanceId, Namespace, QueueName};
+use crate::words::id::{InstanceId, Namespace, QueueName, SessionId};
 use crate::words::payload::Payload;
 use crate::words::time::{Clock, Timestamp};
 
@@ -281,6 +281,10 @@ impl Store for SqliteStore {
 
     fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionView>, StoreError>> {
         Box::pin(self.ask(views::sessions))
+    }
+
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>> {
+        Box::pin(self.ask(move |tables| views::held(tables, session, limit)))
     }
 
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {

@@ -16,7 +16,7 @@ use crate::journal::table::ready_since;
 use crate::store::{
     Cursor, DamagedRow, ListQuery, Overview, Page, Pending, QueueView, Row, SessionView, Shelf, Snapshot,
 };
-use crate::words::id::{InstanceId, QueueName, WorkflowName};
+use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -51,6 +51,10 @@ pub(super) fn sessions(tables: &Tables<'_>) -> Result<Vec<SessionView>, Fault> {
         revoked: state.revoked,
     };
     Ok(tables.sessions()?.into_iter().map(view).collect())
+}
+
+pub(super) fn held(tables: &Tables<'_>, session: SessionId, limit: usize) -> Result<Vec<InstanceId>, Fault> {
+    tables.at_spot(&spot::held(session), limit)
 }
 
 pub(super) fn outbox(tables: &Tables<'_>, before: Timestamp, limit: usize) -> Result<Vec<Pending>, Fault> {
