@@ -22,4 +22,5 @@ mod operator;
 mod outages;
 mod readers;
 mod rolling;
+mod soak;
 mod wires;
