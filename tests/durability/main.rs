@@ -24,4 +24,5 @@ mod outages;
 mod power;
 mod readers;
 mod rolling;
+mod soak;
 mod wires;

@@ -274,21 +274,17 @@ impl Trap {
             self.half(store, partition, alone).await;
         }
         let found = batch.iter().position(|command| Kind::of(command) == kind);
-        match found {
-            Some(place) if batch.len() > 1 => {
-                if self.is_time() {
-                    let last = place + 1 == batch.len();
-                    batch.truncate(if last { place } else { place + 1 });
-                    self.half(store, partition, batch).await;
-                }
-            }
-            Some(_) => {
-                *self.held.lock().await = Some((partition, batch.clone()));
-                // Until the next batch dies with it, or for so long.
-                drop(tokio::time::timeout(HELD_FOR, std::future::pending::<()>()).await);
-                *self.held.lock().await = None;
-            }
-            None => {}
+        if let Some(place) = found.filter(|_| batch.len() > 1)
+            && self.is_time()
+        {
+            let last = place + 1 == batch.len();
+            batch.truncate(if last { place } else { place + 1 });
+            self.half(store, partition, batch).await;
+        } else if found.is_some() && batch.len() == 1 {
+            *self.held.lock().await = Some((partition, batch.clone()));
+            // Until the next batch dies with it, or for so long.
+            drop(tokio::time::timeout(HELD_FOR, std::future::pending::<()>()).await);
+            *self.held.lock().await = None;
         }
         store.execute(partition, batch).await
     }

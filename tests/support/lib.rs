@@ -30,6 +30,7 @@ pub mod worker;
 use std::future::Future;
 use std::time::Duration;
 
+use crate::size::Amount;
 pub use crate::stage::{Stage, StoreKind};
 
 /// What a test returns: any error fails it with its message.
@@ -37,6 +38,9 @@ pub type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// The longest a test may take, on a machine that does much else: only a test that hangs takes it.
 const TEST_SECONDS_MAX: u64 = 400;
+
+/// How many hours more it may take where more is tried. Who asks for a number of cases sees for himself.
+const HOURS_MORE: Amount = Amount::of(0, 6, 36);
 
 /// Runs one test on one store.
 ///
@@ -54,7 +58,7 @@ where
         .expect("a test can have a runtime");
     let stage = runtime.block_on(Stage::new(kind));
     let witness = stage.witness.clone();
-    let limit = Duration::from_secs(TEST_SECONDS_MAX);
+    let limit = Duration::from_secs(TEST_SECONDS_MAX + 3_600 * HOURS_MORE.wanted());
     let outcome = runtime.block_on(async { tokio::time::timeout(limit, test(stage)).await });
     runtime.shutdown_background();
     match outcome {
