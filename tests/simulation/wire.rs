@@ -235,6 +235,11 @@ impl Store for Wire {
         self.asked(async move { store.sessions().await })
     }
 
+    fn held(&self, session: SessionId, limit: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, StoreError>> {
+        let store = self.world().store.clone();
+        self.asked(async move { store.held(session, limit).await })
+    }
+
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
         if self.world().sabotage == Some(Sabotage::OutboxUnread) {
             return Box::pin(std::future::ready(Ok(Vec::new())));

@@ -5,14 +5,10 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use workflow::prelude::*;
-use workflow::store::sqlite::SqliteStore;
-use workflow::words::id::Namespace;
-use workflow::words::time::SystemClock;
 
 use super::audit::{Audit, Fault, audit};
 use super::crew::Crew;
@@ -235,10 +231,9 @@ impl Stand {
         let engine = Engine::builder().store(url(&self.place, self.setting).as_str()).mode(Mode::Client);
         let engine = engine.start().await.map_err(|error| error.to_string())?;
         let ends = self.crew.settle(&engine).await?;
+        let report = engine.fsck().await.map_err(|error| error.to_string())?;
+        assert!(report.is_sound(), "{report}");
         drop(engine);
-        if let Place::File { folder, .. } = &self.place {
-            is_sound(folder.path()).await;
-        }
         let audit = audit(&self.crew.receipts(), &ends, &self.faults);
         if audit.broken.is_empty() {
             return Ok(audit);
@@ -267,7 +262,6 @@ async fn is_sound(folder: &Path) {
         }
     }
     let url = format!("sqlite:{}", copy.path().join("store.db").display());
-    let namespace = Namespace::new("default").expect("a good name");
-    let store = SqliteStore::open(&url, &namespace, Arc::new(SystemClock::default())).await.expect("it is a store");
-    assert_eq!(store.fsck().await.expect("it can be read"), Vec::<String>::new());
+    let report = workflow::fsck(&url, "default").await.expect("it can be read");
+    assert!(report.is_sound(), "{report}");
 }

@@ -179,10 +179,10 @@ async fn take_over(worker: &Worker, session: SessionId) -> Result<(), StoreError
 /// of since. The session lives, so that nobody else would ever take it.
 pub(super) async fn hand_back(worker: Arc<Worker>) -> Result<(), StoreError> {
     let every = (worker.lease / 2).clamp(STRAYS_EVERY, STRAYS_LONGEST);
-    let mut strays = HashMap::new();
+    let mut strays = BTreeMap::new();
     while pause(&worker, every).await {
         let Some(session) = worker.session.current() else { continue };
-        let mut found = HashMap::new();
+        let mut found = BTreeMap::new();
         // More than are driven: so what is not driven is among them.
         let limit = worker.drives.count() + LIMIT;
         for id in worker.store.held(session.id(), limit).await? {

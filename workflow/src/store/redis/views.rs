@@ -140,7 +140,7 @@ impl RedisStore {
             // No id begins with as great a byte.
             pipeline.cmd("ZRANGEBYLEX").arg(keys.of(Of::Held)).arg(bound(b"[", b"")).arg(bound(b"(", b"\xff"));
             pipeline.arg("LIMIT").arg(0).arg(limit - held.len());
-            let members = self.read(self.answers(pipeline).await?.list(0))?;
+            let members = self.read(self.answers(keys, pipeline).await?.list(0))?;
             for at in 0..members.len() {
                 let id = self.read(members.bytes(at))?.get(session.len()..).and_then(|id| std::str::from_utf8(id).ok());
                 let id = id.and_then(|id| InstanceId::new(id).ok());
