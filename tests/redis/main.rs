@@ -14,6 +14,7 @@ mod redis {
     mod large;
     mod limits;
     mod listing;
+    mod losses;
     mod memory;
     mod neighbours;
     mod partitions;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -14,6 +14,7 @@ use redis::{Pipeline, RedisError, Value};
 use super::fault::{Doing, LOADING, store_error};
 use super::layout::{Layout, Shape};
 use super::link::Link;
+use super::losses::Losses;
 use super::url::Target;
 use crate::store::{StoreError, StoreFacts};
 
@@ -118,14 +119,15 @@ pub(super) struct Expected {
     shown: String,
     layout: Layout,
     shape: Shape,
+    losses: Arc<Losses>,
     /// Of the server that was last spoken of.
     run_id: Mutex<String>,
 }
 
 impl Expected {
-    pub(super) fn new(target: &Target, facts: &ServerFacts, layout: Layout, shape: Shape) -> Self {
+    pub(super) fn new(target: &Target, facts: &ServerFacts, layout: Layout, shape: Shape, losses: Arc<Losses>) -> Self {
         let run_id = Mutex::new(facts.run_id.clone());
-        Self { shown: target.shown().to_owned(), layout, shape, run_id }
+        Self { shown: target.shown().to_owned(), layout, shape, losses, run_id }
     }
 
     /// Looks at the server of a new connection, and lays the namespace out as it was if the server has lost it.
@@ -146,10 +148,22 @@ impl Expected {
         }
         let facts = judge(&self.shown, &info, &read_settings(answers.collect()))?;
         self.look_at_layout(connection).await?;
+        self.look_for_losses(connection).await?;
         let mut known = self.run_id.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != facts.run_id {
             say(&self.shown, &facts, &info);
             *known = facts.run_id;
+        }
+        Ok(())
+    }
+
+    /// An idle process hears of a loss by its next connection.
+    async fn look_for_losses(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
+        let told = |error: RedisError| store_error(&self.shown, Doing::Connecting, &error);
+        for (partition, key) in self.losses.keys().iter().enumerate() {
+            let asked = self.losses.asking(partition);
+            let calls: Option<u64> = redis::cmd("GET").arg(key).query_async(connection).await.map_err(told)?;
+            self.losses.looked(asked, calls.unwrap_or(0));
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use redis::{Connection, ConnectionLike, Pipeline, RedisError, Value};
 
 use super::dial::CLIENT_NAME;
 use super::fault::{Doing, is_script_missing, store_error};
+use super::losses::Losses;
 use super::script::Script;
 use super::url::Target;
 use crate::store::{Beat, Heart, StoreError};
@@ -28,6 +29,7 @@ pub(super) struct RedisHeart {
     target: Target,
     /// Of each partition: the living sessions, and their beats.
     partitions: Vec<(Vec<u8>, Vec<u8>)>,
+    losses: Arc<Losses>,
     clock: Option<Arc<dyn Clock>>,
     script: Script,
     connection: Option<Connection>,
@@ -39,11 +41,12 @@ impl RedisHeart {
     pub(super) fn new(
         target: &Target,
         partitions: Vec<(Vec<u8>, Vec<u8>)>,
+        losses: Arc<Losses>,
         clock: Option<Arc<dyn Clock>>,
         flags: bool,
     ) -> Self {
         let script = Script::new("beat", [if flags { WITHOUT_MEMORY } else { "" }, BEAT].concat());
-        Self { target: target.clone(), partitions, clock, script, connection: None }
+        Self { target: target.clone(), partitions, losses, clock, script, connection: None }
     }
 
     fn told(&self, error: &RedisError) -> StoreError {
@@ -73,9 +76,10 @@ impl RedisHeart {
         let lease = millis_rounded_up(lease).to_string();
         let arguments = [now.into_bytes(), session.0.to_be_bytes().to_vec(), lease.into_bytes()];
         let mut beats = Pipeline::with_capacity(self.partitions.len());
-        for (sessions, counters) in &self.partitions {
-            beats.add_command(self.script.call(&[sessions.clone(), counters.clone()], &arguments));
+        for ((sessions, counters), calls) in self.partitions.iter().zip(self.losses.keys()) {
+            beats.add_command(self.script.call(&[sessions.clone(), counters.clone(), calls.clone()], &arguments));
         }
+        let asked: Vec<_> = (0..self.partitions.len()).map(|partition| self.losses.asking(partition)).collect();
         let mut answers = exchange(connection, &beats)?;
         if answers.iter().any(|answer| matches!(answer, Value::ServerError(error) if is_script_missing(error))) {
             // Those that did beat beat twice, which harms nobody.
@@ -83,8 +87,10 @@ impl RedisHeart {
             answers = exchange(connection, &beats)?;
         }
         let mut beat = Beat::Alive;
-        for answer in answers {
-            match redis::from_redis_value::<String>(answer.extract_error()?)?.as_str() {
+        for (answer, asked) in answers.into_iter().zip(asked) {
+            let (word, calls): (String, u64) = redis::from_redis_value(answer.extract_error()?)?;
+            self.losses.looked(asked, calls);
+            match word.as_str() {
                 "ALIVE" => {}
                 "FENCED" => beat = Beat::Fenced,
                 _ => return Err((redis::ErrorKind::UnexpectedReturnType, "a beat was answered otherwise").into()),

@@ -14,21 +14,21 @@
 //! # Where what is
 //! `url` reads where the server is, `tls` the certificates it names, `dial` connects, `lane` keeps one connection and what is asked on it, `link` is what
 //! the store asks through, `subscriber` hears what is published, `heart` keeps sessions alive, `check` looks at the server
-//! first, `rights` what its user may do, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong.
+//! first, `losses` whether it has lost something, `rights` what its user may do, `layout` how a namespace is laid out on it, `fault` tells callers what went wrong.
 //! `execute` carries out commands, `views` reads, `listing` makes pages, `fsck` checks everything.
 
 use std::sync::Arc;
 
 use redis::Pipeline;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::journal::command::{Command, Reply};
 use crate::journal::lease::LimitName;
 use crate::journal::wire::Damaged;
 use crate::store::fsck::Report;
 use crate::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
-    StoreFacts,
+    BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
+    StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, Namespace, QueueName, RequestId};
 use crate::words::payload::Payload;
@@ -45,6 +45,7 @@ mod lane;
 mod layout;
 mod link;
 mod listing;
+mod losses;
 mod pack;
 mod pauses;
 mod rights;
@@ -61,6 +62,7 @@ use heart::RedisHeart;
 use keys::{Keys, Of};
 use layout::{Layout, Shape};
 use link::Link;
+use losses::Losses;
 use scripts::Scripts;
 use subscriber::Subscriber;
 use url::Target;
@@ -77,6 +79,7 @@ pub struct RedisStore {
     /// The namespace keeps the ids of its instances in order.
     keeps_ids: bool,
     scripts: Scripts,
+    losses: Arc<Losses>,
     hints: broadcast::Sender<Hint>,
     /// Names this store among those that publish hints, so that it need not hear its own.
     tag: Vec<u8>,
@@ -141,14 +144,28 @@ impl RedisStore {
             layout.must_exist(&link).await?;
         }
         let shape = settle(&link, &target, &layout).await?;
-        link.expect(Expected::new(&target, &facts, layout, shape));
         let keys: Vec<Keys> = (0..shape.partitions).map(|partition| Keys::new(namespace, partition)).collect();
+        let losses = Arc::new(Losses::new(target.shown(), keys.iter().map(Keys::calls).collect()));
+        link.expect(Expected::new(&target, &facts, layout, shape, losses.clone()));
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
         let subscriber = listen(&target, &keys, &hints, &tag)?;
         let scripts = Scripts::new(shape.ids);
         let namespace = namespace.clone();
-        Ok(Self { target, namespace, link, keys, keeps_ids: shape.ids, scripts, hints, tag, clock, facts, subscriber })
+        Ok(Self {
+            target,
+            namespace,
+            link,
+            keys,
+            keeps_ids: shape.ids,
+            scripts,
+            losses,
+            hints,
+            tag,
+            clock,
+            facts,
+            subscriber,
+        })
     }
 
     fn partition_of_text(&self, text: &str) -> usize {
@@ -232,6 +249,10 @@ impl Store for RedisStore {
         self.keys.len()
     }
 
+    fn lost_writes(&self) -> watch::Receiver<LostWrites> {
+        self.losses.told()
+    }
+
     fn partition_of(&self, id: &InstanceId) -> usize {
         self.partition_of_text(id.as_str())
     }
@@ -250,7 +271,8 @@ impl Store for RedisStore {
 
     fn heart(&self) -> Result<Box<dyn Heart>, StoreError> {
         let keys = self.keys.iter().map(|keys| (keys.of(Of::Sessions), keys.of(Of::Beats))).collect();
-        Ok(Box::new(RedisHeart::new(&self.target, keys, self.clock.clone(), self.facts.knows_flags())))
+        let (clock, flags) = (self.clock.clone(), self.facts.knows_flags());
+        Ok(Box::new(RedisHeart::new(&self.target, keys, self.losses.clone(), clock, flags)))
     }
 
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {

@@ -14,8 +14,9 @@ use crate::store::StoreError;
 use crate::words::id::{InstanceId, Namespace};
 
 /// Commands on one key, with what follows the key.
-const ON_KEYS: [(&str, &[&str]); 21] = [
+const ON_KEYS: [(&str, &[&str]); 23] = [
     ("EXISTS", &[]),
+    ("GET", &[]),
     ("HDEL", &["f"]),
     ("HEXISTS", &["f"]),
     ("HGET", &["f"]),
@@ -24,6 +25,7 @@ const ON_KEYS: [(&str, &[&str]); 21] = [
     ("HMGET", &["f"]),
     ("HSET", &["f", "v"]),
     ("HSETNX", &["f", "v"]),
+    ("INCR", &[]),
     ("SADD", &["m"]),
     ("SISMEMBER", &["m"]),
     ("UNLINK", &[]),

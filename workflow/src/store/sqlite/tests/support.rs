@@ -10,6 +10,7 @@ use crate::journal::command::{
 };
 use crate::journal::message::{Channel, NewMessage};
 use crate::store::Store;
+use crate::store::fsck::Area;
 use crate::store::sqlite::SqliteStore;
 use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
 use crate::words::payload::Payload;
