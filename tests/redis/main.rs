@@ -20,6 +20,7 @@ mod redis {
     mod partitions;
     mod races;
     mod repeats;
+    mod replicas;
     mod secrets;
     mod stage;
     mod stale;

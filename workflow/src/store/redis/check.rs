@@ -12,6 +12,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
 
 use super::fault::{Doing, LOADING, store_error};
+use super::lane::REPLICATED_WITHIN;
 use super::layout::{Layout, Shape};
 use super::link::Link;
 use super::losses::Losses;
@@ -36,6 +37,8 @@ pub(super) struct ServerFacts {
     pub(super) version: String,
     /// What its data survives.
     pub(super) durability: Durability,
+    /// How many replicas must have a write before it is acknowledged, as the url asks.
+    pub(super) replicas: u8,
 }
 
 impl ServerFacts {
@@ -47,7 +50,11 @@ impl ServerFacts {
     /// The same for people.
     pub(super) fn told(&self) -> StoreFacts {
         let advice = (self.durability == Durability::Nothing).then(|| "set appendonly yes".to_owned());
-        StoreFacts { server: format!("Redis {}", self.version), durability: self.durability.to_string(), advice }
+        let mut durability = self.durability.to_string();
+        if self.replicas > 0 {
+            durability.push_str(&format!("; it is acknowledged only when {} replicas have it too", self.replicas));
+        }
+        StoreFacts { server: format!("Redis {}", self.version), durability, advice }
     }
 
     /// Whether it knows flags of scripts.
@@ -99,7 +106,32 @@ pub(super) async fn check(link: &Link, target: &Target) -> Result<ServerFacts, S
     let mut pipeline = Pipeline::new();
     ask_settings(&mut pipeline);
     let settings = read_settings(link.read(pipeline).await.unwrap_or_default());
-    judge(target.shown(), &info, &settings)
+    let facts = judge(target.shown(), &info, &settings)?;
+    count_replicas(link, target).await?;
+    Ok(ServerFacts { replicas: target.replicas(), ..facts })
+}
+
+/// Refuses a server with fewer replicas than the url asks for: no write would ever be acknowledged.
+async fn count_replicas(link: &Link, target: &Target) -> Result<(), StoreError> {
+    let wanted = target.replicas();
+    if wanted == 0 {
+        return Ok(());
+    }
+    let mut pipeline = Pipeline::new();
+    // Nothing was written here: it is answered as soon as there are so many.
+    pipeline.cmd("WAIT").arg(wanted).arg(REPLICATED_WITHIN.as_millis().to_string());
+    let have = match link.read(pipeline).await?.first() {
+        Some(Value::Int(have)) => *have,
+        _ => 0,
+    };
+    if have >= i64::from(wanted) {
+        return Ok(());
+    }
+    let message = format!(
+        "the url asks for replicas={wanted}, and {have} replicas are connected: start more, or ask for fewer; without the \
+         option writes wait for none"
+    );
+    Err(StoreError::Refused { store: target.shown().to_owned(), message })
 }
 
 /// The line about a server that took the place of the one that was there.
@@ -247,7 +279,7 @@ fn judge(shown: &str, info: &Info, settings: &HashMap<String, String>) -> Result
         ("1", _) => Durability::AppendOnly,
         _ => Durability::Nothing,
     };
-    Ok(ServerFacts { run_id: info.field("run_id").to_owned(), version: version.to_owned(), durability })
+    Ok(ServerFacts { run_id: info.field("run_id").to_owned(), version: version.to_owned(), durability, replicas: 0 })
 }
 
 /// The first two numbers of a version. One that cannot be read is as old as can be.

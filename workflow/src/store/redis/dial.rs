@@ -34,6 +34,8 @@ pub(super) struct Dialer {
     config: AsyncConnectionConfig,
     shown: String,
     is_tls: bool,
+    /// How many replicas must have a write before it is acknowledged.
+    replicas: u8,
     /// What the server was found to be; nothing while the store opens. Shared by clones.
     expected: Arc<OnceLock<Expected>>,
 }
@@ -59,6 +61,7 @@ impl Dialer {
             config,
             shown: target.shown().to_owned(),
             is_tls: target.is_tls(),
+            replicas: target.replicas(),
             expected: Arc::default(),
         })
     }
@@ -66,6 +69,11 @@ impl Dialer {
     /// The url without secrets.
     pub(super) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// How many replicas must have a write before it is acknowledged.
+    pub(super) const fn replicas(&self) -> u8 {
+        self.replicas
     }
 
     /// From now on connections are given only to a server that is still that.

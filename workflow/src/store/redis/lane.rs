@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
@@ -27,6 +28,9 @@ use super::fault::{Doing, ends_connection, is_script_missing, store_error};
 use super::pauses::Pauses;
 use super::script::Script;
 use crate::store::StoreError;
+
+/// How long replicas have to say that they have a write: well within the time an answer may take.
+pub(super) const REPLICATED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What is asked.
 pub(super) enum Work {
@@ -214,7 +218,15 @@ async fn carry_out(
 ) -> Ended {
     let (outcome, doing) = match &job.work {
         Work::Calls { script, calls } => {
-            (call_in_order(&mut connection, &known, script, calls).await, Doing::Script(script.name))
+            let mut outcome = call_in_order(&mut connection, &known, script, calls).await;
+            if script.writes && dialer.replicas() > 0 && outcome.is_ok() {
+                match replicate(&mut connection, &dialer).await {
+                    Ok(None) => {}
+                    Ok(Some(short)) => return Ended { number, lost: false, failed: Some((job, short)), again: None },
+                    Err(error) => outcome = Err(error),
+                }
+            }
+            (outcome, Doing::Script(script.name))
         }
         Work::Read(commands) => (read(&mut connection, commands).await, Doing::Asking),
     };
@@ -233,6 +245,23 @@ async fn carry_out(
     }
     let told = store_error(dialer.shown(), doing, &error);
     Ended { number, lost, failed: Some((job, told)), again: None }
+}
+
+/// Waits until enough replicas have all that was written on this connection; what to tell when they do not in time. Every
+/// call of the transitions writes, if only its number, so that a repeat waits for what the first call wrote.
+async fn replicate(connection: &mut MultiplexedConnection, dialer: &Dialer) -> Result<Option<StoreError>, RedisError> {
+    let wanted = dialer.replicas();
+    let mut wait = redis::cmd("WAIT");
+    wait.arg(wanted).arg(REPLICATED_WITHIN.as_millis().to_string());
+    let have: u64 = wait.query_async(connection).await?;
+    if have >= u64::from(wanted) {
+        return Ok(None);
+    }
+    let message = format!(
+        "{have} of {wanted} replicas have it, {REPLICATED_WITHIN:?} after it was written: it is asked for again until they do; \
+         see whether the replicas run and are connected"
+    );
+    Ok(Some(StoreError::Unavailable { store: dialer.shown().to_owned(), message }))
 }
 
 fn answer(job: Job, answers: Answers) {

@@ -48,6 +48,10 @@ const ALONE: [&[&str]; 6] = [&["EXEC"], &["INFO"], &["MULTI"], &["PING"], &["SCR
 #[cfg(test)]
 const OF_CHECKS: [&str; 5] = ["HKEYS", "SCAN", "SCARD", "TYPE", "ZSCAN"];
 
+/// What is sent only where the url asks for replicas. It is sent when the store opens, before anything is written.
+#[cfg(test)]
+const OF_REPLICAS: &str = "WAIT";
+
 /// One question, and what it is about.
 struct Question {
     words: Vec<Vec<u8>>,
@@ -176,7 +180,7 @@ mod tests {
     use super::*;
 
     /// Every text that can hold a command.
-    const TEXTS: [&str; 33] = [
+    const TEXTS: [&str; 34] = [
         include_str!("scripts/beat.lua"),
         include_str!("scripts/candidates.lua"),
         include_str!("scripts/claim.lua"),
@@ -204,6 +208,7 @@ mod tests {
         include_str!("fsck/mod.rs"),
         include_str!("fsck/sessions.rs"),
         include_str!("heart.rs"),
+        include_str!("lane.rs"),
         include_str!("layout.rs"),
         include_str!("listing.rs"),
         include_str!("script.rs"),
@@ -217,7 +222,7 @@ mod tests {
     const OF_CONNECTING: [&str; 3] = ["AUTH", "SELECT", "HELLO"];
 
     fn listed() -> BTreeSet<&'static str> {
-        let on_keys = ON_KEYS.iter().chain(&ON_CHANNEL).map(|(name, _)| *name).chain(OF_CHECKS);
+        let on_keys = ON_KEYS.iter().chain(&ON_CHANNEL).map(|(name, _)| *name).chain(OF_CHECKS).chain([OF_REPLICAS]);
         on_keys.chain(ALONE.iter().map(|words| words[0])).collect()
     }
 

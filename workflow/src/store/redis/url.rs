@@ -17,13 +17,15 @@ use crate::words::spelling;
 
 /// The most partitions a namespace can have.
 const PARTITIONS_MAX: usize = 1_024;
+/// The most replicas a write can wait for.
+const REPLICAS_MAX: u8 = 9;
 /// A connection that is silent for so long is probed, so that a peer that vanished is noticed.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 /// Between two probes.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 
 const FORMS: &str = "write redis://[user:password@]host[:port][/db], rediss://… for TLS[?ca=&cert=&key=], or \
-                     unix:///path/to.sock[?db=&user=&pass=], each with ?partitions=1..1024 and ?ids=1 or without; \
+                     unix:///path/to.sock[?db=&user=&pass=], each with ?partitions=1..1024, ?ids=1 and ?replicas=1..9 or without; \
                      in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25";
 
 /// A valid url.
@@ -34,6 +36,7 @@ pub(super) struct Target {
     certificates: Option<TlsCertificates>,
     partitions: Option<usize>,
     ids: bool,
+    replicas: u8,
     shown: String,
 }
 
@@ -42,6 +45,7 @@ pub(super) struct Target {
 struct Options {
     partitions: Option<usize>,
     ids: bool,
+    replicas: u8,
     files: Files,
 }
 
@@ -70,9 +74,9 @@ impl Target {
             return Err(refuse("a Redis store's url cannot be read"));
         };
         let own: &[&str] = match url.scheme() {
-            "redis" => &["partitions", "ids"],
-            "rediss" => &["partitions", "ids", "ca", "cert", "key"],
-            "unix" | "redis+unix" => &["partitions", "ids", "db", "user", "pass"],
+            "redis" => &["partitions", "ids", "replicas"],
+            "rediss" => &["partitions", "ids", "replicas", "ca", "cert", "key"],
+            "unix" | "redis+unix" => &["partitions", "ids", "replicas", "db", "user", "pass"],
             _ => return Err(refuse("a Redis store's url starts with redis:, rediss: or unix:")),
         };
         if url.fragment().is_some() {
@@ -95,9 +99,9 @@ impl Target {
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
         let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
         let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
-        let Options { partitions, ids, files } = own;
+        let Options { partitions, ids, replicas, files } = own;
         let certificates = is_tls.then(|| files.load().map_err(|message| StoreError::Url { message })).transpose()?;
-        Ok(Self { info: info.set_tcp_settings(settings), certificates, partitions, ids, shown })
+        Ok(Self { info: info.set_tcp_settings(settings), certificates, partitions, ids, replicas, shown })
     }
 
     /// The url without user and password, for messages.
@@ -118,6 +122,11 @@ impl Target {
     /// Whether the url asks for an index of ids.
     pub(super) const fn ids(&self) -> bool {
         self.ids
+    }
+
+    /// How many replicas must have a write before it is acknowledged; 0: nobody waits for them.
+    pub(super) const fn replicas(&self) -> u8 {
+        self.replicas
     }
 
     /// A client that logs in while it connects.
@@ -184,6 +193,10 @@ fn read_options<'a>(
             }
             "ids" if value == "1" => read.ids = true,
             "ids" => return Err(refuse("ids is 1, or left out")),
+            "replicas" => {
+                let number = value.parse().ok().filter(|number| (1..=REPLICAS_MAX).contains(number));
+                read.replicas = number.ok_or_else(|| refuse("replicas is no number from 1 to 9, or left out"))?;
+            }
             "ca" => read.files.ca = file()?,
             "cert" => read.files.cert = file()?,
             "key" => read.files.key = file()?,
@@ -236,6 +249,7 @@ fn shown(scheme: &str, info: &ConnectionInfo, own: &Options) -> String {
     }
     options.extend(own.partitions.map(|number| format!("partitions={number}")));
     options.extend(own.ids.then(|| "ids=1".to_owned()));
+    options.extend((own.replicas > 0).then(|| format!("replicas={}", own.replicas)));
     if !options.is_empty() {
         shown.push_str(&format!("?{}", options.join("&")));
     }
@@ -261,6 +275,7 @@ mod tests {
             ("redis://h:7/3", "redis://h:7/3", None),
             ("redis://h/?partitions=8", "redis://h:6379?partitions=8", Some(8)),
             ("redis://h?ids=1&partitions=2", "redis://h:6379?partitions=2&ids=1", Some(2)),
+            ("redis://h?replicas=2&ids=1", "redis://h:6379?ids=1&replicas=2", None),
             ("redis://u:s3cret@h/3?partitions=1024", "redis://h:6379/3?partitions=1024", Some(1_024)),
             ("redis://:s3cret@[::1]:7", "redis://[::1]:7", None),
             ("rediss://u:s3cret@h", "rediss://h:6379", None),
@@ -274,6 +289,7 @@ mod tests {
         for (url, shown, partitions) in forms {
             let target = read(url);
             assert_eq!(target.ids(), url.contains("ids=1"), "{url}");
+            assert_eq!(target.replicas(), if url.contains("replicas") { 2 } else { 0 }, "{url}");
             assert_eq!((target.shown(), target.partitions()), (shown, partitions), "{url}");
             assert_eq!(format!("{target:?}"), format!("Target({shown:?})"));
         }
@@ -351,6 +367,8 @@ mod tests {
             "rediss://h#insecure",
             "rediss://h?insecure=true",
             "rediss://h?cert=/a&cert=/b",
+            "redis://h?replicas=0",
+            "redis://h?replicas=10",
             "redis://h?partitions=0",
             "redis://h?partitions=1025",
             "redis://h?partitions=s3cret",

@@ -55,7 +55,7 @@ impl Scripts {
     pub(super) fn new(keeps_ids: bool) -> Self {
         let look = |name, text: &str| Arc::new(Script::new(name, [include_str!("look.lua"), text].concat()));
         Self {
-            transitions: Arc::new(Script::new("transitions", assemble::transitions(keeps_ids))),
+            transitions: Arc::new(Script::writing("transitions", assemble::transitions(keeps_ids))),
             candidates: look("candidates", include_str!("candidates.lua")),
             due: look("due", include_str!("due.lua")),
             stuck: look("stuck", include_str!("stuck.lua")),
