@@ -295,9 +295,11 @@ impl<'a> Application<'a> {
             let of_us = |key: &String| [":", "}"].iter().any(|end| key.starts_with(&format!("wf:{{{namespace}{end}")));
             let alone = async || {
                 let left: Vec<_> = leftovers::keys(server).into_iter().filter(of_us).collect();
-                (left == [format!("wf:{{{namespace}}}:meta")]).then_some(())
+                let stays = ["}:meta", ":0}:calls"].map(|end| format!("wf:{{{namespace}{end}"));
+                left.iter().all(|key| stays.contains(key)).then_some(())
             };
-            wait::until("only what says how the namespace is laid out is left", alone).await;
+            wait::until("only what says how the namespace is laid out, and how many calls there were, is left", alone)
+                .await;
         }
         Ok(())
     }

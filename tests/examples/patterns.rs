@@ -1,6 +1,6 @@
 //! Examples that print the same in each run, to the letter.
 
-use crate::program::output;
+use crate::program::{output, run_in};
 
 #[test]
 fn a_program_of_one_process_pays_one_order_and_refuses_another() {
@@ -270,4 +270,21 @@ fn a_person_is_reminded_until_there_is_a_decision_or_no_time_left() {
 /// The first so many reminders.
 fn reminders(amount: &str, count: usize) -> String {
     (1..=count).map(|number| format!("to the manager: reminder {number}, may {amount} be spent?\n")).collect()
+}
+
+#[test]
+fn a_check_says_what_is_wrong_and_how_it_ended() {
+    let sound = "1 instances, 1 records, 0 messages, 0 outgoing commands, 1 sessions, 0 limits, 2 entries of indexes: all is \
+                 sound\n";
+    assert_eq!(output("fsck"), format!("Hello, Ada!\nsqlite::memory:: {sound}"));
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let missing = run_in(folder.path(), "fsck", &["sqlite:none.db"]);
+    assert_eq!(missing.code(), Some(2), "{}", missing.stdout);
+    assert!(!folder.path().join("none.db").exists(), "a check makes nothing");
+    let hello = run_in(folder.path(), "hello", &[]);
+    hello.succeeded();
+    let report = run_in(folder.path(), "fsck", &["sqlite:hello.db"]);
+    assert_eq!(report.code(), Some(0), "{}", report.stdout);
+    let file = std::fs::read(folder.path().join("hello.db")).expect("hello keeps its store here");
+    assert!(!file.is_empty());
 }

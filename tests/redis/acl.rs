@@ -8,9 +8,9 @@ use workflow::store::StoreError;
 
 use super::stage::runtime;
 
-/// What is granted and not used here: one asks a connection that was silent for long, one is for databases, and the others
-/// for clusters.
-const UNSEEN: [&str; 5] = ["ping", "select", "asking", "cluster|info", "cluster|slots"];
+/// What is granted and not used here: one asks a connection that was silent for long, one is for databases, one for
+/// replicas, and the others for clusters.
+const UNSEEN: [&str; 6] = ["ping", "select", "wait", "asking", "cluster|info", "cluster|slots"];
 
 #[workflow]
 async fn parent(number: u64, #[resource] witness: &Witness) -> workflow::Result<u64> {
@@ -151,7 +151,7 @@ fn a_right_that_is_missing_is_named_before_anything_is_written() {
     let optional = |right: &str| {
         let slower = ["+config|get", "+client|setname", "+pubsub|numsub", "+publish", "+subscribe"];
         let of_checks = ["+hkeys", "+scan", "+scard", "+type", "+zscan"];
-        let elsewhere = ["+hello", "+select", "+asking", "+cluster|info", "+cluster|slots"];
+        let elsewhere = ["+hello", "+select", "+wait", "+asking", "+cluster|info", "+cluster|slots"];
         [slower, of_checks, elsewhere].concat().contains(&right) || right.starts_with('&')
     };
     for right in granted {

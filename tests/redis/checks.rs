@@ -461,7 +461,7 @@ fn a_check_beside_workers_finds_nothing() {
         };
         let (engine, other) = (start().await, start().await);
         let work = async {
-            let total = support::size::Amount::of(150, 3_000, 10_000).wanted();
+            let total = support::size::Amount::of(400, 5_000, 20_000).wanted();
             for round in 0..total.div_ceil(50) {
                 let all = (0..50).map(|number| busy::new(number).id(format!("r{round}-{number}")));
                 let made = busy::create_batch(&engine, all).await.expect("they are made");
@@ -473,7 +473,7 @@ fn a_check_beside_workers_finds_nothing() {
                 }
             }
         };
-        let checks = async {
+        let checks = async || {
             loop {
                 let report = workflow::fsck(&server.url(), "busy").await.expect("it can be read");
                 assert_eq!(report.findings, [], "{report}");
@@ -481,7 +481,7 @@ fn a_check_beside_workers_finds_nothing() {
         };
         tokio::select! {
             () = work => {}
-            () = checks => {}
+            ((), ()) = async { tokio::join!(checks(), checks()) } => {}
         }
         let report = engine.fsck().await.expect("it can be read");
         assert_eq!(report.findings, [], "{report}");

@@ -19,11 +19,13 @@ mod redis {
     mod listing;
     mod loops;
     mod losses;
+    mod lost;
     mod memory;
     mod neighbours;
     mod partitions;
     mod races;
     mod repeats;
+    mod replicas;
     mod secrets;
     mod stage;
     mod stale;

@@ -4,13 +4,13 @@ use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use workflow::journal::command::{Command, Reply};
 use workflow::journal::lease::LimitName;
 use workflow::store::fsck::Report;
 use workflow::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
-    StoreError, StoreFacts,
+    BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot,
+    Store, StoreError, StoreFacts,
 };
 use workflow::words::id::{InstanceId, QueueName, SessionId};
 use workflow::words::payload::Payload;
@@ -89,6 +89,10 @@ impl<B: Between> Store for InFront<B> {
 
     fn writable(&self) -> bool {
         self.store.writable()
+    }
+
+    fn lost_writes(&self) -> watch::Receiver<LostWrites> {
+        self.store.lost_writes()
     }
 
     fn partitions(&self) -> usize {

@@ -9,7 +9,7 @@ mod keeper;
 pub mod sentinels;
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
@@ -224,6 +224,34 @@ impl RedisServer {
         self.child = spawn(&self.folder, self.port, &self.settings, self.restricted, self.disk.as_ref());
     }
 
+    /// A copy of what it has written to disk, as a backup is made. What it is given meanwhile may be in it or not.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    #[must_use]
+    pub fn copy_data(&self) -> TempDir {
+        let copy = tempfile::tempdir().expect("a test can have a temporary folder");
+        copy_folder(self.folder.path(), copy.path());
+        copy
+    }
+
+    /// Kills it, puts back a copy in place of what it has written, and starts it again.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn put_back(&mut self, copy: &TempDir) {
+        self.kill();
+        for entry in entries(self.folder.path()) {
+            match entry.is_dir() {
+                true => std::fs::remove_dir_all(entry),
+                false => std::fs::remove_file(entry),
+            }
+            .expect("what is in a temporary folder can be removed");
+        }
+        copy_folder(copy.path(), self.folder.path());
+        self.restart();
+    }
+
     /// What a test says first on a socket of its own, to be allowed what no store needs; nothing, most of the time.
     #[must_use]
     pub fn harness_login(&self) -> String {
@@ -339,6 +367,24 @@ impl Drop for RedisServer {
         // It may be dead already; there is nobody to tell.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    entries.map(|entry| entry.expect("an entry can be read").path())
+}
+
+/// Copies files and folders; nothing else, such as a socket.
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in entries(from) {
+        let target = to.join(entry.file_name().expect("an entry has a name"));
+        if entry.is_dir() {
+            std::fs::create_dir(&target).expect("a folder can be made");
+            copy_folder(&entry, &target);
+        } else if entry.is_file() {
+            std::fs::copy(&entry, target).expect("a file can be copied");
+        }
     }
 }
 

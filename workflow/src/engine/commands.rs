@@ -14,9 +14,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -26,7 +26,7 @@ use super::lane::{Answer, Batch, Lane, Sending};
 use super::meter;
 use super::supervise::{Supervisor, lock};
 use crate::journal::command::{Claim, ClaimReply, Command, Create, CreateReply, OwnReply, OwnerWrite, Reply};
-use crate::store::{BoxFuture, Store, StoreError};
+use crate::store::{BoxFuture, LostWrites, Store, StoreError};
 
 /// Batches in flight at once for each partition: one is on its way while the next is gathered and the last is answered.
 const IN_FLIGHT: usize = 3;
@@ -46,6 +46,17 @@ pub struct StoreHealth {
     pub resends: u64,
     /// The newest error.
     pub last_error: Option<String>,
+    /// How often the store was found to have lost writes that it had acknowledged, since this engine started.
+    pub losses: u64,
+    /// How many calls at least were lost, each with up to 64 commands, of this process and others.
+    pub lost_calls: u64,
+    /// When that was noticed last, by this machine's clock.
+    #[serde(serialize_with = "as_time")]
+    pub lost_at: Option<SystemTime>,
+}
+
+fn as_time<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| humantime::format_rfc3339_millis(time).to_string()).serialize(serializer)
 }
 
 /// The way to the store for everything that writes.
@@ -216,11 +227,15 @@ impl Commands {
 
     /// How the store answers.
     pub(crate) fn health(&self) -> StoreHealth {
+        let LostWrites { times, calls, newest_at } = self.shared.store.lost_writes().borrow().clone();
         StoreHealth {
             answering: self.shared.answering.load(Ordering::Relaxed),
             readable: self.shared.readable.load(Ordering::Relaxed),
             resends: self.shared.resends.load(Ordering::Relaxed),
             last_error: lock(&self.shared.last_error).clone(),
+            losses: times,
+            lost_calls: calls,
+            lost_at: newest_at,
         }
     }
 

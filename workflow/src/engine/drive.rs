@@ -131,6 +131,8 @@ struct Drive {
     draining: bool,
     /// When to look at the head at the latest.
     check_at: Instant,
+    /// How often the store had lost acknowledged writes when this began.
+    losses: u64,
 }
 
 struct Trial {
@@ -144,6 +146,7 @@ impl Drive {
         let check_at = Instant::now() + worker.lease / 3;
         Self {
             holding: Holding::new(worker.clone(), session, claimed, entered.signal().clone(), slot),
+            losses: worker.losses(),
             worker,
             spec: claimed.spec.clone(),
             created_at: claimed.created_at,
@@ -234,6 +237,7 @@ impl Drive {
             records: self.holding.records,
             bytes: self.holding.bytes,
             v: self.holding.v,
+            losses: self.losses,
         };
         Over::Suspended(Box::new(task), point)
     }
@@ -282,7 +286,7 @@ impl Drive {
 
     /// The run, from memory if it stands where it was left there, else from its journal.
     async fn task(&mut self, mut claimed: Claimed) -> Result<RunTask, Over> {
-        match self.worker.sticky.take(&claimed) {
+        match self.worker.sticky.take(&claimed, self.losses) {
             Some(Ok((task, bytes))) => {
                 self.holding.bytes = bytes;
                 task.reclaimed(claimed.shift_ms, claimed.granted);

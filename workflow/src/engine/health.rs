@@ -124,6 +124,10 @@ impl fmt::Display for Health {
         if let Some(error) = &self.store.last_error {
             write!(f, ", newest error: {error}")?;
         }
+        if self.store.losses > 0 {
+            let StoreHealth { losses, lost_calls, .. } = self.store;
+            write!(f, ", lost what it had acknowledged {losses} times, {lost_calls} calls at least")?;
+        }
         if let Some(worker) = &self.worker {
             write!(f, "\n  worker: {worker}")?;
         }
@@ -258,7 +262,7 @@ mod tests {
             shelves: Vec::new(),
             limits: Vec::new(),
         };
-        let store = StoreHealth { answering: true, readable: true, resends: 0, last_error: None };
+        let store = StoreHealth { answering: true, readable: true, ..StoreHealth::default() };
         Health { mode: Mode::All, store, loops: vec![looping("claims 0", true, 0, None)], worker: Some(worker) }
     }
 
@@ -269,6 +273,9 @@ mod tests {
             readable: false,
             resends: 2,
             last_error: Some("it cannot be reached".to_owned()),
+            losses: 1,
+            lost_calls: 3,
+            lost_at: Some(std::time::UNIX_EPOCH),
         };
         health.loops.push(looping("timers 0", false, 3, Some("it cannot be reached")));
         health.loops.push(looping("outbox", true, 1, Some("panic: oh")));
@@ -293,7 +300,8 @@ mod tests {
              reached\n  problem: the store did not answer the newest question: it cannot be reached\n  problem: the loop `timers 0` stands still, started again 3 times, newest error: it cannot be \
              reached\n  problem: it has no session, and drives nothing until it has one\n  problem: 5 instances wait for a \
              worker that knows `order` version 2\n  problem: 1 instance waits for a worker that knows `refund` version \
-             1\n  store: batches sent again 2, newest error: it cannot be reached\n  worker: drives 4 of at most 64, 12 \
+             1\n  store: batches sent again 2, newest error: it cannot be reached, lost what it had \
+             acknowledged 1 times, 3 calls at least\n  worker: drives 4 of at most 64, 12 \
              suspended in memory; no session, 1 lost; workers that live: 3; writes that the store had acknowledged and \
              lost: 2\n  the loop `outbox` runs, started again 1 times, newest error: panic: oh"
         );
@@ -308,6 +316,9 @@ mod tests {
         assert_eq!((&bad["good"], &bad["mode"]), (&false.into(), &"all".into()));
         assert_eq!(bad["problems"].as_array().map(Vec::len), Some(6));
         assert_eq!(bad["store"]["last_error"], "it cannot be reached");
+        assert_eq!((&bad["store"]["losses"], &bad["store"]["lost_calls"]), (&1.into(), &3.into()));
+        assert_eq!(bad["store"]["lost_at"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(of(good())["store"]["lost_at"], serde_json::Value::Null);
         assert_eq!(bad["loops"][1]["running"], false);
         assert_eq!(bad["worker"]["session_age_ms"], serde_json::Value::Null);
         assert_eq!(bad["worker"]["shelves"][0]["instances"], 5);

@@ -144,6 +144,11 @@ fn described() {
         "Batches sent again, as their outcome was not known."
     );
     metrics::describe_counter!(
+        "workflow_store_lost_calls_total",
+        Unit::Count,
+        "Calls that the store had acknowledged and lost, at least."
+    );
+    metrics::describe_counter!(
         "workflow_loop_restarts_total",
         Unit::Count,
         "Background loops that failed and were started again."
@@ -213,6 +218,13 @@ pub(super) fn batch(commands: usize) {
 /// A batch is sent again, as its outcome is not known.
 pub(super) fn resent() {
     count("workflow_store_resends_total", 1, &[]);
+}
+
+/// The store was found to have lost so many calls more that it had acknowledged.
+pub(super) fn lost(calls: u64) {
+    if calls > 0 {
+        count("workflow_store_lost_calls_total", calls, &[]);
+    }
 }
 
 /// The store answered a call, or did not.

@@ -1,9 +1,10 @@
 //! A store whose calls are timed, for metrics: everything else is the store's own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::meter;
@@ -11,8 +12,8 @@ use crate::journal::command::{Command, Reply};
 use crate::journal::lease::LimitName;
 use crate::store::fsck::Report;
 use crate::store::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
-    StoreError, StoreFacts,
+    Beat, BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, QueueView, SessionView, Shelf,
+    Snapshot, Store, StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
@@ -20,11 +21,19 @@ use crate::words::time::Timestamp;
 
 /// The store, timed if anything is measured.
 pub(super) fn metered(store: Arc<dyn Store>) -> Arc<dyn Store> {
-    if meter::ON { Arc::new(Metered(store)) } else { store }
+    if meter::ON { Arc::new(Metered(store, AtomicU64::new(0))) } else { store }
 }
 
+/// The store, and how many lost calls were counted.
 #[derive(Debug)]
-struct Metered(Arc<dyn Store>);
+struct Metered(Arc<dyn Store>, AtomicU64);
+
+impl Metered {
+    fn count_losses(&self) {
+        let lost = self.0.lost_writes().borrow().calls;
+        meter::lost(lost.saturating_sub(self.1.fetch_max(lost, Ordering::Relaxed)));
+    }
+}
 
 /// Measures a call from when it is first polled.
 fn timed<'a, T: 'a>(
@@ -54,6 +63,10 @@ impl Store for Metered {
         self.0.writable()
     }
 
+    fn lost_writes(&self) -> watch::Receiver<LostWrites> {
+        self.0.lost_writes()
+    }
+
     fn partitions(&self) -> usize {
         self.0.partitions()
     }
@@ -68,7 +81,11 @@ impl Store for Metered {
 
     fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
         meter::batch(batch.len());
-        timed("execute", self.0.execute(partition, batch))
+        Box::pin(async move {
+            let outcome = timed("execute", self.0.execute(partition, batch)).await;
+            self.count_losses();
+            outcome
+        })
     }
 
     fn hints(&self) -> broadcast::Receiver<Hint> {
@@ -108,6 +125,8 @@ impl Store for Metered {
     }
 
     fn shelves(&self) -> BoxFuture<'_, Result<Vec<Shelf>, StoreError>> {
+        // Asked by idle workers too.
+        self.count_losses();
         timed("shelves", self.0.shelves())
     }
 

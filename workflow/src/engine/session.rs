@@ -23,7 +23,7 @@ use super::meter;
 use super::supervise::lock;
 use super::worker::Worker;
 use crate::journal::command::Command;
-use crate::store::{Beat, Heart, Store, StoreError};
+use crate::store::{Beat, Heart, LostWrites, Store, StoreError};
 use crate::words::id::SessionId;
 
 /// A heart whose thread ended without being told to is replaced after this.
@@ -142,14 +142,20 @@ impl Slot {
 /// Keeps a session open until the worker closes.
 pub(super) async fn keep(worker: Arc<Worker>) -> Result<(), StoreError> {
     while !worker.is_stopping() {
+        let mut losses = worker.store.lost_writes();
+        losses.mark_unchanged();
         let session = open(&worker).await?;
         let published = Published::new(&worker, session.clone());
         let revoked = tokio::select! {
             biased;
             () = worker.until_closed() => return Ok(()),
             revoked = live(&worker, &session) => revoked?,
+            () = a_loss(&mut losses) => false,
         };
         drop(published);
+        if !revoked {
+            begin_anew(&worker, &session).await?;
+        }
         if revoked {
             worker.counts.lost_sessions.add();
             meter::session_lost();
@@ -161,6 +167,27 @@ pub(super) async fn keep(worker: Arc<Worker>) -> Result<(), StoreError> {
                  lease is too short"
             );
         }
+    }
+    Ok(())
+}
+
+/// Ready when the store is found to have lost writes that it had acknowledged.
+async fn a_loss(losses: &mut watch::Receiver<LostWrites>) {
+    if losses.changed().await.is_err() {
+        // This store cannot tell.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// After a loss nothing that this worker has in memory is what the store has: what it drove may be ahead, what it holds
+/// there it may have ended long ago, and the numbers by which both know each other may come to stand for something else. So it
+/// forgets all of it, gives back what the store says it holds, and goes on with another session.
+async fn begin_anew(worker: &Worker, session: &Session) -> Result<(), StoreError> {
+    drop(worker.sticky.clear());
+    tracing::warn!(session = ?session.id, "the store has lost writes: this worker goes on from what it still has");
+    for partition in 0..worker.commands.partitions() {
+        let command = Command::CloseSession { session: session.id };
+        worker.commands.send_to(partition, command).await?;
     }
     Ok(())
 }

@@ -31,6 +31,9 @@ pub(crate) struct Point {
     pub(crate) bytes: u64,
     /// The state version the suspend was answered with.
     pub(crate) v: u64,
+    /// How often the store had lost acknowledged writes when the run came into memory: after one more, the same numbers may
+    /// stand for other records.
+    pub(crate) losses: u64,
 }
 
 impl Point {
@@ -38,8 +41,9 @@ impl Point {
     ///
     /// The claim itself and the wake before it raised `v`, and a pause and its resume may have. None of these changes
     /// what is in memory: only records do, and the journal is append-only within a run.
-    fn is_of(&self, claimed: &Claimed) -> bool {
-        self.seed == claimed.spec.seed
+    fn is_of(&self, claimed: &Claimed, losses: u64) -> bool {
+        self.losses == losses
+            && self.seed == claimed.spec.seed
             && self.created_at == claimed.created_at
             && self.run == claimed.run
             && self.records == claimed.records
@@ -97,13 +101,13 @@ impl<T> Sticky<T> {
         gone
     }
 
-    /// Takes what is kept of an instance that is claimed now: `Ok`, with the bytes of its journal, when it can go on;
+    /// Takes what is kept of an instance that is claimed now, of a store that has lost writes so often: `Ok`, with the bytes of its journal, when it can go on;
     /// `Err` when it is out of date.
     #[must_use = "dropping a run is to be done on purpose"]
-    pub(crate) fn take(&self, claimed: &Claimed) -> Option<Result<(T, u64), T>> {
+    pub(crate) fn take(&self, claimed: &Claimed, losses: u64) -> Option<Result<(T, u64), T>> {
         let Entry { point, run, .. } = lock(&self.kept).remove(&claimed.id)?;
         meter::in_memory(0, 1);
-        Some(if point.is_of(claimed) { Ok((run, point.bytes)) } else { Err(run) })
+        Some(if point.is_of(claimed, losses) { Ok((run, point.bytes)) } else { Err(run) })
     }
 
     /// Takes everything out.
@@ -158,6 +162,7 @@ mod tests {
             records: claimed.records,
             bytes: 100,
             v: claimed.v,
+            losses: 1,
         }
     }
 
@@ -173,14 +178,16 @@ mod tests {
             let mut woken = claimed("a", 1, 7);
             change(&mut woken);
             assert!(sticky.keep(id("a"), point(&suspended), ()).is_empty());
-            sticky.take(&woken).expect("it was kept")
+            sticky.take(&woken, 1).expect("it was kept")
         };
         assert_eq!(woken(|_| {}), Ok(((), 100)));
         assert_eq!(woken(|woken| woken.records += 1), Err(()));
         assert_eq!(woken(|woken| woken.run = 2), Err(()));
         assert_eq!(woken(|woken| woken.v = 5), Err(()));
         assert_eq!(woken(|woken| woken.created_at = Timestamp::from_millis(99)), Err(()));
-        assert!(sticky.take(&suspended).is_none());
+        assert!(sticky.take(&suspended, 1).is_none());
+        assert!(sticky.keep(id("a"), point(&suspended), ()).is_empty());
+        assert_eq!(sticky.take(&claimed("a", 1, 7), 2), Some(Err(())), "the store has lost writes since");
     }
 
     #[test]
@@ -206,7 +213,7 @@ mod tests {
         assert_eq!(sticky.keep(id("b"), at(BYTES_MAX / 2), 2), NONE);
         assert_eq!(sticky.keep(id("c"), at(BYTES_MAX), 3), [1, 2]);
         assert_eq!(sticky.keep(id("d"), at(BYTES_MAX + 1), 4), [4]);
-        assert_eq!(sticky.take(&claimed("c", 1, 7)), Some(Ok((3, BYTES_MAX))));
+        assert_eq!(sticky.take(&claimed("c", 1, 7), 1), Some(Ok((3, BYTES_MAX))));
         assert_eq!(sticky.keep(id("a"), at(BYTES_MAX), 5), NONE, "what was taken makes room");
     }
 }

@@ -137,6 +137,11 @@ impl Worker {
         })
     }
 
+    /// How often the store was found to have lost acknowledged writes.
+    pub(super) fn losses(&self) -> u64 {
+        self.store.lost_writes().borrow().times
+    }
+
     /// From now on it drives nothing.
     pub(super) fn end(&self) {
         if self.stage.send_replace(Stage::Closed) != Stage::Closed {

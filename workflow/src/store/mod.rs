@@ -14,9 +14,9 @@ pub mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use self::fsck::Report;
 pub use self::listing::{Cursor, DamagedRow, ListQuery, Overview, Page, Row, Shelf};
@@ -46,6 +46,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Whether it takes commands. One that was opened to read from only refuses them all.
     fn writable(&self) -> bool {
         true
+    }
+
+    /// What it was found to have lost of what it had acknowledged, from now on too. A store that cannot tell has lost nothing.
+    /// A loss is told before the answer that proves it.
+    fn lost_writes(&self) -> watch::Receiver<LostWrites> {
+        watch::channel(LostWrites::default()).1
     }
 
     /// How many partitions it has: commands of one batch go to one partition.
@@ -151,6 +157,17 @@ pub struct StoreFacts {
     pub durability: String,
     /// What somebody should change, if anything.
     pub advice: Option<String>,
+}
+
+/// What a store was found to have lost of what it had acknowledged, since it was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LostWrites {
+    /// How often: each time is one failover, power cut or backup that was put back, for each partition it concerned.
+    pub times: u64,
+    /// How many calls at least were lost, each with up to 64 commands, of this process and others.
+    pub calls: u64,
+    /// When it was noticed last, by this machine's clock.
+    pub newest_at: Option<SystemTime>,
 }
 
 /// Keeps one session alive. Blocking: it lives on a thread of its own, so that no busy executor can starve it.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -13,8 +13,10 @@ use redis::{Pipeline, RedisError, Value};
 
 use super::fault::{Doing, LOADING, placed, said, store_error};
 use super::job::turn;
+use super::lane::REPLICATED_WITHIN;
 use super::layout::{Layout, Shape};
 use super::link::Link;
+use super::losses::Losses;
 use super::places::{Address, Place};
 use super::url::Target;
 use crate::store::{StoreError, StoreFacts};
@@ -60,6 +62,8 @@ pub(super) struct StoreServers {
     kind: Kind,
     /// At least one.
     servers: Vec<(Address, ServerFacts)>,
+    /// How many replicas must have a write before it is acknowledged, as the url asks.
+    replicas: u8,
 }
 
 impl Kind {
@@ -118,6 +122,10 @@ impl StoreServers {
             }
         };
         let weakest = facts().map(|facts| facts.durability).max().unwrap_or(Durability::Nothing);
+        let replicated = match self.replicas {
+            0 => String::new(),
+            wanted => format!("; it is acknowledged only when {wanted} replicas have it too"),
+        };
         let fails_over = self.kind == Kind::Watched || facts().any(|facts| facts.is_replicated);
         let of_failover = if fails_over {
             "; a failover may lose what was acknowledged and had not reached the replica that takes over"
@@ -128,7 +136,7 @@ impl StoreServers {
         advice.sort_unstable();
         advice.dedup();
         let advice = (!advice.is_empty()).then(|| advice.join("; "));
-        StoreFacts { server, durability: format!("{weakest}{of_failover}"), advice }
+        StoreFacts { server, durability: format!("{weakest}{replicated}{of_failover}"), advice }
     }
 }
 
@@ -197,9 +205,33 @@ async fn check_each(link: &Link, target: &Target, kind: Kind) -> Result<StoreSer
         let settings = read_settings(link.read_at(&address, pipeline).await.unwrap_or_default());
         let judged = judge(target.shown(), kind, &info, &settings);
         let facts = judged.map_err(|error| if kind == Kind::Single { error } else { placed(error, &address) })?;
+        count_replicas(link, &address, target).await?;
         servers.push((address, facts));
     }
-    Ok(StoreServers { kind, servers })
+    Ok(StoreServers { kind, servers, replicas: target.replicas() })
+}
+
+/// Refuses a server with fewer replicas than the url asks for: no write would ever be acknowledged.
+async fn count_replicas(link: &Link, address: &Address, target: &Target) -> Result<(), StoreError> {
+    let wanted = target.replicas();
+    if wanted == 0 {
+        return Ok(());
+    }
+    let mut pipeline = Pipeline::new();
+    // Nothing was written here: it is answered as soon as there are so many.
+    pipeline.cmd("WAIT").arg(wanted).arg(REPLICATED_WITHIN.as_millis().to_string());
+    let have = match link.read_at(address, pipeline).await?.first() {
+        Some(Value::Int(have)) => *have,
+        _ => 0,
+    };
+    if have >= i64::from(wanted) {
+        return Ok(());
+    }
+    let message = format!(
+        "the url asks for replicas={wanted}, and {have} replicas are connected to {address}: start more, or ask for fewer; \
+         without the option writes wait for none"
+    );
+    Err(StoreError::Refused { store: target.shown().to_owned(), message })
 }
 
 /// The line about a server that took the place of the one that was there.
@@ -226,14 +258,22 @@ pub(super) struct Expected {
     kind: Kind,
     layout: Layout,
     shape: Shape,
+    losses: Arc<Losses>,
     /// Of each server when it was last spoken of.
     run_ids: Mutex<HashMap<Address, String>>,
 }
 
 impl Expected {
-    pub(super) fn new(target: &Target, found: &StoreServers, layout: Layout, shape: Shape) -> Self {
+    pub(super) fn new(
+        target: &Target,
+        found: &StoreServers,
+        layout: Layout,
+        shape: Shape,
+        losses: Arc<Losses>,
+    ) -> Self {
         let run_ids = found.servers.iter().map(|(address, facts)| (address.clone(), facts.run_id.clone())).collect();
-        Self { shown: target.shown().to_owned(), kind: found.kind, layout, shape, run_ids: Mutex::new(run_ids) }
+        let shown = target.shown().to_owned();
+        Self { shown, kind: found.kind, layout, shape, losses, run_ids: Mutex::new(run_ids) }
     }
 
     /// Looks at the server of a new connection, and lays the namespace out as it was if the server has lost it.
@@ -258,9 +298,35 @@ impl Expected {
         }
         let facts = judge(&self.shown, self.kind, &info, &read_settings(answers.collect()))?;
         self.look_at_layout(connection, address).await?;
+        self.look_for_losses(connection, address).await?;
         let mut known = self.run_ids.lock().unwrap_or_else(PoisonError::into_inner);
         if known.insert(address.clone(), facts.run_id.clone()).is_some_and(|before| before != facts.run_id) {
             say(&self.shown, address, &facts, &info);
+        }
+        Ok(())
+    }
+
+    /// An idle process hears of a loss by its next connection.
+    async fn look_for_losses(
+        &self,
+        connection: &mut MultiplexedConnection,
+        address: &Address,
+    ) -> Result<(), StoreError> {
+        let told = |error: RedisError| store_error(&self.shown, Doing::Connecting, &error);
+        let asked: Vec<_> = (0..self.losses.keys().len()).map(|partition| self.losses.asking(partition)).collect();
+        let mut pipeline = Pipeline::with_capacity(asked.len());
+        for key in self.losses.keys() {
+            pipeline.cmd("GET").arg(key);
+        }
+        let answers = connection.send_packed_commands(&pipeline, 0, asked.len()).await.map_err(told)?;
+        for (asked, answer) in asked.into_iter().zip(answers) {
+            let calls = answer.extract_error().and_then(|value| Ok(redis::from_redis_value::<Option<u64>>(value)?));
+            match calls {
+                Ok(calls) => self.losses.looked(asked, calls.unwrap_or(0)),
+                // It is a partition of another node.
+                Err(error) if self.kind == Kind::Cluster && is_elsewhere(&error, address) => {}
+                Err(error) => return Err(told(error)),
+            }
         }
         Ok(())
     }

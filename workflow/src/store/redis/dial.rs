@@ -38,6 +38,8 @@ pub(super) struct Dialer {
     /// There are other servers: an error says of which it is.
     is_one_of_several: bool,
     is_tls: bool,
+    /// How many replicas must have a write before it is acknowledged.
+    replicas: u8,
     /// What the servers were found to be; nothing while the store opens. Shared by all that dial for one store.
     expected: Arc<OnceLock<Expected>>,
 }
@@ -80,6 +82,7 @@ impl Dialer {
             address: address.clone(),
             is_one_of_several: !matches!(target.place(), Place::Server(_)),
             is_tls: target.is_tls(),
+            replicas: target.replicas(),
             expected,
         })
     }
@@ -87,6 +90,11 @@ impl Dialer {
     /// The url without secrets.
     pub(super) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// How many replicas must have a write before it is acknowledged.
+    pub(super) const fn replicas(&self) -> u8 {
+        self.replicas
     }
 
     /// Whom it dials.

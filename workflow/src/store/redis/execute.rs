@@ -8,6 +8,7 @@ use redis::Value;
 use super::RedisStore;
 use super::keys::Keys;
 use super::link::Request;
+use super::losses::Asked;
 use super::scripts::claim::{Answered, Given, Unreadable};
 use super::scripts::session::Why;
 use super::scripts::{
@@ -61,10 +62,11 @@ impl RedisStore {
         let (commands, calls): (Vec<&Command>, Vec<Call>) = direct.drain(..).unzip();
         let groups = in_groups(calls);
         let sent = groups.iter().map(|group| self.sent(partition, group));
+        let asked = self.losses.asking(partition);
         let values = self.link.run_all(&self.scripts.transitions, sent.collect()).await?;
         let mut commands = commands.into_iter();
         for (group, value) in groups.iter().zip(values) {
-            let answer = self.read_answer(value)?;
+            let answer = self.read_answer(asked, value)?;
             if answer.replies.len() != group.len() {
                 return Err(self.damaged("a script answered another number of commands than it was given"));
             }
@@ -86,8 +88,9 @@ impl RedisStore {
         transitions(&self.keys[partition], &sender, calls)
     }
 
-    fn read_answer(&self, value: Value) -> Result<Answer, StoreError> {
+    fn read_answer(&self, asked: Asked, value: Value) -> Result<Answer, StoreError> {
         let mut answer = Answer::read(value).map_err(|misread| self.damaged(&misread.0))?;
+        self.losses.called(asked, answer.calls);
         for hint in answer.hints.drain(..) {
             // Nobody may be listening.
             let _ = self.hints.send(hint);
@@ -98,8 +101,9 @@ impl RedisStore {
     /// One call of one command.
     pub(super) async fn transition(&self, partition: usize, call: Call) -> Result<(Said, Timestamp), StoreError> {
         let (keys, arguments) = self.sent(partition, &[call]);
+        let asked = self.losses.asking(partition);
         let value = self.link.run(&self.scripts.transitions, keys, arguments).await?;
-        let mut answer = self.read_answer(value)?;
+        let mut answer = self.read_answer(asked, value)?;
         match answer.replies.pop() {
             Some(said) if answer.replies.is_empty() => Ok((said, answer.now)),
             _ => Err(self.damaged("a script answered another number of commands than it was given")),

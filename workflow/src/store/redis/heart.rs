@@ -13,6 +13,7 @@ use redis::{Connection, ConnectionLike, Pipeline, RedisError, Value};
 use super::dial::CLIENT_NAME;
 use super::fault::{Doing, is_script_missing, placed, store_error};
 use super::job::{Turn, turn};
+use super::losses::Losses;
 use super::places::{Address, Place};
 use super::script::Script;
 use super::switch::Whereabouts;
@@ -58,6 +59,7 @@ pub(super) struct RedisHeart {
 struct Pulse {
     target: Target,
     partitions: Vec<HeartKeys>,
+    losses: Arc<Losses>,
     script: Script,
 }
 
@@ -68,11 +70,12 @@ impl RedisHeart {
         target: &Target,
         whereabouts: Whereabouts,
         partitions: Vec<HeartKeys>,
+        losses: Arc<Losses>,
         clock: Option<Arc<dyn Clock>>,
         flags: bool,
     ) -> Self {
         let script = Script::new("beat", [if flags { WITHOUT_MEMORY } else { "" }, BEAT].concat());
-        let pulse = Pulse { target: target.clone(), partitions, script };
+        let pulse = Pulse { target: target.clone(), partitions, losses, script };
         Self { pulse, whereabouts, clock, connections: BTreeMap::new() }
     }
 
@@ -181,6 +184,7 @@ impl Pulse {
             Ok(connection) => connection,
             Err(error) => return all_failed(error),
         };
+        let asked: Vec<_> = partitions.iter().map(|(partition, _)| self.losses.asking(*partition)).collect();
         let bounded = bound(&connection, wait);
         let answers = bounded.and_then(|()| self.try_beat(&mut connection, partitions, arguments));
         let answers = match answers {
@@ -188,7 +192,7 @@ impl Pulse {
             Err(error) => return all_failed(self.told(address, doing, &error)),
         };
         let mut is_good = true;
-        let felt = partitions.iter().zip(answers).map(|((partition, _), answer)| {
+        let felt = partitions.iter().zip(asked).zip(answers).map(|(((partition, _), asked), answer)| {
             let missed = |error: RedisError| {
                 let is_cluster = matches!(self.target.place(), Place::Cluster { .. });
                 let told = self.told(address, doing, &error);
@@ -197,7 +201,10 @@ impl Pulse {
                     None => Missed::Failed(told),
                 }
             };
-            let beat = read(answer).map_err(missed);
+            let beat = read(answer).map_err(missed).map(|(beat, calls)| {
+                self.losses.looked(asked, calls);
+                beat
+            });
             is_good &= !matches!(beat, Err(Missed::Failed(_)));
             (*partition, beat)
         });
@@ -218,7 +225,8 @@ impl Pulse {
             if *asking {
                 beats.cmd("ASKING");
             }
-            beats.add_command(self.script.call(&[sessions.clone(), counters.clone()], arguments));
+            let keys = [sessions.clone(), counters.clone(), self.losses.keys()[*partition].clone()];
+            beats.add_command(self.script.call(&keys, arguments));
         }
         let mut answers = exchange(connection, &beats)?;
         if answers.iter().any(|answer| matches!(answer, Value::ServerError(error) if is_script_missing(error))) {
@@ -232,10 +240,12 @@ impl Pulse {
     }
 }
 
-fn read(answer: Value) -> Result<Beat, RedisError> {
-    match redis::from_redis_value::<String>(answer.extract_error()?)?.as_str() {
-        "ALIVE" => Ok(Beat::Alive),
-        "FENCED" => Ok(Beat::Fenced),
+/// What came of a beat, and how many calls of the transitions there were.
+fn read(answer: Value) -> Result<(Beat, u64), RedisError> {
+    let (word, calls): (String, u64) = redis::from_redis_value(answer.extract_error()?)?;
+    match word.as_str() {
+        "ALIVE" => Ok((Beat::Alive, calls)),
+        "FENCED" => Ok((Beat::Fenced, calls)),
         _ => Err((redis::ErrorKind::UnexpectedReturnType, "a beat was answered otherwise").into()),
     }
 }

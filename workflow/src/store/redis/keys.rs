@@ -6,8 +6,9 @@
 use super::topology::Slot;
 use crate::words::id::{InstanceId, Namespace};
 
-/// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them. Only scripts look
-/// into the last, a HASH by the keys of names: what limits hold across workers.
+/// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them. The
+/// last two are a HASH by the keys of names, what limits hold across workers, which only scripts look into; and a counter of
+/// calls: see `losses.rs`.
 const OF_PARTITION: &[&str] = &[
     "ready",
     "timers",
@@ -30,6 +31,7 @@ const OF_PARTITION: &[&str] = &[
     "later",
     "ids",
     "limits",
+    "calls",
 ];
 
 /// A key that a partition has one of.
@@ -130,7 +132,11 @@ impl Kind {
 
 /// The type of a key that a partition has one of.
 fn kept_as(name: &str) -> &'static str {
-    if ["beats", "dead", "claims", "limits"].contains(&name) { "hash" } else { "zset" }
+    match name {
+        "beats" | "dead" | "claims" | "limits" => "hash",
+        "calls" => "string",
+        _ => "zset",
+    }
 }
 
 /// The keys of one partition.
@@ -198,6 +204,11 @@ impl Keys {
         self.of_partition[Of::Ids as usize + 1].clone()
     }
 
+    /// STRING: how many calls of the transitions there were.
+    pub(super) fn calls(&self) -> Vec<u8> {
+        self.of_partition[Of::Ids as usize + 2].clone()
+    }
+
     /// What a key of this partition is; `None` for a key that is not of this partition.
     pub(super) fn read<'k>(&self, key: &'k [u8]) -> Option<Key<'k>> {
         let name = key.strip_prefix(self.prefix.as_slice())?;
@@ -243,8 +254,10 @@ mod tests {
         assert_eq!(keys.of(Of::Sessions), b"wf:{shop:3}:sessions");
         assert_eq!(keys.of(Of::Claims), b"wf:{shop:3}:claims");
         assert_eq!(keys.of(Of::Ids), b"wf:{shop:3}:ids");
-        assert_eq!(keys.all().last().expect("many"), b"wf:{shop:3}:limits");
-        assert_eq!(keys.all().len(), Of::Ids as usize + 2);
+        assert_eq!(keys.all().last().expect("many"), b"wf:{shop:3}:calls");
+        assert_eq!(keys.limits(), b"wf:{shop:3}:limits");
+        assert_eq!(keys.calls(), b"wf:{shop:3}:calls");
+        assert_eq!(keys.all().len(), Of::Ids as usize + 3);
         let of_instance = keys.of_instance(&InstanceId::new("a-1").expect("valid"));
         assert!(keys.all().iter().chain(&of_instance).all(|key| Slot::of(key) == keys.slot()));
         assert_eq!(keys.instance(&InstanceId::new("a-1").expect("valid")), b"wf:{shop:3}:i:a-1");

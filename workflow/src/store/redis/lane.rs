@@ -31,6 +31,8 @@ use super::pauses::Pauses;
 use super::script::Script;
 use crate::store::StoreError;
 
+/// How long replicas have to say that they have a write: well within the time an answer may take.
+pub(super) const REPLICATED_WITHIN: Duration = Duration::from_secs(2);
 /// A server that says nothing for so long while it is asked may have been replaced.
 const SILENT: Duration = Duration::from_secs(2);
 /// How often it is looked whether a server is silent.
@@ -304,18 +306,30 @@ async fn carry_out(
     job: Job,
 ) -> Ended {
     let asked = async {
-        match &job.work {
+        let said = match &job.work {
             Work::Calls { script, calls } => call_in_order(&mut connection, &known, script, calls).await,
             Work::Read(commands) => read(&mut connection, commands, job.asking).await,
+        };
+        let writes = matches!(&job.work, Work::Calls { script, .. } if script.writes);
+        if !writes || dialer.replicas() == 0 || said.is_err() {
+            return (said, None);
+        }
+        match replicate(&mut connection, &dialer).await {
+            Ok(short) => (said, short),
+            Err(error) => (Err(error), None),
         }
     };
-    let said = tokio::select! {
+    let (said, short) = tokio::select! {
         said = asked => said,
         _ = left.wait_for(|left| *left) => {
             let error = StoreError::Unavailable { store: dialer.shown().to_owned(), message: REPLACED.to_owned() };
             return Ended { number, lost: true, doubtful: false, rest: Rest::Failed(job, error) };
         }
     };
+    if let Some(short) = short {
+        // It may be that others follow another server by now.
+        return Ended { number, lost: false, doubtful: true, rest: Rest::Failed(job, short) };
+    }
     let doing = match &job.work {
         Work::Calls { script, .. } => Doing::Script(script.name),
         Work::Read(_) => Doing::Asking,
@@ -342,6 +356,23 @@ async fn carry_out(
             Ended { number, lost, doubtful: lost || is_cut_off(&error), rest }
         }
     }
+}
+
+/// Waits until enough replicas have all that was written on this connection; what to tell when they do not in time. Every
+/// call of the transitions writes, if only its number, so that a repeat waits for what the first call wrote.
+async fn replicate(connection: &mut MultiplexedConnection, dialer: &Dialer) -> Result<Option<StoreError>, RedisError> {
+    let wanted = dialer.replicas();
+    let mut wait = redis::cmd("WAIT");
+    wait.arg(wanted).arg(REPLICATED_WITHIN.as_millis().to_string());
+    let have: u64 = wait.query_async(connection).await?;
+    if have >= u64::from(wanted) {
+        return Ok(None);
+    }
+    let message = format!(
+        "{have} of {wanted} replicas have it, {REPLICATED_WITHIN:?} after it was written: it is asked for again until they do; \
+         see whether the replicas run and are connected"
+    );
+    Ok(Some(StoreError::Unavailable { store: dialer.shown().to_owned(), message }))
 }
 
 /// Errors of servers stand among the answers, but that of a transaction.

@@ -15,22 +15,23 @@
 //! `url` and `places` read where the servers are, `tls` the certificates a url names, `finder` asks where they are now,
 //! `topology` is what it learns, `dial` connects, `lane` keeps one connection and what is asked on it, `switch` leads each
 //! `job` to the lane of the server that has its keys, `link` is what the store asks through, `subscriber` hears what is
-//! published, `heart` keeps sessions alive, `check` looks at the servers first, `rights` what their user may do, `layout`
+//! published, `heart` keeps sessions alive, `check` looks at the servers first, `losses` whether they have lost something,
+//! `rights` what their user may do, `layout`
 //! how a namespace is laid out on them, `fault` tells callers what went wrong.
 //! `execute` carries out commands, `views` reads, `listing` makes pages, `fsck` checks everything.
 
 use std::sync::Arc;
 
 use redis::Pipeline;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::journal::command::{Command, Reply};
 use crate::journal::lease::LimitName;
 use crate::journal::wire::Damaged;
 use crate::store::fsck::Report;
 use crate::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store, StoreError,
-    StoreFacts,
+    BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
+    StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId};
 use crate::words::payload::Payload;
@@ -49,6 +50,7 @@ mod lane;
 mod layout;
 mod link;
 mod listing;
+mod losses;
 mod pack;
 mod pauses;
 mod places;
@@ -70,6 +72,7 @@ use heart::RedisHeart;
 use keys::{Keys, Of};
 use layout::{Layout, Shape};
 use link::Link;
+use losses::Losses;
 use scripts::{Audience, Scripts};
 use subscriber::Subscriber;
 use url::Target;
@@ -89,6 +92,7 @@ pub struct RedisStore {
     /// The namespace keeps the ids of its instances in order.
     keeps_ids: bool,
     scripts: Scripts,
+    losses: Arc<Losses>,
     hints: broadcast::Sender<Hint>,
     /// Names this store among those that publish hints, so that it need not hear its own.
     tag: Vec<u8>,
@@ -157,8 +161,9 @@ impl RedisStore {
             layout.must_exist(&link).await?;
         }
         let shape = settle(&link, &target, &layout).await?;
-        link.expect(Expected::new(&target, &servers, layout, shape));
         let keys: Vec<Keys> = (0..shape.partitions).map(|partition| Keys::new(namespace, partition)).collect();
+        let losses = Arc::new(Losses::new(target.shown(), keys.iter().map(Keys::calls).collect()));
+        link.expect(Expected::new(&target, &servers, layout, shape, losses.clone()));
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
         let subscriber = listen(&target, &link, &keys, &hints, &tag)?;
@@ -171,6 +176,7 @@ impl RedisStore {
             keys,
             keeps_ids: shape.ids,
             scripts,
+            losses,
             hints,
             tag,
             clock,
@@ -273,6 +279,10 @@ impl Store for RedisStore {
         self.keys.len()
     }
 
+    fn lost_writes(&self) -> watch::Receiver<LostWrites> {
+        self.losses.told()
+    }
+
     fn partition_of(&self, id: &InstanceId) -> usize {
         self.partition_of_text(id.as_str())
     }
@@ -295,6 +305,7 @@ impl Store for RedisStore {
             &self.target,
             self.link.whereabouts(),
             keys,
+            self.losses.clone(),
             self.clock.clone(),
             self.servers.knows_flags(),
         )))

@@ -16,8 +16,9 @@ use crate::store::StoreError;
 use crate::words::id::{InstanceId, Namespace};
 
 /// Commands on one key, with what follows the key.
-const ON_KEYS: [(&str, &[&str]); 21] = [
+const ON_KEYS: [(&str, &[&str]); 23] = [
     ("EXISTS", &[]),
+    ("GET", &[]),
     ("HDEL", &["f"]),
     ("HEXISTS", &["f"]),
     ("HGET", &["f"]),
@@ -26,6 +27,7 @@ const ON_KEYS: [(&str, &[&str]); 21] = [
     ("HMGET", &["f"]),
     ("HSET", &["f", "v"]),
     ("HSETNX", &["f", "v"]),
+    ("INCR", &[]),
     ("SADD", &["m"]),
     ("SISMEMBER", &["m"]),
     ("UNLINK", &[]),
@@ -50,6 +52,10 @@ const OF_CHECKS: [&str; 5] = ["HKEYS", "SCAN", "SCARD", "TYPE", "ZSCAN"];
 
 /// The same on the nodes of a cluster, which must be asked where slots are before anything else can be.
 const OF_CLUSTERS: [&[&str]; 3] = [&["ASKING"], &["CLUSTER", "INFO"], &["CLUSTER", "SLOTS"]];
+
+/// What is sent only where the url asks for replicas. It is sent when the store opens, before anything is written.
+#[cfg(test)]
+const OF_REPLICAS: &str = "WAIT";
 
 /// One question, and what it is about.
 struct Question {
@@ -231,7 +237,7 @@ mod tests {
     const OF_SENTINELS: &str = "SENTINEL";
 
     fn listed() -> BTreeSet<&'static str> {
-        let on_keys = ON_KEYS.iter().chain(&ON_CHANNEL).map(|(name, _)| *name).chain(OF_CHECKS);
+        let on_keys = ON_KEYS.iter().chain(&ON_CHANNEL).map(|(name, _)| *name).chain(OF_CHECKS).chain([OF_REPLICAS]);
         on_keys.chain(ALONE.iter().chain(&OF_CLUSTERS).map(|words| words[0])).collect()
     }
 

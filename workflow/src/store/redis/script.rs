@@ -9,6 +9,8 @@ pub(super) struct Script {
     pub(super) name: &'static str,
     /// Its text.
     pub(super) source: String,
+    /// Whether it writes what must not be lost.
+    pub(super) writes: bool,
     /// The hash by which the server knows it.
     pub(super) hash: String,
 }
@@ -16,7 +18,12 @@ pub(super) struct Script {
 impl Script {
     pub(super) fn new(name: &'static str, source: String) -> Self {
         let hash = redis::Script::new(&source).get_hash().to_owned();
-        Self { name, source, hash }
+        Self { name, source, writes: false, hash }
+    }
+
+    /// The same, for a script that writes what must not be lost.
+    pub(super) fn writing(name: &'static str, source: String) -> Self {
+        Self { writes: true, ..Self::new(name, source) }
     }
 
     /// The command that carries it out.

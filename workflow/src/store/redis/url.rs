@@ -20,6 +20,8 @@ use crate::words::spelling;
 
 /// The most partitions a namespace can have.
 const PARTITIONS_MAX: usize = 1_024;
+/// The most replicas a write can wait for.
+const REPLICAS_MAX: u8 = 9;
 /// A connection that is silent for so long is probed, so that a peer that vanished is noticed.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 /// Between two probes.
@@ -29,7 +31,7 @@ const FORMS: &str = "write redis://[user:password@]host[:port][/db], rediss://�
                      unix:///path/to.sock[?db=&user=&pass=], \
                      redis+sentinel://[user:password@]host[:port],…/service[/db][?sentinel_user=&sentinel_pass=], or \
                      redis+cluster://[user:password@]host[:port],…, rediss+sentinel:// and rediss+cluster:// for TLS, \
-                     each with ?partitions=1..1024 and ?ids=1 or without; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25";
+                     each with ?partitions=1..1024, ?ids=1 and ?replicas=1..9 or without; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25";
 
 /// A valid url.
 #[derive(Clone)]
@@ -41,6 +43,7 @@ pub(super) struct Target {
     certificates: Option<TlsCertificates>,
     partitions: Option<usize>,
     ids: bool,
+    replicas: u8,
     shown: String,
 }
 
@@ -49,6 +52,7 @@ pub(super) struct Target {
 struct Options {
     partitions: Option<usize>,
     ids: bool,
+    replicas: u8,
     files: Files,
     sentinel_user: Option<String>,
     sentinel_pass: Option<String>,
@@ -88,9 +92,9 @@ impl Target {
             return Err(refuse("a Redis store's url cannot be read"));
         };
         let own: &[&str] = match url.scheme() {
-            "redis" => &["partitions", "ids"],
-            "rediss" => &["partitions", "ids", "ca", "cert", "key"],
-            "unix" | "redis+unix" => &["partitions", "ids", "db", "user", "pass"],
+            "redis" => &["partitions", "ids", "replicas"],
+            "rediss" => &["partitions", "ids", "replicas", "ca", "cert", "key"],
+            "unix" | "redis+unix" => &["partitions", "ids", "replicas", "db", "user", "pass"],
             _ => return Err(refuse("a Redis store's url starts with redis:, rediss: or unix:")),
         };
         if url.fragment().is_some() {
@@ -116,7 +120,7 @@ impl Target {
         let seeds = Seeds::read(kind, rest).map_err(refuse)?;
         let of_sentinels: &[&str] = if kind == Kind::Sentinels { &["sentinel_user", "sentinel_pass"] } else { &[] };
         let of_tls: &[&str] = if tls { &["ca", "cert", "key"] } else { &[] };
-        let own = [&["partitions", "ids"], of_sentinels, of_tls].concat();
+        let own = [&["partitions", "ids", "replicas"], of_sentinels, of_tls].concat();
         let plain = seeds.query.as_ref().map(|query| query.replace('+', "%2B")).unwrap_or_default();
         let options = redis::parse_redis_url(&format!("redis://h?{plain}"));
         let mut options =
@@ -144,9 +148,9 @@ impl Target {
     ) -> Result<Self, StoreError> {
         check_login(&login)?;
         let shown = shown(scheme, &place, login.db(), &options);
-        let Options { partitions, ids, files, .. } = options;
+        let Options { partitions, ids, replicas, files, .. } = options;
         let certificates = tls.then(|| files.load().map_err(|message| StoreError::Url { message })).transpose()?;
-        Ok(Self { place, login, certificates, partitions, ids, shown })
+        Ok(Self { place, login, certificates, partitions, ids, replicas, shown })
     }
 
     /// Where it is, or who knows.
@@ -172,6 +176,11 @@ impl Target {
     /// Whether the url asks for an index of ids.
     pub(super) const fn ids(&self) -> bool {
         self.ids
+    }
+
+    /// How many replicas must have a write before it is acknowledged; 0: nobody waits for them.
+    pub(super) const fn replicas(&self) -> u8 {
+        self.replicas
     }
 
     /// A client of the server at an address that logs in while it connects.
@@ -255,6 +264,10 @@ fn read_options<'a>(
             }
             "ids" if value == "1" => read.ids = true,
             "ids" => return Err(refuse("ids is 1, or left out")),
+            "replicas" => {
+                let number = value.parse().ok().filter(|number| (1..=REPLICAS_MAX).contains(number));
+                read.replicas = number.ok_or_else(|| refuse("replicas is no number from 1 to 9, or left out"))?;
+            }
             "ca" => read.files.ca = file()?,
             "cert" => read.files.cert = file()?,
             "key" => read.files.key = file()?,
@@ -309,6 +322,7 @@ fn shown(scheme: &str, place: &Place, db: i64, own: &Options) -> String {
     }
     options.extend(own.partitions.map(|number| format!("partitions={number}")));
     options.extend(own.ids.then(|| "ids=1".to_owned()));
+    options.extend((own.replicas > 0).then(|| format!("replicas={}", own.replicas)));
     if !options.is_empty() {
         shown.push_str(&format!("?{}", options.join("&")));
     }
@@ -334,6 +348,7 @@ mod tests {
             ("redis://h:7/3", "redis://h:7/3", None),
             ("redis://h/?partitions=8", "redis://h:6379?partitions=8", Some(8)),
             ("redis://h?ids=1&partitions=2", "redis://h:6379?partitions=2&ids=1", Some(2)),
+            ("redis://h?replicas=2&ids=1", "redis://h:6379?ids=1&replicas=2", None),
             ("redis://u:s3cret@h/3?partitions=1024", "redis://h:6379/3?partitions=1024", Some(1_024)),
             ("redis://:s3cret@[::1]:7", "redis://[::1]:7", None),
             ("rediss://u:s3cret@h", "rediss://h:6379", None),
@@ -356,6 +371,7 @@ mod tests {
         for (url, shown, partitions) in forms {
             let target = read(url);
             assert_eq!(target.ids(), url.contains("ids=1"), "{url}");
+            assert_eq!(target.replicas(), if url.contains("replicas") { 2 } else { 0 }, "{url}");
             assert_eq!((target.shown(), target.partitions()), (shown, partitions), "{url}");
             assert_eq!(format!("{target:?}"), format!("Target({shown:?})"));
         }
@@ -460,6 +476,8 @@ mod tests {
             "rediss://h#insecure",
             "rediss://h?insecure=true",
             "rediss://h?cert=/a&cert=/b",
+            "redis://h?replicas=0",
+            "redis://h?replicas=10",
             "redis://h?partitions=0",
             "redis://h?partitions=1025",
             "redis://h?partitions=s3cret",

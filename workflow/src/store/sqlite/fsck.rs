@@ -176,7 +176,7 @@ impl Check<'_> {
     /// Its messages, and the positions of those whose id is not known.
     fn mailbox(&self, key: i64) -> Result<(BTreeMap<u64, Option<Message>>, Vec<u64>), Fault> {
         let mut statement = self.tables.prepare(&self.tables.sql().messages)?;
-        let mut rows = statement.query(params![key, -1])?;
+        let mut rows = statement.query(params![key, i64::MIN])?;
         let (mut mailbox, mut unknown) = (BTreeMap::new(), Vec::new());
         while let Some(row) = rows.next()? {
             let seq = natural(row, 0)?;

@@ -50,6 +50,7 @@ const KEYS: &[&str] = &[
     "LATER",
     "IDS",
     "LIMITS",
+    "CALLS",
 ];
 
 /// The text of `transitions`, for a namespace that keeps an index of ids or does not.

@@ -34,4 +34,6 @@ if hints[1] then
     redis.pcall('PUBLISH', ARGV[2], table.concat(packed))
   end
 end
-return { now, hints, unpack(replies) }
+-- By `pcall`, as above; 0 then.
+local calls = redis.pcall('INCR', CALLS)
+return { now, hints, type(calls) == 'number' and calls or 0, unpack(replies) }

@@ -55,7 +55,7 @@ impl Scripts {
     pub(super) fn new(keeps_ids: bool) -> Self {
         let look = |name, text: &str| Arc::new(Script::new(name, [include_str!("look.lua"), text].concat()));
         Self {
-            transitions: Arc::new(Script::new("transitions", assemble::transitions(keeps_ids))),
+            transitions: Arc::new(Script::writing("transitions", assemble::transitions(keeps_ids))),
             candidates: look("candidates", include_str!("candidates.lua")),
             due: look("due", include_str!("due.lua")),
             stuck: look("stuck", include_str!("stuck.lua")),
@@ -263,6 +263,8 @@ fn kind_of(value: &Value) -> &'static str {
 pub(super) struct Answer {
     pub(super) now: Timestamp,
     pub(super) hints: Vec<Hint>,
+    /// How many calls there were in the partition, with this one; 0: not known.
+    pub(super) calls: u64,
     pub(super) replies: Vec<Said>,
 }
 
@@ -272,8 +274,9 @@ impl Answer {
         let now = Timestamp::from_millis(said.int(0)?);
         let packed = said.list(1)?;
         let hints = (0..packed.len()).map(|index| read_hint(packed.bytes(index)?)).collect::<Result<_, _>>()?;
-        let replies = said.lists_from(2).collect::<Result<_, _>>()?;
-        Ok(Self { now, hints, replies })
+        let calls = said.natural(2)?;
+        let replies = said.lists_from(3).collect::<Result<_, _>>()?;
+        Ok(Self { now, hints, calls, replies })
     }
 }
 

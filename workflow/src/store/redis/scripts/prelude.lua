@@ -10,7 +10,7 @@
 -- ARGV     [1] the time in ms for tests, '' for the server's; [2] the channel of hints; [3] the sender's tag;
 --          [4] 1 when the sender itself listens to the channel, else 0; -1 when others listen on other nodes;
 --          [5..] one packed command each
--- RETURNS  { time in ms, { hint.. }, { word, .. } for each command }
+-- RETURNS  { time in ms, { hint.. }, how many calls there were with this one (0: not known), { word, .. } for each command }
 -- INVARIANT an instance is in exactly one place, and in the index of that place
 -- REPEAT   the whole call may be repeated: each command says what a repeat of it does
 

@@ -75,6 +75,7 @@ fn every_word_that_a_command_answers_is_known_to_its_twin() {
         "UNLINK",
         "ZSCORE",
         "HINCRBY",
+        "INCR",
         "LIMIT",
         "SISMEMBER",
         "SADD",

@@ -28,6 +28,16 @@ const DAMAGE: &[(&str, &str)] = &[
     ("INSERT INTO n1_archives VALUES (99, 1, 0)", "1 old runs belong to no instance"),
     ("INSERT INTO n1_events VALUES (99, 'e')", "1 event ids belong to no instance"),
     ("INSERT INTO n1_outbox VALUES (99, 1, 0, x'')", "1 outgoing commands belong to no instance"),
+    ("UPDATE n1_events SET event_id = 'other'", "ready: the id of message 1 is not known"),
+    ("UPDATE n1_messages SET seq = 9", "ready: the head counts other messages"),
+    ("UPDATE n1_messages SET seq = -9", "ready: a negative number"),
+    ("UPDATE n1_outbox SET outgoing = x'00'", "held: outgoing command 1 cannot be read"),
+    ("UPDATE n1_sessions SET state = x'00'", "session 00000000000000000000000000000001 cannot be read"),
+    ("UPDATE n1_sessions SET session = x'00'", "the id of a session cannot be read"),
+    ("INSERT INTO n1_limits VALUES ('worder', x'00')", "the limit of workflow order cannot be read"),
+    ("INSERT INTO n1_limits VALUES ('zorder', x'00')", "a limit is of nothing that can be limited"),
+    ("UPDATE n1_instances SET id = 'no id' WHERE id = 'done'", "what is no id has an instance"),
+    ("UPDATE n1_instances SET spot = x'78' WHERE id = 'done'", "done: it was set aside"),
 ];
 
 #[tokio::test]
