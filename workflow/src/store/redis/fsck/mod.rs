@@ -67,11 +67,18 @@ impl RedisStore {
     }
 
     async fn check_page(&self, page: &[Vec<u8>], report: &mut Report) -> Result<(), StoreError> {
+        if page.is_empty() {
+            return Ok(());
+        }
+        let mut pipeline = Pipeline::new();
         for key in page {
+            pipeline.cmd("TYPE").arg(key);
+        }
+        for (key, kind) in page.iter().zip(self.asked(pipeline).await?) {
             // A later partition's prefix never begins with an earlier one's: both end with a brace.
             let found = self.keys.iter().enumerate().find_map(|(at, keys)| keys.read(key).map(|read| (at, read)));
             match found {
-                Some((partition, read)) => self.check_key(partition, key, read, report).await?,
+                Some((partition, read)) => self.check_key(partition, (key, &text_of(&kind)), read, report).await?,
                 None if Keys::is_beyond(&self.namespace, key) => {
                     let what = "the namespace has no such partition";
                     report.add(Finding::of(Area::Stray, None, shown(key), what));
@@ -86,7 +93,7 @@ impl RedisStore {
     async fn check_key(
         &self,
         partition: usize,
-        key: &[u8],
+        (key, found): (&[u8], &str),
         read: Key<'_>,
         report: &mut Report,
     ) -> Result<(), StoreError> {
@@ -98,9 +105,6 @@ impl RedisStore {
                 return Ok(());
             }
         };
-        let mut pipeline = Pipeline::new();
-        pipeline.cmd("TYPE").arg(key);
-        let found = self.asked(pipeline).await?.into_iter().next().map(|value| text_of(&value)).unwrap_or_default();
         // It is gone since.
         if found == "none" {
             return Ok(());
@@ -135,9 +139,12 @@ impl RedisStore {
         report: &mut Report,
     ) -> Result<(), StoreError> {
         let mut pipeline = Pipeline::new();
-        // First the key, then the instance: what is made is made at once, and so is what is deleted.
-        pipeline.cmd("EXISTS").arg(key).cmd("EXISTS").arg(self.keys[partition].instance(id));
-        if matches!(self.asked(pipeline).await?.as_slice(), [Value::Int(1), Value::Int(0)]) {
+        let instance = self.keys[partition].instance(id);
+        // By turns: it may end and be deleted, or be made, between two questions.
+        for _ in 0..2 {
+            pipeline.cmd("EXISTS").arg(key).cmd("EXISTS").arg(&instance);
+        }
+        if self.asked(pipeline).await? == [Value::Int(1), Value::Int(0), Value::Int(1), Value::Int(0)] {
             report.add(Finding::of(Area::Stray, Some(id), shown(key), "it belongs to no instance"));
         }
         Ok(())
