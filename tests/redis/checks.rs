@@ -20,9 +20,9 @@ use workflow::store::Store;
 use workflow::store::fsck::{Area, Finding, Report};
 use workflow::store::redis::RedisStore;
 use workflow::words::failure::{FailureData, FailureKind};
-use workflow::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName};
+use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
 use workflow::words::payload::Payload;
-use workflow::words::time::Timestamp;
+use workflow::words::time::{ManualClock, Timestamp};
 
 use super::stage::{SESSION, create, dump, once, open, own, runtime, start, write};
 
@@ -53,6 +53,7 @@ const INDEXES: [&str; 16] = [
 struct Bench {
     server: RedisServer,
     store: RedisStore,
+    clock: Arc<ManualClock>,
     sound: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -173,7 +174,9 @@ async fn fill(store: &RedisStore) {
 impl Bench {
     async fn new() -> Self {
         let server = RedisServer::start();
-        let store = open(&format!("{}?ids=1", server.url())).await.expect("it opens");
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(1_000_000)));
+        let (url, links) = (format!("{}?ids=1", server.url()), Namespace::new("links").expect("valid"));
+        let store = RedisStore::open_with(&url, &links, Some(clock.clone())).await.expect("it opens");
         fill(&store).await;
         let mut connection = server.connect().expect("it answers");
         let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut connection).expect("keys");
@@ -182,7 +185,7 @@ impl Bench {
             (key, held)
         };
         let sound = keys.into_iter().map(saved).collect();
-        Self { server, store, sound }
+        Self { server, store, clock, sound }
     }
 
     /// Everything as it was when all was well.
@@ -497,6 +500,50 @@ fn a_namespace_that_is_not_there_is_refused_and_not_made() {
         let error = workflow::fsck(&server.url(), "typo").await.expect_err("nobody made it").to_string();
         assert!(error.contains("the namespace typo is not on this server"), "{error}");
         assert!(redis::from_redis_value::<Vec<String>>(server.command(&["KEYS", "*"])).expect("keys").is_empty());
+    });
+}
+
+/// A server without memory refuses some commands of a script and carries out others: what is refused has changed nothing.
+#[test]
+fn a_server_without_memory_leaves_nothing_half_done() {
+    runtime().block_on(async {
+        let bench = Bench::new().await;
+        let tell = |command: Command| once(&bench.store, command);
+        let sent = Command::Sent { source: id("held"), numbers: vec![2] };
+        // Two old runs, of which one has expired.
+        bench.clock.advance(Duration::from_secs(30));
+        tell(control("again", Action::Restart)).await.expect("it works");
+        bench.clock.advance(Duration::from_secs(31));
+        let commands = [
+            sent.clone(),
+            control("again", Action::Restart),
+            control("noticed", Action::Terminate { reason: "no".to_owned() }),
+            control("asleep", Action::Pause),
+            event("waiting", "e1"),
+            created("new", |_| {}),
+            Command::WakeDue { limit: 10 },
+            Command::Expire { limit: 100 },
+            Command::Recover { session: DEAD, limit: 10 },
+            Command::CloseSession { session: SESSION },
+        ];
+        bench.server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+        for command in &commands {
+            let before = dump(&bench.server);
+            if tell(command.clone()).await.is_err() {
+                assert_eq!(dump(&bench.server), before, "{command:?} was refused");
+            }
+            let report = bench.check().await;
+            assert_eq!(report.findings, [], "after {command:?}");
+        }
+        let ended =
+            bench.members("complete").len() + bench.members("errored").len() + bench.members("terminated").len();
+        assert_eq!(ended, 0, "what gives memory back is done");
+        bench.server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+        assert_eq!(tell(sent).await.expect("it works"), Reply::Count { done: 1, next_due: None });
+        for command in commands {
+            tell(command).await.expect("it works again");
+        }
+        assert_eq!(bench.check().await.findings, []);
     });
 }
 

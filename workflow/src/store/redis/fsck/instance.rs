@@ -16,7 +16,7 @@ use crate::store::fsck::{
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::Of;
-use crate::store::redis::stored;
+use crate::store::redis::stored::{self, OldRun};
 use crate::store::redis::topology::Slot;
 use crate::words::id::{InstanceId, SessionId};
 
@@ -41,6 +41,39 @@ struct Look {
     outgoing: u64,
 }
 
+/// An instance as it was read.
+struct Raw {
+    stamp: Vec<Field>,
+    /// [`stored::FIELDS`].
+    fields: Vec<Field>,
+    /// [`entries::FIELDS`].
+    places: Vec<Field>,
+    /// The names of all its fields.
+    names: Vec<Vec<u8>>,
+    /// Of its messages.
+    positions: Vec<Vec<u8>>,
+    event_ids: u64,
+    children: Vec<Vec<u8>>,
+}
+
+impl Raw {
+    /// Its head, and where it must stand; `None` when it cannot be read, and then that is said, or was gone.
+    fn decode(&self, id: &InstanceId, look: &mut Look) -> Option<(Head, Facts)> {
+        let Some(children) = self.children.iter().map(|child| id_of(child)).collect() else {
+            look.complain(Area::Head, id, "children", "a child that is to be closed has no id");
+            return None;
+        };
+        let head = stored::read_head(&self.fields, children).map(|(head, _)| head);
+        match (head, Facts::read(&self.places)) {
+            (Ok(head), Ok(facts)) => Some((head, facts?)),
+            (Err(error), _) | (Ok(_), Err(error)) => {
+                look.complain(Area::Head, id, "fields", &error.to_string());
+                None
+            }
+        }
+    }
+}
+
 /// The names of the fields of an instance, sorted by what they are.
 #[derive(Default)]
 struct Names {
@@ -50,13 +83,13 @@ struct Names {
 }
 
 impl Names {
-    fn read(fields: Vec<Vec<u8>>) -> Self {
+    fn read(fields: &[Vec<u8>]) -> Self {
         let mut names = Self::default();
         for field in fields {
-            match std::str::from_utf8(&field).ok() {
+            match std::str::from_utf8(field).ok() {
                 Some(text) if stored::FIELDS.contains(&text) => {}
                 Some(text) if names.take(text) => {}
-                _ => names.unknown.push(field),
+                _ => names.unknown.push(field.clone()),
             }
         }
         names.records.values_mut().for_each(|numbers| numbers.sort_unstable());
@@ -126,6 +159,48 @@ impl RedisStore {
     }
 
     async fn look_over(&self, partition: usize, id: &InstanceId) -> Result<Look, StoreError> {
+        let raw = self.everything_of(partition, id).await?;
+        let mut look = Look { stamp: raw.stamp.clone(), ..Look::default() };
+        if raw.names.is_empty() {
+            // It is gone since.
+            return Ok(look);
+        }
+        let names = Names::read(&raw.names);
+        for field in &names.unknown {
+            look.complain(Area::Stray, id, &format!("field {}", shown(field)), "no field of the store has this name");
+        }
+        let Some((head, facts)) = raw.decode(id, &mut look) else { return Ok(look) };
+        fields_of_place(id, &head, &facts, &raw.fields, &mut look);
+        let [key, mailbox, events, _] = self.keys[partition].of_instance(id);
+        let (mailbox, unknown_ids) = self.mailbox(&mailbox, &events, &raw.positions, id, &mut look).await?;
+        let archived = |old: &OldRun| (old.run, Archived { expires_at: old.expires_at, records: Some(old.records) });
+        let kept = Kept {
+            id,
+            head: &head,
+            journals: self.journals(&key, &names.records).await?,
+            archives: facts.old.iter().map(archived).collect(),
+            mailbox,
+            event_ids: raw.event_ids,
+            unknown_ids,
+            outbox: self.outgoing(&key, &names.outgoing).await?,
+        };
+        let (counted, unsent) = (facts.numbers.unsent, kept.outbox.len());
+        if u64::from(counted) != unsent as u64 {
+            let what = format!("the head counts {counted} unsent commands, and there are {unsent}");
+            look.complain(Area::Outbox, id, "field t", &what);
+        }
+        look.findings.extend(check_instance(&kept));
+        self.family(&kept, &mut look).await?;
+        let mut wanted = facts.entries(id, self.keeps_ids);
+        wanted.extend(names.outgoing.iter().map(|number| Entry::of_outbox(id, *number)));
+        self.places(partition, id, &head, &wanted, &mut look).await?;
+        look.records = kept.journals.values().map(|journal| u64::from(journal.count())).sum();
+        (look.messages, look.outgoing) = (kept.mailbox.len() as u64, unsent as u64);
+        Ok(look)
+    }
+
+    /// Everything of an instance but its records, messages and commands, which are read page by page.
+    async fn everything_of(&self, partition: usize, id: &InstanceId) -> Result<Raw, StoreError> {
         let [key, mailbox, events, children] = self.keys[partition].of_instance(id);
         let mut pipeline = Pipeline::new();
         pipeline.cmd("HMGET").arg(&key).arg(&STAMP);
@@ -137,65 +212,15 @@ impl RedisStore {
         let [stamp, fields, places, names, positions, event_ids, children] = answers.as_slice() else {
             return Err(self.damaged("a question was answered otherwise"));
         };
-        let mut look = Look { stamp: optional_list_of(stamp), ..Look::default() };
-        let names = list_of(names);
-        if names.is_empty() {
-            // It is gone since.
-            return Ok(look);
-        }
-        let names = Names::read(names);
-        for field in &names.unknown {
-            look.complain(Area::Stray, id, &format!("field {}", shown(field)), "no field of the store has this name");
-        }
-        let read_children = list_of(children).iter().map(|child| id_of(child)).collect::<Option<Vec<_>>>();
-        let Some(children) = read_children else {
-            look.complain(Area::Head, id, "children", "a child that is to be closed has no id");
-            return Ok(look);
-        };
-        let fields = optional_list_of(fields);
-        let read = stored::read_head(&fields, children).map(|(head, _)| head);
-        let (head, facts) = match (read, Facts::read(&optional_list_of(places))) {
-            (Ok(head), Ok(Some(facts))) => (head, facts),
-            (Err(error), _) | (Ok(_), Err(error)) => {
-                look.complain(Area::Head, id, "fields", &error.to_string());
-                return Ok(look);
-            }
-            (Ok(_), Ok(None)) => return Ok(look),
-        };
-        fields_of_place(id, &head, &facts, &fields, &mut look);
-        let positions: Vec<Vec<u8>> = list_of(positions);
-        let (mailbox, unknown_ids) = self.mailbox(&mailbox, &events, &positions, id, &mut look).await?;
-        let kept = Kept {
-            id,
-            head: &head,
-            journals: self.journals(&key, &names.records).await?,
-            archives: facts
-                .old
-                .iter()
-                .map(|old| (old.run, Archived { expires_at: old.expires_at, records: Some(old.records) }))
-                .collect(),
-            mailbox,
+        Ok(Raw {
+            stamp: optional_list_of(stamp),
+            fields: optional_list_of(fields),
+            places: optional_list_of(places),
+            names: list_of(names),
+            positions: list_of(positions),
             event_ids: if let Value::Int(count) = event_ids { count.unsigned_abs() } else { 0 },
-            unknown_ids,
-            outbox: self.outgoing(&key, &names.outgoing).await?,
-        };
-        if u64::from(facts.numbers.unsent) != kept.outbox.len() as u64 {
-            let what = format!(
-                "the head counts {} unsent commands, and there are {}",
-                facts.numbers.unsent,
-                kept.outbox.len()
-            );
-            look.complain(Area::Outbox, id, "field t", &what);
-        }
-        look.findings.extend(check_instance(&kept));
-        self.family(&kept, &mut look).await?;
-        let mut wanted = facts.entries(id, self.keeps_ids);
-        wanted.extend(names.outgoing.iter().map(|number| Entry::of_outbox(id, *number)));
-        self.places(partition, id, &head, &wanted, &mut look).await?;
-        look.records = kept.journals.values().map(|journal| u64::from(journal.count())).sum();
-        look.messages = kept.mailbox.len() as u64;
-        look.outgoing = kept.outbox.len() as u64;
-        Ok(look)
+            children: list_of(children),
+        })
     }
 
     async fn journals(
@@ -327,7 +352,7 @@ impl RedisStore {
         let found = if names.is_empty() {
             None
         } else {
-            let outbox = self.outgoing(&key, &Names::read(names).outgoing).await?;
+            let outbox = self.outgoing(&key, &Names::read(&names).outgoing).await?;
             let children = list_of(children);
             Some(Relative::of(children.iter().filter_map(|child| id_of(child)), outbox.values().flatten()))
         };

@@ -62,7 +62,7 @@ impl RedisStore {
             let mut pipeline = Pipeline::new();
             pipeline.cmd("SCAN").arg(&from).arg("MATCH").arg(&pattern).arg("COUNT").arg(PAGE);
             let page = scanned(self.link.read_at(server, pipeline).await?);
-            self.check_page(&page.items, report).await?;
+            self.check_page(server, &page.items, report).await?;
             if page.next == b"0" {
                 return Ok(());
             }
@@ -70,12 +70,19 @@ impl RedisStore {
         }
     }
 
-    async fn check_page(&self, page: &[Vec<u8>], report: &mut Report) -> Result<(), StoreError> {
+    async fn check_page(&self, server: &Address, page: &[Vec<u8>], report: &mut Report) -> Result<(), StoreError> {
+        if page.is_empty() {
+            return Ok(());
+        }
+        let mut pipeline = Pipeline::new();
         for key in page {
+            pipeline.cmd("TYPE").arg(key);
+        }
+        for (key, kind) in page.iter().zip(self.link.read_at(server, pipeline).await?) {
             // A later partition's prefix never begins with an earlier one's: both end with a brace.
             let found = self.keys.iter().enumerate().find_map(|(at, keys)| keys.read(key).map(|read| (at, read)));
             match found {
-                Some((partition, read)) => self.check_key(partition, key, read, report).await?,
+                Some((partition, read)) => self.check_key(partition, (key, &text_of(&kind)), read, report).await?,
                 None if Keys::is_beyond(&self.namespace, key) => {
                     let what = "the namespace has no such partition";
                     report.add(Finding::of(Area::Stray, None, shown(key), what));
@@ -90,7 +97,7 @@ impl RedisStore {
     async fn check_key(
         &self,
         partition: usize,
-        key: &[u8],
+        (key, found): (&[u8], &str),
         read: Key<'_>,
         report: &mut Report,
     ) -> Result<(), StoreError> {
@@ -102,15 +109,6 @@ impl RedisStore {
                 return Ok(());
             }
         };
-        let mut pipeline = Pipeline::new();
-        pipeline.cmd("TYPE").arg(key);
-        let found = self
-            .asked(Slot::of(key), pipeline)
-            .await?
-            .into_iter()
-            .next()
-            .map(|value| text_of(&value))
-            .unwrap_or_default();
         // It is gone since.
         if found == "none" {
             return Ok(());
@@ -145,10 +143,13 @@ impl RedisStore {
         report: &mut Report,
     ) -> Result<(), StoreError> {
         let mut pipeline = Pipeline::new();
-        // First the key, then the instance: what is made is made at once, and so is what is deleted.
         let keys = &self.keys[partition];
-        pipeline.cmd("EXISTS").arg(key).cmd("EXISTS").arg(keys.instance(id));
-        if matches!(self.asked(keys.slot(), pipeline).await?.as_slice(), [Value::Int(1), Value::Int(0)]) {
+        let instance = keys.instance(id);
+        // By turns: it may end and be deleted, or be made, between two questions.
+        for _ in 0..2 {
+            pipeline.cmd("EXISTS").arg(key).cmd("EXISTS").arg(&instance);
+        }
+        if self.asked(keys.slot(), pipeline).await? == [Value::Int(1), Value::Int(0), Value::Int(1), Value::Int(0)] {
             report.add(Finding::of(Area::Stray, Some(id), shown(key), "it belongs to no instance"));
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redis::{Pipeline, Value};
 
-use super::{list_of, shown};
+use super::{LOOK_AGAIN_AFTER, LOOKS_MAX, list_of, shown};
 use crate::journal::lease::LimitName;
 use crate::journal::table::limit::{Limit, Share};
 use crate::journal::wire::Damaged;
@@ -18,57 +18,47 @@ use crate::words::time::Timestamp;
 
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// What is kept of sessions, by their ids.
+struct Sessions {
+    living: Pairs,
+    dead: Pairs,
+    beats: Pairs,
+    claims: Pairs,
+}
+
 impl RedisStore {
-    /// The sessions of a partition, all of one moment.
+    /// The sessions of a partition, those that live and those that were revoked.
     pub(super) async fn check_sessions(
         &self,
         partition: usize,
         report: &mut Report,
     ) -> Result<BTreeSet<Vec<u8>>, StoreError> {
+        for _ in 0..LOOKS_MAX {
+            if let Some(found) = self.sessions_at_once(partition).await? {
+                return Ok(judge(&found, report));
+            }
+            self.link.pause(LOOK_AGAIN_AFTER).await;
+        }
+        Ok(BTreeSet::new())
+    }
+
+    /// What is kept of sessions, if none came or went while it was read. Not in a transaction: a server without memory
+    /// takes none.
+    async fn sessions_at_once(&self, partition: usize) -> Result<Option<Sessions>, StoreError> {
         let keys = &self.keys[partition];
         let mut pipeline = Pipeline::new();
-        pipeline.atomic();
-        pipeline.cmd("ZRANGE").arg(keys.of(Of::Sessions)).arg(0).arg(-1).arg("WITHSCORES");
-        for of in [Of::Beats, Of::Dead, Of::Claims] {
-            pipeline.cmd("HGETALL").arg(keys.of(of));
-        }
-        let answers = self.asked(keys.slot(), pipeline).await?;
-        let [living, beats, dead, claims] = answers.as_slice() else {
-            return Err(self.damaged("a question was answered otherwise"));
-        };
-        let (living, beats, dead, claims) = (pairs(living), pairs(beats), pairs(dead), pairs(claims));
-        let known: BTreeSet<Vec<u8>> = living.keys().chain(dead.keys()).cloned().collect();
-        let mut complain = |place: &str, session: &[u8], what: &str| {
-            let what = format!("{}: {what}", named(session));
-            report.add(Finding::of(Area::Session, None, place, what));
-        };
-        for session in &known {
-            if session.len() != 16 {
-                complain("sessions", session, "a session has no such id");
-            }
-            if living.contains_key(session) && dead.contains_key(session) {
-                complain("dead", session, "the session lives and is revoked");
-            }
-            if !beats.contains_key(session) {
-                complain("beats", session, "its beats are not counted");
+        for again in [false, true] {
+            pipeline.cmd("ZRANGE").arg(keys.of(Of::Sessions)).arg(0).arg(-1).arg("WITHSCORES");
+            pipeline.cmd("HGETALL").arg(keys.of(Of::Dead));
+            if !again {
+                pipeline.cmd("HGETALL").arg(keys.of(Of::Beats)).cmd("HGETALL").arg(keys.of(Of::Claims));
             }
         }
-        for (place, of) in [("beats", &beats), ("claims", &claims)] {
-            of.keys().filter(|session| !known.contains(*session)).for_each(|session| {
-                complain(place, session, "the session does not exist");
-            });
-        }
-        for (place, of) in [("beats", &beats), ("dead", &dead)] {
-            of.iter().filter(|(_, number)| !is_number(number)).for_each(|(session, _)| {
-                complain(place, session, "what is kept of it is no number");
-            });
-        }
-        for (session, claim) in &claims {
-            if let Err(error) = read_claim(claim) {
-                complain("claims", session, &format!("its newest claim cannot be read: {error}"));
-            }
-        }
-        Ok(known)
+        let answers: Vec<Pairs> = self.asked(keys.slot(), pipeline).await?.iter().map(pairs).collect();
+        let [living, dead, beats, claims, living_after, dead_after] =
+            <[Pairs; 6]>::try_from(answers).map_err(|_| self.damaged("a question was answered otherwise"))?;
+        let same = living.keys().eq(living_after.keys()) && dead.keys().eq(dead_after.keys());
+        Ok(same.then_some(Sessions { living, dead, beats, claims }))
     }
 
     pub(super) async fn check_limits(&self, partition: usize, report: &mut Report) -> Result<(), StoreError> {
@@ -98,6 +88,43 @@ impl RedisStore {
         }
         Ok(())
     }
+}
+
+/// Says what is kept of a session in one place and not in another; gives all that are known.
+fn judge(found: &Sessions, report: &mut Report) -> BTreeSet<Vec<u8>> {
+    let Sessions { living, dead, beats, claims } = found;
+    let known: BTreeSet<Vec<u8>> = living.keys().chain(dead.keys()).cloned().collect();
+    let mut complain = |place: &str, session: &[u8], what: &str| {
+        let what = format!("{}: {what}", named(session));
+        report.add(Finding::of(Area::Session, None, place, what));
+    };
+    for session in &known {
+        if session.len() != 16 {
+            complain("sessions", session, "a session has no such id");
+        }
+        if living.contains_key(session) && dead.contains_key(session) {
+            complain("dead", session, "the session lives and is revoked");
+        }
+        if !beats.contains_key(session) {
+            complain("beats", session, "its beats are not counted");
+        }
+    }
+    for (place, of) in [("beats", beats), ("claims", claims)] {
+        of.keys().filter(|session| !known.contains(*session)).for_each(|session| {
+            complain(place, session, "the session does not exist");
+        });
+    }
+    for (place, of) in [("beats", beats), ("dead", dead)] {
+        of.iter().filter(|(_, number)| !is_number(number)).for_each(|(session, _)| {
+            complain(place, session, "what is kept of it is no number");
+        });
+    }
+    for (session, claim) in claims {
+        if let Err(error) = read_claim(claim) {
+            complain("claims", session, &format!("its newest claim cannot be read: {error}"));
+        }
+    }
+    known
 }
 
 fn pairs(value: &Value) -> Pairs {

@@ -82,20 +82,26 @@ local function delete(key, id)
 end
 
 local function delete_run(key, id, old)
-  drop(OLD, id .. '\0' .. pack('>I4', old))
-  local kept, fields = '', {}
+  local member = id .. '\0' .. pack('>I4', old)
+  local kept, fields, later = '', {}, nil
   each_old_run(call('HGET', key, 'a') or '', function(run, records, expires, packed)
     if run ~= old or expires > now then
       kept = kept .. packed
-      if run == old then put(OLD, id .. '\0' .. pack('>I4', run), expires) end
+      if run == old then later = expires end
       return
     end
     for number = 0, records - 1 do fields[#fields + 1] = record_field(run, number) end
     fields.found = true
   end)
-  if not fields.found then return 0 end
+  if not fields.found then
+    if later then put(OLD, member, later) else drop(OLD, member) end
+    return 0
+  end
+  -- A server without memory refuses this: then the run is left for later, and what gives memory back goes on.
+  if kept ~= '' and type(redis.pcall('HSET', key, 'a', kept)) == 'table' then return 0 end
+  drop(OLD, member)
+  if kept == '' then call('HDEL', key, 'a') end
   call_with('HDEL', key, fields)
-  if kept == '' then call('HDEL', key, 'a') else call('HSET', key, 'a', kept) end
   return 1
 end
 
@@ -125,14 +131,19 @@ end
 commands.Q = function(packed, k)
   local id, count, at = unpack_('>xxxxBc0I3', packed)
   local d, done = read(KEYS[k], id), 0
-  -- What cannot be read is found before anything is written.
-  if d and named[d.place] then meta(d) end
+  local seen = {}
   for _ = 1, count do
     local number
     number, at = unpack_('>I6', packed, at)
     -- Also the entry of what is gone.
     drop(OUT, id .. '\0' .. sortable(number))
-    if d and call('HDEL', d.key, 'x' .. number) == 1 then done = done + 1 end
+    local field = 'x' .. number
+    -- It goes when the head is written: what a server without memory refuses has changed nothing.
+    if d and not seen[field] and call('HEXISTS', d.key, field) == 1 then
+      seen[field] = true
+      unset(d, field)
+      done = done + 1
+    end
   end
   if done > 0 then
     d.unsent = d.unsent - done
