@@ -457,10 +457,72 @@ async fn call(
 
 #[cfg(test)]
 mod tests {
-    use redis::RedisConnectionInfo;
+    use redis::{AsyncConnectionConfig, RedisConnectionInfo};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
     use super::*;
+    use crate::store::redis::job::{Answers, Route};
+    use crate::store::redis::places::Address;
+    use crate::store::redis::topology::Slot;
+    use crate::store::redis::url::Target;
+
+    fn asked() -> (Job, tokio::sync::oneshot::Receiver<Answers>) {
+        let mut question = Pipeline::new();
+        question.cmd("PING");
+        Job::new(Work::Read(question), Route::Slot(Slot::of(b"a")))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_silent_is_doubted_and_once_it_is_replaced_not_waited_for() {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+        let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(3_600)));
+        let made = MultiplexedConnection::new_with_config(&settings, ours, patient).await;
+        let (connection, driver) = made.expect("nothing is asked");
+        tokio::spawn(driver);
+        let target = Target::parse("redis+cluster://h").expect("a url");
+        let dialer = Dialer::new(&target, &Address::Tcp("h".to_owned(), 1), Arc::default()).expect("a dialer");
+        let (tell, mut news) = mpsc::unbounded_channel();
+        let mut lane = Lane::new(dialer, tell);
+        let (early, _) = asked();
+        let Line::Dialing { waiting, .. } = &mut lane.line else { panic!("it dials first") };
+        waiting.push(early);
+        // As if it had connected.
+        let up = Line::Up { connection, answered: true, known: Known::default() };
+        let early = lane.replace(up).pop().expect("what waited is given back");
+        lane.take(early);
+        let (job, answered) = asked();
+        lane.take(job);
+        let mut wire = [0; 64];
+        let read = theirs.read(&mut wire).await.expect("a stream");
+        assert!(wire[..read].starts_with(b"*1\r\n$4\r\nPING"), "it was sent");
+        tokio::time::advance(SILENT / 2).await;
+        lane.look_whether_silent();
+        assert!(news.try_recv().is_err(), "it may yet answer");
+        tokio::time::advance(SILENT / 2).await;
+        lane.look_whether_silent();
+        assert!(matches!(news.try_recv(), Ok(News::Doubt)));
+        lane.leave().await;
+        match answered.await.expect("it is answered") {
+            Err(StoreError::Unavailable { message, .. }) => assert_eq!(message, REPLACED),
+            other => panic!("nobody knows whether it was carried out: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_never_sent_is_given_back_by_a_lane_that_is_left() {
+        let target = Target::parse("redis+cluster://h").expect("a url");
+        let dialer = Dialer::new(&target, &Address::Tcp("h".to_owned(), 1), Arc::default()).expect("a dialer");
+        let (tell, mut news) = mpsc::unbounded_channel();
+        let mut lane = Lane::new(dialer, tell);
+        let (job, mut answered) = asked();
+        lane.take(job);
+        lane.leave().await;
+        let Some(News::Turned(job, Turn::Unsent, _)) = news.recv().await else { panic!("it is given back") };
+        assert!(answered.try_recv().is_err(), "it can be asked elsewhere");
+        job.answer(Ok(Vec::new()));
+        assert!(answered.await.expect("its caller waits").is_ok());
+    }
 
     /// A server that does not have the script when it is asked first, and is given it by someone else right after.
     /// Gives what it carried out.
