@@ -15,6 +15,7 @@ mod kills;
 mod leftovers;
 mod operator;
 mod outages;
+mod poison;
 mod readers;
 mod rolling;
 mod wires;

@@ -10,6 +10,7 @@ mod redis {
     mod elsewhere;
     mod faults;
     mod full;
+    mod harm;
     mod heart;
     mod hints;
     mod idle;
@@ -17,7 +18,6 @@ mod redis {
     mod limits;
     mod listing;
     mod loops;
-    mod losses;
     mod memory;
     mod neighbours;
     mod partitions;

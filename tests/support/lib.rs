@@ -11,6 +11,7 @@ pub mod impostor;
 pub mod in_front;
 pub mod load;
 pub mod overhear;
+pub mod poison;
 pub mod prelude;
 pub mod proxy;
 pub mod redis;

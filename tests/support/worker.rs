@@ -29,11 +29,13 @@ pub enum Serves {
     Second,
     /// Bills of a release that does not fit the first one's journals.
     Broken,
+    /// What ends its process, and what stands beside it.
+    Poison,
 }
 
 impl Serves {
     /// All there are.
-    const ALL: [Self; 5] = [Self::Load, Self::Errands, Self::First, Self::Second, Self::Broken];
+    const ALL: [Self; 6] = [Self::Load, Self::Errands, Self::First, Self::Second, Self::Broken, Self::Poison];
 
     /// The one of this name.
     #[must_use]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use support::effects::Effects;
 use support::errands::{Runner, errand, fetch};
 use support::load::{Hands, Paid, delivery, parcel, trip};
+use support::poison::{explosive, harmless, unreadable};
 use support::versions::{broken, first, second};
 use support::worker::{CREATE, DELIVER, READ, READY, RUN, Serves};
 use tokio::signal::unix::{SignalKind, signal};
@@ -71,6 +72,7 @@ fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: D
         Serves::First => engine.only::<first::bill>(),
         Serves::Second => engine.only::<second::bill>(),
         Serves::Broken => engine.only::<broken::bill>(),
+        Serves::Poison => engine.only::<(unreadable, explosive, harmless)>(),
         _ => engine.only::<(parcel, delivery, trip)>(),
     }
 }
