@@ -85,10 +85,10 @@ async fn started<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) 
 
 /// Kills and freezes in turn; a sample of one is either.
 fn ends(chance: &mut Chance) -> impl FnMut() -> End + use<> {
-    let mut next = chance.index(2);
+    let mut next = if chance.index(2) == 0 { End::Killed } else { End::Frozen };
     move || {
-        next += 1;
-        if next % 2 == 0 { End::Killed } else { End::Frozen }
+        next = if next == End::Killed { End::Frozen } else { End::Killed };
+        next
     }
 }
 

@@ -21,6 +21,7 @@ mod leftovers;
 mod linear;
 mod operator;
 mod outages;
+mod poison;
 mod power;
 mod readers;
 mod rolling;

@@ -45,9 +45,7 @@ impl Counts {
     /// A body that must not run before this time. The server's clock is this machine's.
     async fn at(&self, due: SystemTime) -> Result<(), std::convert::Infallible> {
         self.ran.fetch_add(1, Ordering::SeqCst);
-        #[expect(clippy::disallowed_methods, reason = "what is looked at is whether it is too early")]
-        let now = SystemTime::now();
-        self.early.fetch_add(usize::from(now < due), Ordering::SeqCst);
+        self.early.fetch_add(usize::from(SystemTime::now() < due), Ordering::SeqCst);
         Ok(())
     }
 
@@ -58,11 +56,6 @@ impl Counts {
         let execution = usize::try_from(*attempt).expect("a few");
         if *attempt == 3 { Ok(3) } else { Err(Oops { step: number.to_string(), execution }) }
     }
-}
-
-fn now() -> SystemTime {
-    #[expect(clippy::disallowed_methods, reason = "the time at which instances begin is one of this machine's clock")]
-    SystemTime::now()
 }
 
 #[workflow]
@@ -165,7 +158,7 @@ fn a_herd_that_is_due_in_one_millisecond_is_served_in_small_scripts() {
         let (counts, herd) = (Counts::default(), HERD.wanted());
         let engine = Engine::builder().store(server.url()).resource(counts.clone()).only::<begins>();
         let engine = engine.concurrency(256).start().await.expect("it starts");
-        let due = now() + Duration::from_secs(2 + herd / 10_000);
+        let due = SystemTime::now() + Duration::from_secs(2 + herd / 10_000);
         for _ in 0..herd / BATCH {
             let batch = (0..BATCH).map(|_| begins::new(due).start_at(due));
             for made in begins::create_batch(&engine, batch).await.expect("they are made") {
@@ -197,7 +190,7 @@ fn timers_outlive_restarts_of_workers_and_of_the_server_and_fire_once_and_never_
         };
         let client = Engine::builder().store(server.url()).mode(Mode::Client).start().await.expect("it starts");
         let mut engine = worker(server.url()).await;
-        let begun = now();
+        let begun = SystemTime::now();
         let last_ms = 4_000 + sleepers;
         for _ in 0..sleepers / BATCH {
             let dues: Vec<_> = (0..BATCH).map(|_| begun + chance.millis(1_000..last_ms)).collect();

@@ -1,145 +1,176 @@
-//! What an operator's mistake takes from a server under a live worker: everything, or one key of a partition. It is noticed
-//! and told, nothing spins, and new work goes on.
+//! A server that has lost what it had acknowledged: it is found out, said once, and what it still has goes on to its end.
 
-use support::chance::Chance;
-use support::impostor::{Impostor, Trouble};
+use std::time::Duration;
+
 use support::prelude::*;
 use support::redis::RedisServer;
-use support::size::Amount;
-use workflow::ResultError;
+use workflow::journal::command::Command;
+use workflow::store::{Beat, Store};
 
-use super::loops::{Go, errand, helper};
-use super::stage::{open, runtime};
+use super::stage::{LEASE, SESSION, create, in_the_end, make, once, open, runtime, start};
 
-/// The keys that a partition has one of, as `keys.rs` spells them; `ids` is not kept here.
-const KEYS: [&str; 20] = [
-    "ready",
-    "timers",
-    "paused",
-    "complete",
-    "held",
-    "inbox",
-    "notes",
-    "lost",
-    "shelf",
-    "all",
-    "out",
-    "old",
-    "sessions",
-    "beats",
-    "dead",
-    "claims",
-    "errored",
-    "terminated",
-    "later",
-    "limits",
-];
-/// How many keys are harmed, each in both ways.
-const HARMED: Amount = Amount::of(6, 20, 20);
-const LEASE: Duration = Duration::from_secs(2);
-/// So many requests a second are work, not a loop that spins.
-const REQUESTS_A_SECOND_MAX: usize = 400;
-
-/// Carries an errand out from its creation to its end, and gives up after a while.
-async fn runs(engine: &Engine, id: &str, within: Duration) -> Result<u64, String> {
-    let instance = errand::create(engine, 0).id(id).attach().await.map_err(|error| error.to_string())?;
-    match instance.send(Go { number: 10 }).id("go").await {
-        Ok(_) | Err(EngineError::Finished { .. }) => {}
-        Err(error) => return Err(error.to_string()),
-    }
-    instance.result_within(within).await.map_err(|error| error.to_string())
-}
-
-/// Waits until new work is done from its beginning to its end.
-async fn works(engine: &Engine, what: &str) {
-    let number = std::cell::Cell::new(0);
-    wait::until(&format!("work goes on after {what}"), async || {
-        number.set(number.get() + 1);
-        runs(engine, &format!("{what}-{}", number.get()).replace(' ', "-"), Duration::from_secs(10))
-            .await
-            .ok()
-            .map(|sum| assert_eq!(sum, 13))
-    })
-    .await;
-    let healthy = async || engine.health().is_good().then_some(());
-    wait::until(&format!("all is well after {what}"), healthy).await;
+/// How often a loss was noticed, and how many calls were lost at least.
+fn lost(store: &dyn Store) -> (u64, u64) {
+    let lost = store.lost_writes().borrow().clone();
+    (lost.times, lost.calls)
 }
 
 #[test]
-fn a_server_that_was_flushed_under_a_worker_is_noticed_and_new_work_goes_on() {
+fn the_next_call_finds_out_and_says_it_once() {
     let server = RedisServer::start();
     runtime().block_on(async {
-        let engine = Engine::builder().store(server.url()).only::<(errand, helper)>().lease(LEASE);
-        let engine = engine.start().await.expect("it starts");
-        let mut lost = Vec::new();
-        for number in 0..10 {
-            lost.push(errand::create(&engine, number).id(format!("lost-{number}")).await.expect("it is made"));
+        let store = open(&server.url()).await.expect("it opens");
+        let other = open(&server.url()).await.expect("it opens");
+        for id in ["a", "b", "c"] {
+            make(&store, id).await;
         }
+        make(&other, "d").await;
+        assert_eq!((lost(&store), lost(&other)), ((0, 0), (0, 0)));
         server.command(&["FLUSHALL"]);
-        // Nobody waits for what is not there any more.
-        for instance in &lost {
-            let told = instance.result_within(wait::PATIENCE).await;
-            assert!(matches!(told, Err(ResultError::Unknown { .. })), "{told:?}");
-        }
-        works(&engine, "a flush").await;
-        assert!(engine.health().worker.is_some_and(|worker| worker.lost_sessions > 0), "its session was lost too");
+        make(&store, "a").await;
+        assert_eq!(lost(&store), (1, 3), "of the four calls it has heard of three");
+        make(&store, "b").await;
+        make(&store, "c").await;
+        assert_eq!(lost(&store), (1, 3));
+        make(&other, "e").await;
+        assert_eq!(lost(&other), (1, 1), "it had heard of the fourth, and is the fourth again");
+        server.command(&["FLUSHALL"]);
+        make(&store, "a").await;
+        assert_eq!(lost(&store), (2, 6));
     });
 }
 
 #[test]
-fn whatever_key_of_a_partition_is_gone_or_of_another_type_new_work_goes_on_once_it_is_repaired() {
-    let mut chance = Chance::new("keys harmed");
-    let mut keys = KEYS;
-    for last in (1..keys.len()).rev() {
-        keys.swap(last, chance.index(last + 1));
-    }
-    let wanted = usize::try_from(HARMED.wanted()).expect("not that many").min(keys.len());
-    for together in keys[..wanted].chunks(10) {
-        let harm = |key: &'static str| std::thread::Builder::new().name(key.to_owned()).spawn(move || harmed(key));
-        let threads: Vec<_> = together.iter().map(|key| harm(key).expect("a test can have threads")).collect();
-        let ended = threads.into_iter().map(|thread| (thread.thread().name().map(str::to_owned), thread.join()));
-        let failed: Vec<_> = ended.filter(|(_, ended)| ended.is_err()).filter_map(|(name, _)| name).collect();
-        assert!(failed.is_empty(), "these failed: {failed:?}");
-    }
-}
-
-/// One key is of another type, and then gone.
-fn harmed(key: &str) {
-    let server = RedisServer::start_on_tcp(&[]);
-    let impostor = Impostor::of(server.port());
-    let mut threads = tokio::runtime::Builder::new_multi_thread();
-    let runtime = threads.worker_threads(1).enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let engine = Engine::builder().store(impostor.url()).only::<(errand, helper)>().lease(LEASE);
-        let engine = engine.workflow_concurrency::<errand>(4).patience(Duration::from_secs(2));
-        let engine = engine.start().await.expect("it starts");
-        works(&engine, "nothing").await;
-        let full = format!("wf:{{default:0}}:{key}");
-        server.command(&["DEL", &full]);
-        server.command(&["SET", &full, "text"]);
-        let (asked, since) = (impostor.asked(), Instant::now());
-        // It may end, where nothing of it needs the key; else it is told.
-        let told = runs(&engine, "harmed", Duration::from_secs(3)).await;
-        let (asked, lasted) = (impostor.asked() - asked, since.elapsed());
-        let bound = REQUESTS_A_SECOND_MAX * usize::try_from(lasted.as_secs() + 1).expect("not that long");
-        assert!(asked <= bound, "{key}: {asked} requests in {lasted:?}");
-        eprintln!("{key}: {told:?}, {asked} requests in {lasted:?}");
-        server.command(&["DEL", &full]);
-        works(&engine, &format!("the loss of {key}")).await;
-    });
-    runtime.shutdown_background();
-}
-
-#[test]
-fn a_server_that_is_too_old_is_refused_and_says_what_is_needed() {
-    let server = RedisServer::start_on_tcp(&[]);
-    let impostor = Impostor::of(server.port());
-    impostor.trouble(|asked| asked.command() == "INFO", Trouble::Says("redis_version:6.0.16\r\nrole:master\r\n"));
+fn a_heart_finds_out_without_a_call() {
+    let server = RedisServer::start();
     runtime().block_on(async {
-        let told = open(&impostor.url()).await.expect_err("it is too old");
-        assert!(told.to_string().contains("it is Redis 6.0.16, and 6.2 is needed"), "{told}");
-        let told = Engine::builder().store(impostor.url()).mode(Mode::Client).start().await.expect_err("the same");
-        assert!(told.to_string().contains("6.2 is needed"), "{told}");
+        let store = open(&server.url()).await.expect("it opens");
+        start(&store, "a").await;
+        let mut heart = store.heart().expect("a heart");
+        assert_eq!(heart.beat(SESSION, LEASE).expect("it is answered"), Beat::Alive);
+        assert_eq!(lost(&store), (0, 0));
+        server.command(&["FLUSHALL"]);
+        assert_eq!(heart.beat(SESSION, LEASE).expect("it is answered"), Beat::Fenced);
+        assert_eq!(lost(&store), (1, 2), "a session and an instance");
     });
-    assert_eq!(server.command(&["DBSIZE"]), redis::Value::Int(0), "nothing was written");
+}
+
+#[test]
+fn a_new_connection_finds_out_though_nothing_is_called_on_it() {
+    let mut server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        make(&store, "a").await;
+        // It writes nothing to disk.
+        server.restart();
+        wait::until("an answer", async || store.overview().await.ok()).await;
+        assert_eq!(lost(&store), (1, 1));
+    });
+}
+
+#[test]
+fn a_server_that_kept_everything_is_not_suspected() {
+    let mut server = RedisServer::start_with(&[("appendonly", "yes"), ("appendfsync", "always")]);
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        let mut heart = store.heart().expect("a heart");
+        for round in 0..3 {
+            make(&store, &format!("a{round}")).await;
+            in_the_end(&store, &Command::OpenSession { session: SESSION, lease: LEASE }).await;
+            server.restart();
+            server.command(&["SCRIPT", "FLUSH"]);
+            wait::until("a beat", || std::future::ready(heart.beat(SESSION, LEASE).ok())).await;
+            wait::until("an answer", async || store.overview().await.ok()).await;
+        }
+        once(&store, Command::Create(create("last"))).await.expect("it works");
+        assert_eq!(lost(&store), (0, 0));
+    });
+}
+
+#[workflow]
+async fn two_steps(#[resource] witness: &Witness) -> workflow::Result<u64> {
+    step!("one", witness.ok("one", 1)).await?;
+    let go = wait_for::<Go>("go").await;
+    step!("two", witness.ok("two", 2)).await?;
+    Ok(go.number)
+}
+
+#[workflow]
+async fn long_body(#[resource] witness: &Witness) -> workflow::Result<u64> {
+    Ok(step!("long", witness.held("long", 7)).await?)
+}
+
+async fn engine(url: &str, witness: &Witness) -> Engine {
+    let builder = Engine::builder().store(url).namespace("links").lease(Duration::from_secs(60));
+    let builder = builder.resource(witness.clone()).only::<(two_steps, long_body)>();
+    builder.start().await.expect("it starts")
+}
+
+async fn notices(engine: &Engine) {
+    let noticed = async || (engine.health().store.losses > 0).then_some(());
+    wait::until("the loss is noticed", noticed).await;
+}
+
+/// A backup is put back under a worker that has gone on since: one run suspended in its memory, one that it held when the
+/// backup was made and has ended, and one that the backup never had.
+#[test]
+fn what_a_backup_still_has_goes_on_under_a_worker_that_lives() {
+    let mut server = RedisServer::start_with(&[("appendonly", "yes"), ("appendfsync", "always")]);
+    runtime().block_on(async {
+        let witness = Witness::default();
+        let url = server.url();
+        let worker = engine(&url, &witness).await;
+        let waiting = two_steps::create(&worker).id("waiting").await.expect("it is made");
+        let held = long_body::create(&worker).id("held").await.expect("it is made");
+        wait::state(&waiting, State::Waiting).await;
+        witness.ran("long", 1).await;
+        let backup = server.copy_data();
+        // What is lost: both end, and another is made.
+        waiting.send(Go { number: 1 }).await.expect("it is sent");
+        assert_eq!(waiting.result().await.expect("it ends"), 1);
+        witness.open("long");
+        assert_eq!(held.result().await.expect("it ends"), 7);
+        let newer = two_steps::create(&worker).id("newer").await.expect("it is made");
+        wait::state(&newer, State::Waiting).await;
+        assert_eq!(worker.health().store.losses, 0);
+        server.put_back(&backup);
+        notices(&worker).await;
+        // It says that it is over, where it is again held by a worker that has forgotten it.
+        wait::state(&held, State::Complete).await;
+        assert_eq!(held.result().await.expect("it ends"), 7);
+        assert_eq!(witness.count("long"), 2, "its body ran again, for its result was lost");
+        waiting.send(Go { number: 2 }).await.expect("it is sent");
+        assert_eq!(waiting.result().await.expect("it ends"), 2, "by the event that the server knows");
+        assert!(two_steps::get(&worker, "newer").await.is_err(), "it was made after the backup");
+        let health = worker.health();
+        assert_eq!(health.store.losses, 1, "{health}");
+        assert!(health.store.lost_calls > 0 && health.store.lost_at.is_some(), "{health}");
+        assert!(health.to_string().contains("lost what it had acknowledged 1 times"), "{health}");
+        assert!(health.is_good(), "{health}");
+        let report = worker.fsck().await.expect("it can be read");
+        assert_eq!(report.findings, [], "{report}");
+        worker.shutdown(wait::PATIENCE).await;
+    });
+}
+
+/// Nothing is driven, and nothing asked: the worker finds out all the same, and takes work again.
+#[test]
+fn an_idle_worker_notices_and_goes_on_with_an_empty_server() {
+    let mut server = RedisServer::start();
+    runtime().block_on(async {
+        let witness = Witness::default();
+        let worker = engine(&server.url(), &witness).await;
+        let waiting = two_steps::create(&worker).id("waiting").await.expect("it is made");
+        wait::state(&waiting, State::Waiting).await;
+        server.restart();
+        notices(&worker).await;
+        let again = async || two_steps::create(&worker).id("waiting").await.ok();
+        let again = wait::until("it can be made again", again).await;
+        wait::state(&again, State::Waiting).await;
+        again.send(Go { number: 5 }).await.expect("it is sent");
+        assert_eq!(again.result().await.expect("it ends"), 5);
+        assert_eq!(witness.count("one"), 2, "nothing of the first one is left in memory");
+        assert_eq!(worker.health().store.losses, 1);
+        worker.shutdown(wait::PATIENCE).await;
+    });
 }

@@ -11,6 +11,7 @@ mod redis {
     mod elsewhere;
     mod faults;
     mod full;
+    mod harm;
     mod heart;
     mod hints;
     mod idle;
@@ -19,7 +20,6 @@ mod redis {
     mod listing;
     mod loops;
     mod losses;
-    mod lost;
     mod memory;
     mod neighbours;
     mod partitions;

@@ -14,6 +14,7 @@ pub mod in_front;
 pub mod ledger;
 pub mod load;
 pub mod overhear;
+pub mod poison;
 pub mod power;
 pub mod prelude;
 pub mod proxy;

@@ -36,12 +36,23 @@ pub enum Serves {
     Second,
     /// Bills of a release that does not fit the first one's journals.
     Broken,
+    /// What ends its process, and what stands beside it.
+    Poison,
 }
 
 impl Serves {
     /// All there are.
-    const ALL: [Self; 8] =
-        [Self::Load, Self::Errands, Self::Chores, Self::Stones, Self::Ledgers, Self::First, Self::Second, Self::Broken];
+    const ALL: [Self; 9] = [
+        Self::Load,
+        Self::Errands,
+        Self::Chores,
+        Self::Stones,
+        Self::Ledgers,
+        Self::First,
+        Self::Second,
+        Self::Broken,
+        Self::Poison,
+    ];
 
     /// The one of this name.
     #[must_use]

@@ -19,6 +19,7 @@ use support::failpoints::{Failing, Failpoint, Fate, Trap};
 use support::in_front::InFront;
 use support::ledger::ledger;
 use support::load::{Hands, Paid, delivery, parcel, stone, trip};
+use support::poison::{explosive, harmless, unreadable};
 use support::receipts::{crew::RECEIPTS, work};
 use support::versions::{broken, first, second};
 use support::worker::{CALL, CREATE, DELIVER, FAIL, HOLD, READ, READY, RUN, Serves};
@@ -88,6 +89,7 @@ fn serving(engine: EngineBuilder, serves: Serves, effects: Effects, step_time: D
         Serves::First => engine.only::<first::bill>(),
         Serves::Second => engine.only::<second::bill>(),
         Serves::Broken => engine.only::<broken::bill>(),
+        Serves::Poison => engine.only::<(unreadable, explosive, harmless)>(),
         _ => engine.only::<(parcel, delivery, trip)>(),
     }
 }

@@ -8,6 +8,7 @@ pub mod cluster;
 mod keeper;
 pub mod sentinels;
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -449,34 +450,32 @@ fn until<T>(
     }
 }
 
-/// Waits until none of these processes is connected to a port of loopback any more: what a server there says from then on
-/// reaches nobody.
+/// Waits until each of these processes has at most one connection to a port of loopback, which is that on which it hears
+/// hints: what a server there answers from then on reaches nobody.
 ///
 /// # Panics
 /// When one stays.
 pub fn wait_until_left(port: u16, processes: &[u32]) {
     let seen = || format!("{processes:?} are connected to {port}");
-    until("a port is left", ANSWER_WITHIN * 2, ASK_EVERY * 20, || (!is_connected(port, processes)).then_some(()), seen);
+    let left = || processes.iter().all(|process| connections(port, *process) <= 1).then_some(());
+    until("a port is left", ANSWER_WITHIN * 2, ASK_EVERY * 20, left, seen);
 }
 
-/// As the system's own list of connections says.
-fn is_connected(port: u16, processes: &[u32]) -> bool {
-    let (remote, mut sockets) = (format!("0100007F:{port:04X}"), std::collections::BTreeSet::new());
-    for process in processes {
-        // One that has ended has none.
-        let Ok(open) = std::fs::read_dir(format!("/proc/{process}/fd")) else { continue };
-        let links = open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
-        sockets.extend(links.filter_map(|link| {
-            let text = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
-            Some(text.to_owned())
-        }));
-    }
-    let connections = std::fs::read_to_string("/proc/net/tcp").expect("the system lists its connections");
-    connections.lines().any(|line| {
-        // A number, both addresses, the state (1: established), six more, and the socket.
+/// How many connections a process has to a port of loopback, as the system says.
+fn connections(port: u16, process: u32) -> usize {
+    // One that has ended has none.
+    let Ok(open) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return 0 };
+    let links = open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+    let socket = |link: PathBuf| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned());
+    let sockets: BTreeSet<String> = links.filter_map(socket).collect();
+    let remote = format!("0100007F:{port:04X}");
+    let all = std::fs::read_to_string("/proc/net/tcp").expect("the system lists its connections");
+    let is_it = |line: &&str| {
+        // A number, both addresses, the state (1: established), five more, and the socket.
         let words: Vec<&str> = line.split_whitespace().collect();
         words.len() > 9 && words[2] == remote && words[3] == "01" && sockets.contains(words[9])
-    })
+    };
+    all.lines().filter(is_it).count()
 }
 
 /// Sends a signal to a process.
@@ -560,12 +559,14 @@ mod tests {
     #[test]
     fn who_is_connected_is_known() {
         let server = RedisServer::start_on_tcp(&[]);
-        let (port, this) = (server.port(), [std::process::id()]);
-        assert!(!is_connected(port, &this));
-        let connection = redis::Client::open(server.url()).and_then(|client| client.get_connection());
-        assert!(is_connected(port, &this) && !is_connected(port, &[1]));
-        drop(connection);
-        wait_until_left(port, &this);
+        let (port, this) = (server.port(), std::process::id());
+        let connect = || redis::Client::open(server.url()).and_then(|client| client.get_connection()).expect("it runs");
+        assert_eq!(connections(port, this), 0);
+        let (one, other) = (connect(), connect());
+        assert_eq!((connections(port, this), connections(port, 1)), (2, 0));
+        drop(one);
+        wait_until_left(port, &[this]);
+        drop(other);
     }
 
     #[test]
