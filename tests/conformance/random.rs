@@ -116,6 +116,15 @@ enum Step {
     Advance {
         millis: u64,
     },
+    /// The clock of the store is corrected.
+    SetBack {
+        millis: u64,
+    },
+    /// Several in one call, after a call that was cut between two of them.
+    Batch {
+        steps: Vec<Step>,
+        cut: Option<usize>,
+    },
     /// One of the last commands again, word for word.
     Repeat {
         back: usize,
@@ -148,6 +157,15 @@ fn own_step() -> impl Strategy<Value = OwnStep> {
             wrong,
         },
     )
+}
+
+/// One step, or several in one call.
+fn call() -> impl Strategy<Value = Step> {
+    let cut = prop::option::weighted(0.3, 0..6_usize);
+    prop_oneof![
+        5 => step(),
+        1 => (prop::collection::vec(step(), 2..7), cut).prop_map(|(steps, cut)| Step::Batch { steps, cut }),
+    ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -191,6 +209,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..4_usize, any::<bool>()).prop_map(|(pending, acknowledge)| Step::SendOn { pending, acknowledge }),
         2 => (0..4_usize).prop_map(|limit| Step::Expire { limit }),
         8 => prop_oneof![0..200_u64, Just(10_000_u64), Just(700_000_u64)].prop_map(|millis| Step::Advance { millis }),
+        1 => (1..2_000_u64).prop_map(|millis| Step::SetBack { millis }),
         6 => (1..6_usize).prop_map(|back| Step::Repeat { back }),
     ]
 }
@@ -235,11 +254,17 @@ impl Pair {
         Ok(found)
     }
 
-    fn apply(&mut self, command: Command) -> Result<Reply, TestCaseError> {
-        let reply = self.both(|world| world.apply(command.clone()))?;
-        self.learn(&command, &reply);
-        self.done.push(command);
-        Ok(reply)
+    fn apply(&mut self, command: Command) -> Result<(), TestCaseError> {
+        self.execute(vec![command])
+    }
+
+    fn execute(&mut self, batch: Vec<Command>) -> Result<(), TestCaseError> {
+        let replies = self.both(|world| world.execute(batch.clone()))?;
+        for (command, reply) in batch.into_iter().zip(replies) {
+            self.learn(&command, &reply);
+            self.done.push(command);
+        }
+        Ok(())
     }
 
     fn learn(&mut self, command: &Command, reply: &Reply) {
@@ -288,7 +313,19 @@ impl Pair {
                 let session = SessionId(*session);
                 self.both(|world| world.store().heart().expect("a heart").beat(session, LEASE).expect("works"))?;
             }
+            Step::SetBack { millis } => {
+                self.store.set_back(*millis);
+                self.model.set_back(*millis);
+            }
             Step::SendOn { pending, acknowledge } => self.send_on(*pending, *acknowledge)?,
+            Step::Batch { steps, cut } => {
+                let batch: Vec<Command> = steps.iter().filter_map(|step| self.command(step)).collect();
+                if let Some(begun) = cut.and_then(|cut| batch.get(..cut)) {
+                    // Its answer is lost, and learnt all the same: both stores are at one there too.
+                    self.execute(begun.to_vec())?;
+                }
+                self.execute(batch)?;
+            }
             other => {
                 if let Some(command) = self.command(other) {
                     self.apply(command)?;
@@ -390,7 +427,11 @@ impl Pair {
             }
             Step::Expire { limit } => Command::Expire { limit: *limit },
             Step::Repeat { back } => self.done.get(self.done.len().checked_sub(*back)?)?.clone(),
-            Step::Advance { .. } | Step::Beat { .. } | Step::SendOn { .. } => return None,
+            Step::Advance { .. }
+            | Step::SetBack { .. }
+            | Step::Beat { .. }
+            | Step::SendOn { .. }
+            | Step::Batch { .. } => return None,
         })
     }
 
@@ -525,7 +566,7 @@ fn agrees_with_the_model(open: fn() -> World) {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases: cases(open), failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let outcome = runner.run(&prop::collection::vec(step(), 1..120), |steps| {
+    let outcome = runner.run(&prop::collection::vec(call(), 1..120), |steps| {
         let mut pair = Pair { store: open(), model: stores::model(), owners: Vec::new(), done: Vec::new() };
         for session in 1..3 {
             pair.apply(Command::OpenSession { session: SessionId(session), lease: LEASE })?;

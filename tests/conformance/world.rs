@@ -94,6 +94,10 @@ impl World {
         self.clock.advance(Duration::from_millis(millis));
     }
 
+    pub(crate) fn set_back(&self, millis: u64) {
+        self.clock.set_back(Duration::from_millis(millis));
+    }
+
     // ---- commands
 
     pub(crate) fn execute(&self, batch: Vec<Command>) -> Vec<Reply> {

@@ -121,29 +121,25 @@ impl Wire {
             }
             Fate::Twice => {
                 let replies = self.carry_out(&batch);
-                if world.happens(500) {
-                    pause(world.draw_ms(0, 50)).await;
-                    Ok(self.carry_out(&batch))
-                } else {
-                    let (wire, later) = (self.clone(), world.draw_ms(0, 2_000));
-                    tokio::spawn(async move {
-                        pause(later).await;
-                        wire.carry_out(&batch);
-                    });
-                    Ok(replies)
-                }
+                self.carry_out_later(batch);
+                Ok(replies)
             }
             Fate::Late => {
-                let (wire, later) = (self.clone(), world.draw_ms(0, 2_000));
-                tokio::spawn(async move {
-                    pause(later).await;
-                    wire.carry_out(&batch);
-                });
+                self.carry_out_later(batch);
                 Err(unreachable("no answer came"))
             }
         };
         pause(world.delay()).await;
         drop(answer.send(outcome));
+    }
+
+    /// A copy that was still on its way. Nobody hears its answer.
+    fn carry_out_later(&self, batch: Vec<Command>) {
+        let (wire, later) = (self.clone(), self.world().draw_ms(0, 2_000));
+        tokio::spawn(async move {
+            pause(later).await;
+            wire.carry_out(&batch);
+        });
     }
 
     fn carry_out(&self, batch: &[Command]) -> Vec<Reply> {

@@ -17,6 +17,8 @@ use crate::process::Process;
 use crate::sabotage::{Sabotage, carry_out};
 use crate::trace::Trace;
 
+/// What is said of a loop that never waits.
+pub(crate) const WITHOUT_END: &str = "commands without end, in one moment";
 /// So long a worker may not have heard the store's time.
 const UNHEARD_MS: i64 = 30_000;
 
@@ -191,7 +193,7 @@ impl World {
         let reply = carry_out(self.sabotage, &self.store, command);
         let now = self.now();
         if lock(&self.trace).carried(now, by, command, &reply) {
-            self.violation("commands without end, in one moment".to_owned());
+            self.violation(WITHOUT_END.to_owned());
         }
         let seen = self.store.look(|data| lock(&self.eyes).look(data, command, &reply, now));
         self.check(seen);

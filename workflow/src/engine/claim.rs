@@ -75,7 +75,11 @@ async fn claim_once(
         quotas: worker.quotas.of(limit),
         limits,
     };
-    match worker.commands.claim(partition, claim).await? {
+    let (reply, resent) = worker.commands.claim(partition, claim).await?;
+    if resent {
+        worker.limits.doubt(partition);
+    }
+    match reply {
         ClaimReply::Given { now: _, instances, notices, next_due, short, started } => {
             if !instances.is_empty() || !notices.is_empty() {
                 session.claim_gave(partition);

@@ -212,10 +212,16 @@ impl Commands {
         }
     }
 
-    /// Claims from one partition.
-    pub(crate) async fn claim(&self, partition: usize, claim: Claim) -> Result<ClaimReply, StoreError> {
-        match self.send_to(partition, Command::Claim(claim)).await? {
-            Reply::Claim(reply) => Ok(reply),
+    /// Claims from one partition. Also says whether it was sent more than once: then the store may have given all of it to
+    /// an earlier try, whose answer is lost, and does not say again what that spent.
+    pub(crate) async fn claim(&self, partition: usize, claim: Claim) -> Result<(ClaimReply, bool), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Claim(claim);
+        if let Some(room) = self.submit(partition, command, Answer::Claimer(answer), Sending::default()) {
+            room.await;
+        }
+        match answered.await.unwrap_or_else(|_| Err(self.shared.gone()))? {
+            (Reply::Claim(reply), resent) => Ok((reply, resent)),
             _ => Err(self.shared.misfit()),
         }
     }

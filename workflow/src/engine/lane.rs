@@ -28,6 +28,8 @@ const PANICS_MAX: u8 = 3;
 pub(super) enum Answer {
     /// A caller that waits, unless it went away.
     Caller(oneshot::Sender<Result<Reply, StoreError>>),
+    /// The same, who is also told whether the command was sent more than once.
+    Claimer(oneshot::Sender<Result<(Reply, bool), StoreError>>),
     /// A function, always.
     Call(Box<dyn FnOnce(Result<Reply, StoreError>) + Send>),
 }
@@ -50,6 +52,8 @@ pub(super) struct Item {
     deadline: Option<Instant>,
     /// It, or another command with its request id, was sent before: its answer may be one that the store gave then.
     sent: bool,
+    /// It was sent more than once: its answer may be one to an earlier try.
+    resent: bool,
     /// How many workers panicked while they sent it.
     panics: u8,
     _room: OwnedSemaphorePermit,
@@ -87,6 +91,7 @@ impl Lane {
             answer,
             deadline: sending.deadline,
             sent: sending.again,
+            resent: false,
             panics: 0,
             _room: room,
         };
@@ -184,7 +189,12 @@ impl<'a> Batch<'a> {
     /// Notes that all are sent now. For each, in order, whether it is the first time: only then the answer was made
     /// after this moment.
     pub(super) fn set_out(&mut self) -> Vec<bool> {
-        self.items.iter_mut().map(|item| !std::mem::replace(&mut item.sent, true)).collect()
+        let set_out = |item: &mut Item| {
+            item.resent = item.sent;
+            item.sent = true;
+            !item.resent
+        };
+        self.items.iter_mut().map(set_out).collect()
     }
 
     /// Answers every command, in order.
@@ -254,6 +264,7 @@ impl Item {
         match self.answer {
             // A caller that went away has no use for its answer; the write is done all the same.
             Answer::Caller(caller) => drop(caller.send(reply)),
+            Answer::Claimer(caller) => drop(caller.send(reply.map(|reply| (reply, self.resent)))),
             Answer::Call(call) => call(reply),
         }
     }

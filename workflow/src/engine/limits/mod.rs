@@ -29,7 +29,6 @@ use crate::journal::command::{Command, Reply};
 use crate::journal::lease::{Lease, LeaseReply, LimitName};
 use crate::store::StoreError;
 use crate::words::id::{QueueName, SessionId, WorkflowName};
-use crate::words::time::Timestamp;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +38,9 @@ mod tests;
 const ROUNDS_WANTED: u8 = 2;
 /// How long after a refusal tokens are asked for again when no hint comes; and how long what nobody uses is kept.
 const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How long at least: the estimate of the store's time may be ahead of the clock that says when tokens are free, and a
+/// refusal that says "by now" would be asked about again without a pause until that clock has come as far.
+const ASK_PAUSE: Duration = Duration::from_millis(1);
 
 /// A limit that an engine obeys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +98,7 @@ struct Hand {
 #[derive(Debug, Clone, Copy, Default)]
 struct Reserved {
     tokens: u32,
-    /// A claim that reserved them had no answer that could be read.
+    /// A claim that reserved them had no answer that could be read, or was sent again.
     doubtful: bool,
 }
 
@@ -243,6 +245,16 @@ impl Limits {
             let hand = lock(&limit.hand);
             hand.short.contains(&partition) && hand.reserved.get(&partition).is_some_and(|some| some.tokens > 0)
         })
+    }
+
+    /// The claim of a partition that is about to be [`answered`](Self::answered) was sent more than once: it may be given
+    /// again what an earlier try was given, and what that spent is not said.
+    pub(super) fn doubt(&self, partition: usize) {
+        for limit in &self.limits {
+            if let Some(reserved) = lock(&limit.hand).reserved.get_mut(&partition) {
+                reserved.doubtful = true;
+            }
+        }
     }
 
     /// The claim that tokens were reserved for is not made.
@@ -430,7 +442,8 @@ impl Asked<'_> {
                 hand.unsure = false;
                 // What gives back says nothing of what there is.
                 if self.asks {
-                    hand.ask_at = (tokens < self.want).then(|| ask_at(worker, free_at));
+                    let left = || free_at.map(|time| worker.time.until(time));
+                    hand.ask_at = (tokens < self.want).then(|| Instant::now() + ask_in(left()));
                 }
             }
             // Of a later request of this session, which only another process of its name can have sent.
@@ -441,8 +454,9 @@ impl Asked<'_> {
     }
 }
 
-fn ask_at(worker: &Worker, free_at: Option<Timestamp>) -> Instant {
-    Instant::now() + free_at.map_or(jittered(ASK_EVERY), |time| worker.time.until(time).min(ASK_EVERY))
+/// How long after a refusal it is worth asking again: `left` until tokens are free, as far as is known.
+fn ask_in(left: Option<Duration>) -> Duration {
+    left.map_or_else(|| jittered(ASK_EVERY), |left| left.clamp(ASK_PAUSE, ASK_EVERY))
 }
 
 /// Gives tokens back until the worker closes.

@@ -76,6 +76,14 @@ fn what_was_refused_just_now_is_not_asked_for_again_until_it_may_be_free() {
 }
 
 #[test]
+fn after_a_refusal_there_is_a_pause_although_what_was_refused_should_be_free_by_now() {
+    assert_eq!(ask_in(Some(Duration::ZERO)), ASK_PAUSE);
+    assert_eq!(ask_in(Some(ASK_EVERY / 2)), ASK_EVERY / 2);
+    assert_eq!(ask_in(Some(2 * ASK_EVERY)), ASK_EVERY);
+    assert!(ask_in(None) >= ASK_EVERY / 2);
+}
+
+#[test]
 fn a_token_of_a_lost_session_frees_none_of_the_next() {
     let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 1);

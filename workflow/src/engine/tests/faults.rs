@@ -48,6 +48,8 @@ pub(super) struct Faulty {
     creates_held: std::sync::Arc<AtomicBool>,
     /// So many claims that gave something are carried out, and their answers cannot be read.
     pub(super) garbled_claims: AtomicUsize,
+    /// So many of those are carried out, and their answers are lost: the claims are sent again.
+    pub(super) lost_claims: AtomicUsize,
     /// How many instances were held at most when a batch was done, by all sessions.
     pub(super) most_held: AtomicUsize,
     /// How often a journal was read.
@@ -73,6 +75,7 @@ impl Faulty {
             damaged_limits: AtomicBool::new(false),
             garbled: AtomicBool::new(false),
             garbled_leases: AtomicUsize::new(0),
+            lost_claims: AtomicUsize::new(0),
             journals_held: watch::channel(false).0,
             journal_panics: AtomicBool::new(false),
             creates_held: std::sync::Arc::default(),
@@ -135,6 +138,9 @@ impl Faulty {
         }
         if replies.iter().any(gives) && take_one(&self.garbled_claims) {
             return Err(StoreError::Damaged { store: self.describe(), message: "a garbled answer".to_owned() });
+        }
+        if replies.iter().any(gives) && take_one(&self.lost_claims) {
+            return Err(unreachable_store());
         }
         if take_one(&self.lose_replies) { Err(unreachable_store()) } else { Ok(replies) }
     }

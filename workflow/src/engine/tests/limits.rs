@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::faults::Faulty;
 use super::stage::{Engine, LONG_LEASE, SHORT_LEASE, Stage, WORKFLOWS, eventually};
 use crate::engine::{LimitHealth, LimitRule, Mode};
 use crate::journal::command::Action;
@@ -104,6 +105,16 @@ async fn a_claim_whose_answer_was_lost_keeps_its_tokens() {
 
 #[tokio::test]
 async fn starts_of_a_claim_whose_answer_was_lost_are_counted() {
+    starts_are_counted(|way| way.garbled_claims.store(1, Ordering::SeqCst)).await;
+}
+
+#[tokio::test]
+async fn starts_of_a_claim_that_was_sent_again_are_counted() {
+    starts_are_counted(|way| way.lost_claims.store(1, Ordering::SeqCst)).await;
+}
+
+/// However the first answer is lost.
+async fn starts_are_counted(lose: impl FnOnce(&Faulty)) {
     let stage = Stage::new();
     for name in ["a", "b", "c"] {
         stage.put("one", name);
@@ -114,7 +125,7 @@ async fn starts_of_a_claim_whose_answer_was_lost_are_counted() {
             config.limits = rules.to_vec();
         })
         .await;
-    engine.way.garbled_claims.store(1, Ordering::SeqCst);
+    lose(&engine.way);
     for _ in 0..2 {
         stage.body().await.end(1);
     }
