@@ -1,7 +1,8 @@
 //! What is removed, and which tests should notice.
 //!
-//! `guards.txt` lists guards of the Rust code in blocks of lines, apart by an empty line: `guard` (its name), `file`, `find`
-//! (text that is once in the file), `put` (what it becomes), `tests` (`suite:part of a name`, the likeliest first).
+//! Every condition of a script is a guard, found by itself. `guards.txt` lists the others in blocks of lines, apart by an
+//! empty line: `guard` (its name), `file`, `find`
+//! (text that is once in the file), `put` (what it becomes; in a script, as many bytes), `tests` (`suite:part of a name`, the likeliest first).
 //! `reasons.txt` says of guards that no test can miss why, each in a line: the name, `|`, the reason.
 
 use std::collections::HashMap;
@@ -115,7 +116,7 @@ fn of_block(root: &Path, block: &str) -> Result<Guard, Failure> {
     }
     let tests = line("tests")?.split(',').map(Test::read).collect();
     let without = with.replacen(find, put, 1);
-    Ok(Guard { name: name.to_owned(), file: file.to_owned(), with, without, tests, is_lua: false })
+    Ok(Guard { name: name.to_owned(), file: file.to_owned(), with, without, tests, is_lua: file.ends_with(".lua") })
 }
 
 /// Why guards may be missed, by their names.
@@ -144,6 +145,7 @@ mod tests {
         assert!(guards.iter().filter(|guard| !guard.is_lua).count() > 20);
         for guard in &guards {
             assert_ne!(guard.with, guard.without, "{}", guard.name);
+            assert!(!guard.is_lua || guard.with.len() == guard.without.len(), "{}", guard.name);
             let same = guards.iter().filter(|other| other.name == guard.name).count();
             assert_eq!(same, 1, "{}", guard.name);
         }

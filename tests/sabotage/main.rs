@@ -10,8 +10,8 @@
 //! with a target folder of its own.
 //!
 //! Each result is written down when it is known, and what is known is not tried again, unless it is asked for with
-//! `--again`. The program ends with 1 when a guard is missed that has no reason in `reasons.txt`, when a guard of the list
-//! is not in the source, or when its removal does not compile.
+//! `--again`. The program ends with 1 when a guard is missed that has no reason in `reasons.txt`, when tests are not over in
+//! time, when a guard of the list is not in the source, or when its removal does not compile.
 
 mod guards;
 mod lua;
@@ -28,7 +28,7 @@ use results::{Outcome, Results};
 use suites::Noticed;
 use tree::Tree;
 
-/// How long a suite may take before that counts as noticed.
+/// How long a suite may take.
 const SUITE_SECONDS: u64 = 900;
 
 type Failure = Box<dyn std::error::Error>;
@@ -109,6 +109,7 @@ fn attempt(tree: &Tree, guard: &Guard, suite: Duration) -> Result<Outcome, Failu
         match suites::run(&binary, test, suite)? {
             Noticed::No => {}
             Noticed::By(name) => return Ok(Outcome::Noticed(name)),
+            Noticed::TooLate => return Ok(Outcome::TooLate(test.suite.clone())),
             Noticed::None => {
                 return Err(format!("{}: no test of {} has {} in its name", guard.name, test.suite, test.filter).into());
             }

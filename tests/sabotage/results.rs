@@ -18,6 +18,8 @@ pub(crate) enum Outcome {
     /// This test failed.
     Noticed(String),
     NotNoticed,
+    /// Tests of this suite were not over in time.
+    TooLate(String),
     /// It was not removed: the list is wrong.
     DoesNotCompile,
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Noticed(name) => write!(f, "noticed by {name}"),
             Self::NotNoticed => f.write_str("NOT NOTICED"),
+            Self::TooLate(suite) => write!(f, "NOT OVER IN TIME: {suite}"),
             Self::DoesNotCompile => f.write_str("DOES NOT COMPILE"),
         }
     }

@@ -15,6 +15,8 @@ use crate::guards::Test;
 pub(crate) enum Noticed {
     No,
     By(String),
+    /// They were not over in time: they hang, or the machine is busy.
+    TooLate,
     /// There was no such test.
     None,
 }
@@ -51,7 +53,7 @@ fn watch(child: &mut Child, until: Instant) -> Result<Noticed, Failure> {
                 }
                 ran += u32::from(rest.ends_with(" ... ok"));
             }
-            Err(RecvTimeoutError::Timeout) => return Ok(Noticed::By("the tests hang".to_owned())),
+            Err(RecvTimeoutError::Timeout) => return Ok(Noticed::TooLate),
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
