@@ -91,12 +91,16 @@ pub(crate) fn operators() -> Protocol {
     Protocol { controls: to_instance(&all), ..world(Program::Steps, 1, budgets, reaches) }
 }
 
-/// Operators, while workers die.
+/// Restarts while workers die; of a night pauses as well.
 pub(crate) fn operators_and_crashes() -> Protocol {
-    let all = [Operation::Pause, Operation::Resume, Operation::Restart];
+    let controls = if at_night(1) > 0 {
+        to_instance(&[Operation::Restart, Operation::Pause, Operation::Resume])
+    } else {
+        to_instance(&[Operation::Restart])
+    };
     let budgets = Budgets { controls: 1 + at_night(1), crashes: 1, ticks: 1, ..NONE };
-    let reaches = &[COMPLETES, COMPLETES_AGAIN, PAUSES, RECOVERS];
-    Protocol { controls: to_instance(&all), ..world(Program::Steps, 2, budgets, reaches) }
+    let reaches = &[COMPLETES, COMPLETES_AGAIN, RECOVERS];
+    Protocol { controls, ..world(Program::Steps, 2, budgets, reaches) }
 }
 
 /// Two events for two waits.

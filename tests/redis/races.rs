@@ -277,3 +277,55 @@ fn what_begins_anew_meanwhile_needs_a_start_of_its_queue() {
         assert!(matches!(ready, Some(Place::Ready { .. })), "{ready:?}");
     });
 }
+
+#[test]
+fn of_what_begins_anew_meanwhile_no_more_is_given_than_there_are_starts() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        let ids = ["a", "b"].map(|id| InstanceId::new(id).expect("valid"));
+        for id in ["a", "b"] {
+            once(&two.quick, Command::Create(create(id))).await.expect("it works");
+        }
+        for owner in claim(&two.quick, QUICK).await {
+            own(&two.quick, owner, Then::Release).await;
+        }
+        let one_left = vec![(LimitName::Queue(QueueName::new("default").expect("valid")), 1)];
+        let claim = Claim { limits: one_left, ..new_claim(SLOW) };
+        let begin_anew = async |quick: &RedisStore| {
+            for id in ids.clone() {
+                let restart = Control { request: RequestId::generate(), id, run: None, action: Action::Restart };
+                once(quick, Command::Control(restart)).await.expect("it works");
+            }
+        };
+        let given = two.act_in_between(claim_as(&two.slow, claim), begin_anew).await;
+        assert_eq!(given.len(), 1, "{given:?}");
+    });
+}
+
+#[test]
+fn what_is_of_another_workflow_meanwhile_needs_a_token_of_that() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        let id = InstanceId::new("a").expect("valid");
+        let limited = WorkflowName::new("limited").expect("valid");
+        let made = changed("a", |spec| spec.keep_failed = Duration::ZERO);
+        once(&two.quick, made).await.expect("it works");
+        let claim = Claim {
+            known: vec![(WorkflowName::new("order").expect("valid"), 1), (limited.clone(), 1)].into(),
+            limits: vec![(LimitName::Workflow(limited.clone()), 0)],
+            ..new_claim(SLOW)
+        };
+        let make_anew = async |quick: &RedisStore| {
+            let action = Action::Terminate { reason: String::new() };
+            let end = Control { request: RequestId::generate(), id: id.clone(), run: None, action };
+            once(quick, Command::Control(end)).await.expect("it works");
+            once(quick, Command::Expire { limit: 10 }).await.expect("it works");
+            let Command::Create(anew) = changed("a", |spec| spec.workflow = limited.clone()) else { unreachable!() };
+            let anew = Create { request: RequestId::generate(), ..anew };
+            once(quick, Command::Create(anew)).await.expect("it works");
+        };
+        assert_eq!(two.act_in_between(claim_as(&two.slow, claim), make_anew).await, []);
+        let ready = place(&two.quick, &id).await;
+        assert!(matches!(ready, Some(Place::Ready { .. })), "{ready:?}");
+    });
+}

@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use super::{Bench, Order, inputs};
-use crate::client::create::create;
+use crate::client::create::{create, new_instance};
 use crate::client::engine::Engine;
 use crate::client::error::EngineError;
-use crate::client::handle::Handle;
+use crate::client::handle::{Handle, get};
 use crate::client::result::ResultError;
 use crate::engine::Mode;
-use crate::journal::command::{Action, Command, Control, Ending, Owner, OwnerWrite, Reply, Then, Write};
+use crate::journal::command::{Action, Command, Control, Create, Ending, Owner, OwnerWrite, Reply, Then, Write};
 use crate::journal::path::{Kind, Path};
 use crate::journal::record::{Entry, Outcome, Record};
 use crate::store::model::ModelStore;
@@ -35,9 +35,26 @@ struct Flaky {
     damaged: bool,
     /// What another client does while a journal is read.
     meanwhile: Mutex<Option<Command>>,
+    /// How many creates another client comes before; what it created is gone when something is sent to it.
+    quicker: AtomicU32,
 }
 
 impl Flaky {
+    fn be_quicker(&self, command: &Command) {
+        match command {
+            Command::Create(create) if self.quicker.load(Ordering::Acquire) > 0 => {
+                self.quicker.fetch_sub(1, Ordering::AcqRel);
+                self.store.apply(&Command::Create(Create { request: RequestId::generate(), ..create.clone() }));
+            }
+            Command::Send(_) => {
+                let mut data = self.store.dump();
+                data.instances.clear();
+                self.store.restore(data);
+            }
+            _ => {}
+        }
+    }
+
     fn fails(&self) -> Option<StoreError> {
         let failures = self.failures.load(Ordering::Acquire);
         if failures == 0 {
@@ -60,6 +77,7 @@ impl Store for Flaky {
     }
 
     fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
+        batch.iter().for_each(|command| self.be_quicker(command));
         self.store.execute(partition, batch)
     }
 
@@ -226,4 +244,22 @@ async fn a_restart_from_an_operation_is_not_carried_out_on_a_run_that_has_kept_n
     let taken_over = OwnerWrite { request: RequestId::generate(), owner, write: nothing };
     *store.meanwhile.lock().expect("no test panics with it") = Some(Command::Own(taken_over));
     is_not_restarted_from_charge(&order).await;
+}
+
+/// Sends an event to an instance that another client creates first so often, each time to be deleted before the event comes.
+async fn send_to_what_vanishes(times: u32) -> (Arc<Flaky>, Result<(), EngineError>) {
+    let store = Arc::new(Flaky { quicker: AtomicU32::new(times), ..Flaky::default() });
+    let engine = Engine::builder().store(store.clone()).mode(Mode::Client).start().await.expect("a client starts");
+    let order = new_instance::<Order>(inputs(1));
+    let sent = get::<Order>(&engine, "o").send_type("t", 1).create_if_absent(order).await;
+    (store, sent)
+}
+
+#[tokio::test]
+async fn what_was_deleted_before_its_event_came_is_created_with_the_event() {
+    let (store, sent) = send_to_what_vanishes(2).await;
+    sent.expect("the third time nobody was quicker");
+    assert_eq!(store.store.dump().instances.into_values().map(|made| made.mailbox.len()).collect::<Vec<_>>(), [1]);
+    let (_, gave_up) = send_to_what_vanishes(3).await;
+    assert_eq!(gave_up.expect_err("it vanishes again and again").code(), "not_found");
 }
