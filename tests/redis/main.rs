@@ -30,6 +30,7 @@ mod redis {
     mod stage;
     mod stale;
     mod start;
+    mod tenants;
     mod tls;
     mod waiters;
     mod words;

@@ -156,6 +156,22 @@ impl Hand {
         (self.bound(), self.bound())
     }
 
+    /// Reserves what is idle for a claim of a partition, no more than it has slots. Says how many it has then.
+    fn reserve(&mut self, partition: usize, slots: u32) -> u32 {
+        let idle = self.idle();
+        let reserved = self.reserved.entry(partition).or_default();
+        reserved.tokens += idle.min(slots.saturating_sub(reserved.tokens));
+        reserved.tokens
+    }
+
+    /// The store counts this many tokens as ours. Those that a claim has asked for are reserved for it in the same moment.
+    fn granted(&mut self, tokens: u32, asks: Option<Claiming>) {
+        self.share = tokens;
+        if let Some(Claiming { partition, slots }) = asks {
+            self.reserve(partition, slots);
+        }
+    }
+
     fn idle(&self) -> u32 {
         self.share.saturating_sub(self.bound()).saturating_sub(self.spent)
     }
@@ -199,24 +215,24 @@ impl Limits {
             if let Some(reserved) = hand.reserved.get_mut(&partition) {
                 reserved.doubtful = true;
             }
+            // At once, as what is granted is reserved at once: a token that is idle while another limit is asked is given
+            // back, and a claim that needs both would have one of them, then the other, for ever.
+            let has = hand.reserve(partition, slots);
             // There are no more than it has in use already: the next one comes free here.
             let room = limit.rule.tokens.saturating_sub(hand.bound());
-            let more = slots.min(room).saturating_sub(hand.idle());
+            let more = slots.saturating_sub(has).min(room);
             if hand.wanted.contains_key(&partition) && hand.is_due() && more > 0 {
                 wanted.push((at, more));
             }
         }
-        if let Err(error) = self.ask(worker, session, &wanted).await {
+        if let Err(error) = self.ask(worker, session, &wanted, Claiming { partition, slots }).await {
             // What is limited waits; everything else must not.
             tracing::warn!(%error, "tokens of a limit could not be asked for");
         }
         let reserve = |limit: &Limit| {
             let mut hand = lock(&limit.hand);
             let Some(hand) = hand.of(session) else { return (limit.rule.name.clone(), 0) };
-            let idle = hand.idle();
-            let reserved = hand.reserved.entry(partition).or_default();
-            reserved.tokens += idle.min(slots.saturating_sub(reserved.tokens));
-            (limit.rule.name.clone(), reserved.tokens)
+            (limit.rule.name.clone(), hand.reserve(partition, slots))
         };
         self.limits.iter().map(reserve).collect()
     }
@@ -342,8 +358,14 @@ impl Limits {
         self.limits.iter().map(of).collect()
     }
 
-    /// Asks for this many more tokens of each.
-    async fn ask(&self, worker: &Worker, session: &Session, wanted: &[(usize, u32)]) -> Result<(), StoreError> {
+    /// Asks for this many more tokens of each, for a claim.
+    async fn ask(
+        &self,
+        worker: &Worker,
+        session: &Session,
+        wanted: &[(usize, u32)],
+        claim: Claiming,
+    ) -> Result<(), StoreError> {
         let mut asked = Vec::new();
         // In the order of limits: two that ask for several wait for each other, never in a circle.
         for (at, more) in wanted {
@@ -351,7 +373,7 @@ impl Limits {
                 let held = hand.share.saturating_sub(hand.spent);
                 (held, held.saturating_add(*more).min(rule.tokens.max(held)))
             };
-            asked.extend(self.send(worker, session, *at, true, request).await);
+            asked.extend(self.send(worker, session, *at, Some(claim), request).await);
         }
         settle(asked, worker, session).await
     }
@@ -370,19 +392,19 @@ impl Limits {
                     continue;
                 }
             }
-            asked.extend(self.send(worker, session, at, false, |hand, _| hand.let_go()).await);
+            asked.extend(self.send(worker, session, at, None, |hand, _| hand.let_go()).await);
         }
         settle(asked, worker, session).await
     }
 
-    /// Sends a request when the one before it is answered. `request` says what is held and what is wanted, `asks` whether
-    /// that may be more than there is. `None` when the session is over.
+    /// Sends a request when the one before it is answered. `request` says what is held and what is wanted, `asks` for which
+    /// claim it may be more than there is. `None` when the session is over.
     async fn send(
         &self,
         worker: &Worker,
         session: &Session,
         at: usize,
-        asks: bool,
+        asks: Option<Claiming>,
         request: impl FnOnce(&mut Hand, &LimitRule) -> (u32, u32),
     ) -> Option<Asked<'_>> {
         let limit = &self.limits[at];
@@ -410,11 +432,19 @@ impl Limits {
     }
 }
 
+/// A claim that is about to be made.
+#[derive(Debug, Clone, Copy)]
+struct Claiming {
+    partition: usize,
+    /// Most that it may be given.
+    slots: u32,
+}
+
 /// A request that is on its way.
 struct Asked<'a> {
     limit: &'a Limit,
     _turn: MutexGuard<'a, ()>,
-    asks: bool,
+    asks: Option<Claiming>,
     spent: u32,
     want: u32,
     answer: oneshot::Receiver<Result<Reply, StoreError>>,
@@ -437,11 +467,11 @@ impl Asked<'_> {
             LeaseReply::Granted { tokens, free_at } => {
                 let mut hand = lock(&self.limit.hand);
                 let Some(hand) = hand.of(session) else { return Ok(()) };
-                hand.share = tokens;
                 hand.spent -= self.spent.min(hand.spent);
+                hand.granted(tokens, self.asks);
                 hand.unsure = false;
                 // What gives back says nothing of what there is.
-                if self.asks {
+                if self.asks.is_some() {
                     let left = || free_at.map(|time| worker.time.until(time));
                     hand.ask_at = (tokens < self.want).then(|| Instant::now() + ask_in(left()));
                 }

@@ -168,6 +168,21 @@ fn what_is_being_given_back_is_found_by_no_claim() {
 }
 
 #[test]
+fn what_a_claim_asked_for_is_not_given_back_while_it_asks_for_tokens_of_another_limit() {
+    let mine = Session::new(Duration::from_secs(600));
+    let limits = with(&mine, 0);
+    let mut hand = lock(&limits.limits[0].hand);
+    // Granted: now the answer of the other limit is waited for, and whatever is idle is given back.
+    hand.granted(5, Some(Claiming { partition: PARTITION, slots: 3 }));
+    assert_eq!(hand.let_go(), (3, 3));
+    assert_eq!((hand.share, hand.reserve(PARTITION, 3)), (3, 3), "the claim finds it");
+    // What another one gives back is for nobody.
+    hand.reserved.clear();
+    hand.granted(2, None);
+    assert_eq!(hand.let_go(), (0, 0));
+}
+
+#[test]
 fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
     let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 0);
