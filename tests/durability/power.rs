@@ -68,6 +68,7 @@ mod redis {
         assert_eq!(run(faults(Setting::RedisAlways, "power of Redis, rewrites", true)).lost(), 0);
     }
 
+    /// Not while the file is written anew: `docs/DURABILITY.md` says what a server does that loses its power then.
     #[test]
     fn with_a_sync_every_second_the_newest_may_be_lost_and_nothing_is_torn() {
         run(faults(Setting::RedisEverysec(0), "power of Redis, every second", false));
