@@ -8,7 +8,7 @@ use support::prelude::*;
 use support::size::Amount;
 use support::worker::TestWorker;
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, LOST};
 
 on_every_shared_store!(workers_alike_have_sessions_of_their_own_and_take_nothing_from_each_other,);
 
@@ -37,7 +37,7 @@ async fn workers_alike_have_sessions_of_their_own_and_take_nothing_from_each_oth
         ever.extend(sessions.into_iter().map(|view| view.session));
         assert_eq!(ever.len(), before + WORKERS, "a session that was there before");
         fleet.create_more(&mut parcels, 12, false).await?;
-        parcels.results(&fleet).await.check(&fleet, 0, 0);
+        parcels.results(&fleet).await.check(&fleet, 0);
         // The next ones are started as if these had never been: theirs are there still.
         fleet.workers.clear();
         stale += WORKERS;
@@ -45,7 +45,7 @@ async fn workers_alike_have_sessions_of_their_own_and_take_nothing_from_each_oth
     let again: Vec<_> = effects::executions(&fleet.effects()).into_iter().filter(|(_, times)| *times > 1).collect();
     assert!(again.is_empty(), "{again:?}");
     let log = fleet.log();
-    let lost = log.lines().find(|line| line.contains("lost its session") || line.contains("a worker crashed"));
+    let lost = log.lines().find(|line| line.contains(LOST) || line.contains("a worker crashed"));
     assert_eq!(lost, None);
     Ok(())
 }

@@ -56,7 +56,7 @@ async fn a_worker_that_is_asked_to_end_twice_ends_in_order(stage: Stage) -> Test
     assert_eq!((overview.ready, overview.total()), (3, 3), "they wait for anyone: {overview:?}");
     fleet.setup.step_time = Duration::from_millis(1);
     fleet.start_worker();
-    parcels.results(&fleet).await.check(&fleet, 0, 0);
+    parcels.results(&fleet).await.check(&fleet, 0);
     fleet.check_store().await
 }
 
@@ -84,7 +84,7 @@ async fn a_worker_that_is_asked_to_end_while_it_starts_leaves_nothing_to_wait_fo
     eprintln!("{in_order} of {starts} ended in order");
     assert!(in_order > 0);
     fleet.start_worker();
-    parcels.results(&fleet).await.check(&fleet, 0, 0);
+    parcels.results(&fleet).await.check(&fleet, 0);
     parcels.check_journals().await?;
     fleet.check_workers();
     fleet.check_store().await
@@ -153,7 +153,7 @@ async fn end_without_the_store(mut stage: Stage) -> TestResult {
     fleet.setup.step_time = Duration::from_millis(1);
     fleet.start_worker();
     // What it could not record runs again.
-    parcels.results(&fleet).await.check(&fleet, 3, 0);
+    parcels.results(&fleet).await.check(&fleet, 3);
     parcels.check_journals().await?;
     fleet.check_workers();
     Ok(())

@@ -88,7 +88,7 @@ impl Town {
             assert!(met && died, "{point} was not met: {id} ended with {outcome}\n{}", self.fleet.log());
             return true;
         }
-        assert!(household.since.elapsed() < wait::PATIENCE, "{point} is never met\n{}", self.fleet.log());
+        assert!(household.since.elapsed() < 3 * wait::PATIENCE, "{point} is never met\n{}", self.fleet.log());
         if point.is_met_at_the_end() && !household.asked_to_end && self.is_at_work(id) {
             household.process.ask_to_end();
             household.asked_to_end = true;

@@ -45,7 +45,7 @@ async fn the_only_worker_killed_again_and_again_loses_nothing(stage: Stage) -> T
         fleet.replace_worker(0);
         kills += 1;
     }
-    parcels.results(&fleet).await.check(&fleet, kills, 0);
+    parcels.results(&fleet).await.check(&fleet, kills);
     parcels.check_journals().await?;
     fleet.check_store().await
 }
@@ -110,7 +110,7 @@ async fn kill_at_random(stage: Stage, chance: &mut Chance, concurrency: usize, i
     }
     // A body may also have been started again by a wide join: two of one instance at a time.
     let bodies_at_a_time = if concurrency > 1 { 2 * concurrency } else { 1 };
-    parcels.results(&fleet).await.check(&fleet, KILLS * bodies_at_a_time, 0);
+    parcels.results(&fleet).await.check(&fleet, KILLS * bodies_at_a_time);
     parcels.check_journals().await?;
     fleet.check_store().await
 }

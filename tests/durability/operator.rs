@@ -19,6 +19,7 @@ use workflow::{OperationEnd, ResultError};
 
 use super::account::{Account, Fault, FaultKind};
 use super::book::{Expected, Page};
+use super::fleet::LOST;
 use super::hand::{Hand, notes_read};
 use super::leftovers::{self, Forward};
 
@@ -48,8 +49,6 @@ const CONCURRENCY: usize = 6;
 const LONGER_THAN_ANYTHING_IS_KEPT: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 /// Longer than any body takes.
 const GRACE: Duration = Duration::from_secs(30);
-/// What a worker says whose session is lost.
-const LOST: &str = "this worker lost its session";
 /// What workers may say, and operators understand: everything else needs a look.
 const UNDERSTOOD: [&str; 8] = [
     "the engine has started: ",

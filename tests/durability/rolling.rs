@@ -79,7 +79,7 @@ async fn workers_rolled_under_load_run_nothing_twice(stage: Stage) -> TestResult
         wait::until("it is under load", async || (fleet.effects().len() > before + 5).then_some(())).await;
         fleet.roll().await;
     }
-    parcels.results(&fleet).await.check(&fleet, 0, 0);
+    parcels.results(&fleet).await.check(&fleet, 0);
     let processes: std::collections::BTreeSet<_> = fleet.effects().iter().map(|effect| effect.process).collect();
     assert!(processes.len() > 3, "they were rolled while there was work: {processes:?}");
     fleet.check_quiet();
