@@ -169,7 +169,7 @@ fn what_is_being_given_back_is_found_by_no_claim() {
 
 #[test]
 fn what_a_claim_asked_for_is_not_given_back_while_it_asks_for_tokens_of_another_limit() {
-    let mine = Session::new(Duration::from_secs(600));
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 0);
     let mut hand = lock(&limits.limits[0].hand);
     // Granted: now the answer of the other limit is waited for, and whatever is idle is given back.

@@ -496,7 +496,7 @@ mod tests {
     fn told(kind: Kind, servers: &[ServerFacts]) -> StoreFacts {
         let at = |number| Address::Tcp("h".to_owned(), number);
         let servers = servers.iter().zip(1..).map(|(facts, number)| (at(number), facts.clone())).collect();
-        StoreServers { kind, servers }.told()
+        StoreServers { kind, servers, replicas: 0 }.told()
     }
 
     #[test]
