@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 use std::thread::park_timeout;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{RedisResult, Value, from_redis_value};
 
