@@ -221,7 +221,7 @@ mod tests {
         include_str!("fsck/mod.rs"),
         include_str!("fsck/sessions.rs"),
         include_str!("heart.rs"),
-        include_str!("lane.rs"),
+        include_str!("lane/mod.rs"),
         include_str!("layout.rs"),
         include_str!("listing.rs"),
         include_str!("script.rs"),
