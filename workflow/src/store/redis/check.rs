@@ -438,7 +438,7 @@ mod tests {
         let strong = judged(GOOD, &[("appendfsync", "always")]).expect("good");
         let replicated = GOOD.replace("7.0.15", "6.2.9").replace("loading:0", "loading:0\r\nconnected_slaves:1");
         let weak = judged(&replicated, &[("appendfsync", "everysec"), ("min-replicas-to-write", "0")]).expect("good");
-        let alone = told(Kind::Single, &[strong.clone()]);
+        let alone = told(Kind::Single, std::slice::from_ref(&strong));
         assert_eq!((alone.server.as_str(), alone.advice), ("Redis 7.0.15", None));
         assert!(!alone.durability.contains("failover"), "{}", alone.durability);
         let both = told(Kind::Cluster, &[strong.clone(), weak.clone()]);

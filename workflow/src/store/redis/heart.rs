@@ -40,6 +40,9 @@ type Rounds = BTreeMap<Address, Vec<(usize, bool)>>;
 /// What came of a beat in one partition.
 type Felt = (usize, Result<Beat, Missed>);
 
+/// What came of the beats at one server, and its connection if it is good.
+type Beaten = (Vec<Felt>, Option<(Address, Connection)>);
+
 /// Why a server took no beat.
 enum Missed {
     Elsewhere(Turn, StoreError),
@@ -115,9 +118,9 @@ impl RedisHeart {
 }
 
 /// Runs each on a thread of its own, and waits for all.
-fn on_threads<F>(beats: Vec<F>, pulse: &Pulse) -> Vec<(Vec<Felt>, Option<(Address, Connection)>)>
+fn on_threads<F>(beats: Vec<F>, pulse: &Pulse) -> Vec<Beaten>
 where
-    F: FnOnce() -> (Vec<Felt>, Option<(Address, Connection)>) + Send,
+    F: FnOnce() -> Beaten + Send,
 {
     let failed = |_| {
         let error = pulse.unavailable("no thread for a beat");

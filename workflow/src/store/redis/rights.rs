@@ -207,7 +207,7 @@ mod tests {
         include_str!("dial.rs"),
         include_str!("finder.rs"),
         include_str!("heart.rs"),
-        include_str!("lane.rs"),
+        include_str!("lane/mod.rs"),
         include_str!("layout.rs"),
         include_str!("listing.rs"),
         include_str!("script.rs"),

@@ -32,8 +32,10 @@ use super::topology::Topology;
 use super::url::Target;
 use crate::store::StoreError;
 
-/// How often the servers are looked for although nobody doubts where they are.
-const FIND_EVERY: Duration = Duration::from_secs(10);
+/// How often sentinels are asked although nobody doubts where the primary is: one that was replaced may not know it.
+const ASK_SENTINELS_EVERY: Duration = Duration::from_secs(10);
+/// The same of a cluster, whose nodes say by themselves what is another's, and take no writes while they are cut off.
+const ASK_NODES_EVERY: Duration = Duration::from_secs(60);
 /// How often at most.
 const FIND_EVERY_MIN: Duration = Duration::from_millis(500);
 /// How long a job is asked again that nobody carries out, because its slot is on its way.
@@ -290,7 +292,11 @@ impl Switch {
     fn learn(&mut self, found: Result<Topology, StoreError>) {
         self.finding = None;
         let doubted = matches!(self.search, Search::Now { doubted: true });
-        self.search = Search::At(Instant::now() + FIND_EVERY);
+        let rest = match self.target.place() {
+            Place::Cluster { .. } => ASK_NODES_EVERY,
+            Place::Server(_) | Place::Sentinels { .. } => ASK_SENTINELS_EVERY,
+        };
+        self.search = Search::At(Instant::now() + rest);
         match found {
             Ok(topology) => self.adopt(topology),
             Err(error) => {

@@ -66,7 +66,8 @@ impl Topology {
 
     /// Who has a slot; nobody when a cluster has lost a part of itself.
     pub(super) fn owner(&self, slot: Slot) -> Option<&Address> {
-        self.ranges.iter().find(|(from, to, _)| (*from..=*to).contains(&slot)).map(|(.., address)| address)
+        let at = self.ranges.partition_point(|(_, to, _)| *to < slot);
+        self.ranges.get(at).filter(|(from, ..)| *from <= slot).map(|(.., address)| address)
     }
 
     /// Everyone who has a slot.

@@ -39,6 +39,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a lane is told.
+#[expect(clippy::large_enum_variant, reason = "nearly all are jobs")]
 pub(super) enum Order {
     Ask(Job),
     /// The server was replaced: nothing is asked of it any more.
@@ -46,6 +47,7 @@ pub(super) enum Order {
 }
 
 /// What a lane tells.
+#[expect(clippy::large_enum_variant, reason = "none is kept for long")]
 pub(super) enum News {
     /// A job that the server did not carry out, and what to tell the caller if nobody else does.
     Turned(Job, Turn, StoreError),
@@ -102,7 +104,9 @@ struct Lane {
     number: u64,
     running: JoinSet<Ended>,
     news: mpsc::UnboundedSender<News>,
-    /// The server has been replaced: what is still asked of it is not waited for.
+    /// The server has been replaced: nothing is asked of it again.
+    leaves: bool,
+    /// What is still asked of it is not waited for any more.
     left: watch::Sender<bool>,
     /// When something was last heard of the server, or asked of it after a rest.
     heard: Instant,
@@ -157,7 +161,8 @@ impl Lane {
         let dialer = Arc::new(dialer);
         let line = Self::dialing(dialer.clone(), Vec::new());
         let (left, heard) = (watch::channel(false).0, Instant::now());
-        Self { dialer, line, pauses: Pauses::new(), number: 0, running: JoinSet::new(), news, left, heard }
+        let (pauses, running) = (Pauses::new(), JoinSet::new());
+        Self { dialer, line, pauses, number: 0, running, news, leaves: false, left, heard }
     }
 
     fn dialing(dialer: Arc<Dialer>, waiting: Vec<Job>) -> Line {
@@ -195,14 +200,18 @@ impl Lane {
         let _ = self.news.send(news);
     }
 
+    /// Lets a job be asked of whoever has taken the server's place.
+    fn give_back(&self, job: Job) {
+        self.tell(News::Turned(job, Turn::Unsent, replaced(&self.dialer)));
+    }
+
     /// Gives back what was not sent, and waits a moment for the answers to what was.
     async fn leave(mut self) {
         tracing::debug!(store = self.dialer.shown(), "left a server that was replaced");
-        let store = self.dialer.shown().to_owned();
-        let error = StoreError::Unavailable { store, message: REPLACED.to_owned() };
-        for job in self.replace(Line::Down { pause: Box::pin(tokio::time::sleep(LEAVE_WITHIN)), error: error.clone() })
-        {
-            self.tell(News::Turned(job, Turn::Unsent, error.clone()));
+        self.leaves = true;
+        let pause = Box::pin(tokio::time::sleep(LEAVE_WITHIN));
+        for job in self.replace(Line::Down { pause, error: replaced(&self.dialer) }) {
+            self.give_back(job);
         }
         let until = Instant::now() + LEAVE_WITHIN;
         loop {
@@ -252,6 +261,7 @@ impl Lane {
         }
         match ended.rest {
             Rest::Nothing => {}
+            Rest::Again(job) if self.leaves => self.give_back(job),
             Rest::Again(job) => self.take(job),
             Rest::Turned(job, turn, error) => self.tell(News::Turned(job, turn, error)),
             Rest::Failed(job, error) => job.answer(Err(error)),
@@ -295,13 +305,17 @@ impl Lane {
 /// What is said of a server that was left.
 const REPLACED: &str = "it did not answer, and another server has taken its place";
 
+fn replaced(dialer: &Dialer) -> StoreError {
+    StoreError::Unavailable { store: dialer.shown().to_owned(), message: REPLACED.to_owned() }
+}
+
 async fn carry_out(
     mut connection: MultiplexedConnection,
     known: Known,
     number: u64,
     dialer: Arc<Dialer>,
     mut left: watch::Receiver<bool>,
-    job: Job,
+    mut job: Job,
 ) -> Ended {
     let asked = async {
         match &job.work {
@@ -312,8 +326,10 @@ async fn carry_out(
     let said = tokio::select! {
         said = asked => said,
         _ = left.wait_for(|left| *left) => {
-            let error = StoreError::Unavailable { store: dialer.shown().to_owned(), message: REPLACED.to_owned() };
-            return Ended { number, lost: true, doubtful: false, rest: Rest::Failed(job, error) };
+            let again = !job.again && matches!(job.work, Work::Read(_));
+            job.again |= again;
+            let rest = if again { Rest::Again(job) } else { Rest::Failed(job, replaced(&dialer)) };
+            return Ended { number, lost: true, doubtful: false, rest };
         }
     };
     let doing = match &job.work {
@@ -425,70 +441,4 @@ async fn call(
 }
 
 #[cfg(test)]
-mod tests {
-    use redis::RedisConnectionInfo;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-
-    use super::*;
-
-    /// A server that does not have the script when it is asked first, and is given it by someone else right after.
-    /// Gives what it carried out.
-    async fn serve_and_forget_once(mut stream: DuplexStream) -> Vec<String> {
-        let (mut read, mut done, mut has_script) = (Vec::new(), Vec::new(), false);
-        while stream.read_buf(&mut read).await.expect("a stream") > 0 {
-            while let Some((words, length)) = command(&read) {
-                read.drain(..length);
-                let answer: &[u8] = match words[0].as_str() {
-                    "EVALSHA" if has_script => {
-                        done.push(words[3].clone());
-                        b":1\r\n"
-                    }
-                    "EVALSHA" => b"-NOSCRIPT No matching script.\r\n",
-                    _ => b"+OK\r\n",
-                };
-                has_script = true;
-                stream.write_all(answer).await.expect("a stream");
-            }
-        }
-        done
-    }
-
-    /// The first whole command, and its length.
-    fn command(read: &[u8]) -> Option<(Vec<String>, usize)> {
-        let line = |from: usize| {
-            let length = read.get(from..)?.windows(2).position(|pair| pair == b"\r\n")?;
-            Some((std::str::from_utf8(&read[from + 1..from + length]).ok()?.parse::<usize>().ok()?, from + length + 2))
-        };
-        let (count, mut at) = line(0)?;
-        let mut words = Vec::new();
-        for _ in 0..count {
-            let (length, from) = line(at)?;
-            words.push(String::from_utf8_lossy(read.get(from..from + length)?).into_owned());
-            at = from + length + 2;
-        }
-        (at <= read.len()).then_some((words, at))
-    }
-
-    #[tokio::test]
-    async fn calls_are_carried_out_in_order_though_another_client_brings_the_script() {
-        let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let script = Script::new("one", "return 1".to_owned());
-        let mut calls = Pipeline::new();
-        for number in ["1", "2", "3"] {
-            calls.add_command(script.call(&[], &[number.as_bytes().to_vec()]));
-        }
-        let known = Known::default();
-        let asking = async {
-            let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
-            let (mut connection, driver) = MultiplexedConnection::new(&settings, ours).await.expect("nothing is asked");
-            tokio::select! {
-                values = call_in_order(&mut connection, &known, &script, &calls) => values.expect("they are answered"),
-                () = driver => panic!("the connection ends after the calls"),
-            }
-        };
-        let (done, values) = tokio::join!(serve_and_forget_once(theirs), asking);
-        assert_eq!(values, vec![Value::Int(1); 3]);
-        assert_eq!(done, ["1", "2", "3"]);
-        assert!(known.lock().expect("nobody panics").contains("one"));
-    }
-}
+mod tests;
