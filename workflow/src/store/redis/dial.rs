@@ -11,6 +11,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, PushInfo, RedisError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
 
 use super::check::Expected;
 use super::fault::{Doing, placed, store_error};
@@ -163,4 +164,25 @@ where
     });
     // Nobody joins it: it ends when those who ask it are gone, and a server that hangs must not hold them up.
     thread.map(|_| handle).map_err(failed)
+}
+
+/// A pause on that thread. It begins there: a timer belongs to the runtime in which it is made, and would end with that of
+/// a caller, or stand still with its clock.
+pub(super) fn pause_on(thread: &Handle, length: Duration) -> JoinHandle<()> {
+    thread.spawn(async move { tokio::time::sleep(length).await })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_outlives_the_runtime_of_the_one_who_asked_for_it() {
+        let thread = on_own_thread("pauses", "redis://h", std::future::pending()).expect("a thread");
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let caller = runtime();
+        let paused = caller.block_on(async { pause_on(&thread, Duration::from_millis(50)) });
+        drop(caller);
+        assert!(runtime().block_on(paused).is_ok());
+    }
 }

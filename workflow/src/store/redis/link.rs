@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::check::Expected;
-use super::dial::on_own_thread;
+use super::dial::{on_own_thread, pause_on};
 use super::job::{Answers, Job, Route, Work};
 use super::places::Address;
 use super::script::Script;
@@ -151,12 +151,12 @@ impl Link {
     /// Waits, by a clock that no test holds still.
     pub(super) async fn pause(&self, length: Duration) {
         // An error says that the thread is gone, and then the next request says so too.
-        let _ = self.shared.thread.spawn(tokio::time::sleep(length)).await;
+        let _ = pause_on(&self.shared.thread, length).await;
     }
 
     /// Says when so much time is over, by the same clock.
     pub(super) fn timer(&self, length: Duration) -> JoinHandle<()> {
-        self.shared.thread.spawn(tokio::time::sleep(length))
+        pause_on(&self.shared.thread, length)
     }
 
     fn send(&self, route: Route, work: Work) -> oneshot::Receiver<Answers> {
