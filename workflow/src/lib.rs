@@ -68,6 +68,7 @@
 //! - [`prelude`]: what a file with workflows imports.
 //! - [`Engine`] and [`EngineBuilder`]: starting, and the options.
 //! - [`Create`], [`CreateBatch`], [`Handle`], [`SendEvent`]: creating instances, asking about them, controlling them.
+//! - [`fn@fsck`]: checks everything that a store keeps, and gives a [`Report`].
 //! - [`EngineError`], [`ResultError`], [`mod@error`]: what can go wrong, each with what is true after it.
 //! - [`test_kit`]: unit tests of workflows, in memory and in virtual time.
 //! - [`rules`]: the traits that the compiler's messages name.

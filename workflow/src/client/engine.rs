@@ -66,7 +66,7 @@ impl Engine {
         self.read(|| self.store().overview()).await
     }
 
-    /// Checks everything that the store keeps in this namespace: see [`fsck`](super::fsck()), which needs no engine. It reads
+    /// Checks everything that the store keeps in this namespace: see [`fsck`](fn@super::fsck), which needs no engine. It reads
     /// everything, for as long as that takes, and changes nothing; workers go on meanwhile.
     ///
     /// # Errors

@@ -58,6 +58,10 @@ end
 local function drop(key, member)
   put(key, member, false)
 end
+-- An entry that was to be dropped or put stays as it is.
+local function stays(key, member)
+  pending[key][member] = nil
+end
 local function flush(key)
   local of = pending[key]
   if not of then return end

@@ -83,23 +83,23 @@ end
 
 local function delete_run(key, id, old)
   local member = id .. '\0' .. pack('>I4', old)
-  local kept, fields, later = '', {}, nil
+  drop(OLD, member)
+  local kept, fields = '', {}
   each_old_run(call('HGET', key, 'a') or '', function(run, records, expires, packed)
     if run ~= old or expires > now then
       kept = kept .. packed
-      if run == old then later = expires end
+      if run == old then put(OLD, member, expires) end
       return
     end
     for number = 0, records - 1 do fields[#fields + 1] = record_field(run, number) end
     fields.found = true
   end)
-  if not fields.found then
-    if later then put(OLD, member, later) else drop(OLD, member) end
+  if not fields.found then return 0 end
+  -- A server without memory refuses this: then the run is left for later, and what gives memory back goes on.
+  if kept ~= '' and type(redis.pcall('HSET', key, 'a', kept)) == 'table' then
+    stays(OLD, member)
     return 0
   end
-  -- A server without memory refuses this: then the run is left for later, and what gives memory back goes on.
-  if kept ~= '' and type(redis.pcall('HSET', key, 'a', kept)) == 'table' then return 0 end
-  drop(OLD, member)
   if kept == '' then call('HDEL', key, 'a') end
   call_with('HDEL', key, fields)
   return 1
