@@ -122,7 +122,7 @@ enum Step {
     },
     /// Several in one call, after a call that was cut between two of them.
     Batch {
-        steps: Vec<Step>,
+        steps: Vec<Self>,
         cut: Option<usize>,
     },
     /// One of the last commands again, word for word.

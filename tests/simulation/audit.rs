@@ -15,7 +15,7 @@ use crate::flows::Found;
 
 /// Whether a caller was told how a run ended; `once`: how the only one did.
 pub(crate) fn agrees(eyes: &Eyes, id: &str, told: &Told, once: bool) -> Result<(), String> {
-    let mut ends = eyes.ends.iter().filter(|((of, run), _)| of.as_str() == id && (!once || *run == 1));
+    let mut ends = eyes.ends.iter().filter(|((of, _, run), _)| of.as_str() == id && (!once || *run == 1));
     if ends.any(|(_, end)| is_same(end, told)) {
         return Ok(());
     }
@@ -76,10 +76,10 @@ fn journals(id: &InstanceId, instance: &Instance) -> Result<(), String> {
                         return Err(format!("{id}, run {run}: {} ended twice", record.path));
                     }
                 }
-                Entry::Attempt { number, .. } => {
-                    if attempts.insert(record.path.clone(), *number).is_some_and(|before| before >= *number) {
-                        return Err(format!("{id}, run {run}: attempt {number} of {} is there twice", record.path));
-                    }
+                Entry::Attempt { number, .. }
+                    if attempts.insert(record.path.clone(), *number).is_some_and(|before| before >= *number) =>
+                {
+                    return Err(format!("{id}, run {run}: attempt {number} of {} is there twice", record.path));
                 }
                 _ => {}
             }
@@ -123,6 +123,8 @@ fn output(id: &InstanceId, instance: &Instance, eyes: &Eyes, kind: &Kind) -> Res
             }
             Ok(())
         }
+        // It is gone, and so none of those that are looked at.
+        Kind::Brief { .. } => Ok(()),
         Kind::Limited { .. } | Kind::Mails => tokens(id, eyes, &[output.decode().map_err(unreadable)?]),
     }
 }

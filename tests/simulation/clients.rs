@@ -6,7 +6,7 @@ use std::time::Duration;
 use workflow::store::StoreError;
 use workflow::{EngineError, ResultError, prelude::*};
 
-use crate::flows::{Course, Go, gathers, limited, mails, raises, tours};
+use crate::flows::{Course, Go, gathers, limited, mails, raises, small, tours};
 use crate::world::{World, pause};
 
 /// What is asked for.
@@ -36,6 +36,10 @@ pub(crate) enum Kind {
         nap_ms: u64,
     },
     Mails,
+    /// An id that is used so often, each time after what had it before was deleted.
+    Brief {
+        lives: u64,
+    },
 }
 
 /// What a caller was told of an instance.
@@ -49,7 +53,7 @@ pub(crate) enum Told {
 impl Order {
     /// The order of this number.
     pub(crate) fn draw(world: &World, number: u64) -> Self {
-        let kind = match world.draw(6) {
+        let kind = match world.draw(7) {
             0 | 1 => Kind::Tours(Course {
                 failures: u32::try_from(world.draw(4)).expect("small"),
                 nap_ms: world.draw(2_000) as u64,
@@ -59,15 +63,18 @@ impl Order {
             2 => Kind::Gathers { senders: 1 + world.draw(3) as u64, each: 1 + world.draw(5) as u64 },
             3 => Kind::Raises { children: world.draw(4) as u64, nap_ms: world.draw(1_000) as u64 },
             4 => Kind::Limited { instances: 1 + world.draw(4) as u64, nap_ms: world.draw(1_000) as u64 },
+            5 => Kind::Brief { lives: 1 + world.draw(4) as u64 },
             _ => Kind::Mails,
         };
         let disturbed = world.plan.operators && world.draw(2) == 0;
         Self { id: format!("i{number}"), kind, disturbed }
     }
 
-    /// The instances that it makes.
+    /// The instances that it makes and that are kept.
     pub(crate) fn ids(&self) -> Vec<String> {
         match self.kind {
+            // In the end there is none.
+            Kind::Brief { .. } => Vec::new(),
             Kind::Limited { instances, .. } => (0..instances).map(|number| format!("{}-{number}", self.id)).collect(),
             _ => vec![self.id.clone()],
         }
@@ -97,6 +104,9 @@ pub(crate) async fn attend(world: Arc<World>, order: Order) {
     // Some come when things have gone wrong for long.
     let latest = u64::try_from(world.plan.trouble.as_millis()).expect("worlds are short");
     pause(world.draw_ms(0, latest)).await;
+    if let Kind::Brief { lives } = order.kind {
+        return live(world, order.id, lives).await;
+    }
     if let Err(error) = create(&world, &order).await {
         return world.violation(format!("{}: it could not be created: {error}", order.id));
     }
@@ -128,7 +138,39 @@ pub(crate) async fn attend(world: Arc<World>, order: Order) {
     }
 }
 
+/// Makes an instance of one id again and again, as soon as what had it before is gone.
+async fn live(world: Arc<World>, id: String, lives: u64) {
+    for _ in 0..lives {
+        let made = ask(&world, |engine| {
+            let id = id.clone();
+            async move { small::create(&engine, 3, 20).id(id).retention(BRIEF, BRIEF).attach().await.map(drop) }
+        });
+        if let Err(error) = made.await {
+            return world.violation(format!("{id}: it could not be created: {error}"));
+        }
+        loop {
+            let found = ask(&world, |engine| {
+                let id = id.clone();
+                async move { engine.instance(id).await.map(drop) }
+            });
+            match found.await {
+                Ok(()) => pause(world.draw_ms(50, 1_000)).await,
+                Err(EngineError::NotFound { .. }) => break,
+                Err(error) => return world.violation(format!("{id}: it could not be looked at: {error}")),
+            }
+        }
+        let ended = world.eyes(|eyes| eyes.ends.keys().any(|(of, ..)| of.as_str() == id));
+        if !ended {
+            return world.violation(format!("{id} is gone and has not ended"));
+        }
+    }
+}
+
+/// How long those are kept whose ids are used again.
+const BRIEF: Duration = Duration::from_millis(200);
+
 async fn create(world: &Arc<World>, order: &Order) -> Result<(), EngineError> {
+    let by_event = world.draw(3) == 0;
     let (id, kind) = (order.id.clone(), order.kind.clone());
     let ids = order.ids();
     ask(world, |engine| {
@@ -136,6 +178,15 @@ async fn create(world: &Arc<World>, order: &Order) -> Result<(), EngineError> {
         async move {
             match kind {
                 Kind::Tours(course) => drop(tours::create(&engine, course).id(id).attach().await?),
+                Kind::Gathers { senders, each } if by_event => {
+                    // The first event of the first sender, who sends it once more.
+                    let event = gathers::get(&engine, &id).send(Go { number: 0 }).id(format!("{id}.0"));
+                    match event.create_if_absent(gathers::new(senders * each)).await {
+                        // An earlier try, whose answer was lost, made it, and it has come to its end.
+                        Ok(()) | Err(EngineError::Finished { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
                 Kind::Gathers { senders, each } => {
                     drop(gathers::create(&engine, senders * each).id(id).attach().await?);
                 }
@@ -149,6 +200,7 @@ async fn create(world: &Arc<World>, order: &Order) -> Result<(), EngineError> {
                         drop(outcome?);
                     }
                 }
+                Kind::Brief { .. } => {}
                 Kind::Mails => drop(mails::create(&engine).id(id).attach().await?),
             }
             Ok(())

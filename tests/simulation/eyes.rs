@@ -19,8 +19,8 @@ pub(crate) struct Eyes {
     limit: usize,
     rate: usize,
     seen: BTreeMap<InstanceId, Seen>,
-    /// How each run ended.
-    pub(crate) ends: BTreeMap<(InstanceId, u32), End>,
+    /// How each run ended, by when its instance was created: an id may be used again.
+    pub(crate) ends: BTreeMap<(InstanceId, Timestamp, u32), End>,
     /// How often an instance was taken from a session that had not let go of it.
     taken: BTreeMap<String, u64>,
     /// When runs of queue `mail` were started.
@@ -113,13 +113,14 @@ impl Eyes {
         {
             return Err(format!("{id} is parked: {reason:?}"));
         }
-        if let Some(end) = self.ends.get(&(id.clone(), head.run)) {
+        let life = (id.clone(), head.created_at, head.run);
+        if let Some(end) = self.ends.get(&life) {
             match &head.place {
                 Place::Done { end: now, .. } if now == end => {}
                 place => return Err(format!("{id}: run {} ended by {end:?} and is {place:?}", head.run)),
             }
         } else if let Place::Done { end, .. } = &head.place {
-            self.ends.insert((id.clone(), head.run), end.clone());
+            self.ends.insert(life, end.clone());
         }
         let seen = Seen {
             created_at: head.created_at,

@@ -22,6 +22,9 @@ use crate::world::{World, pause};
 /// How many hints a process may lag behind.
 const HINTS_KEPT: usize = 64;
 
+/// What is kept so long is found by any late copy of its create, however the clock jumps.
+const KEPT_AT_LEAST: Duration = Duration::from_secs(3_600);
+
 /// One process's way to the store.
 #[derive(Debug, Clone)]
 pub(crate) struct Wire(Arc<Inner>);
@@ -134,7 +137,12 @@ impl Wire {
     }
 
     /// A copy that was still on its way. Nobody hears its answer.
-    fn carry_out_later(&self, batch: Vec<Command>) {
+    ///
+    /// Not so of creates that are kept shorter than a copy may be late: one that comes after its instance was deleted makes
+    /// another, in the hands of a session that does not know of it. That is not promised away, and would hide all else.
+    fn carry_out_later(&self, mut batch: Vec<Command>) {
+        batch
+            .retain(|command| !matches!(command, Command::Create(create) if create.spec.keep_complete < KEPT_AT_LEAST));
         let (wire, later) = (self.clone(), self.world().draw_ms(0, 2_000));
         tokio::spawn(async move {
             pause(later).await;
