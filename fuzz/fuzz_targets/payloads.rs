@@ -1,2 +1,3 @@
+//! The target `payloads`, for libFuzzer: see `src/lib.rs`.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::formats::payloads(bytes));

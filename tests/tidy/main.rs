@@ -10,4 +10,5 @@ mod metrics;
 mod purity;
 mod size;
 mod source;
+mod supply;
 mod ui_rules;

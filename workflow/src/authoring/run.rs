@@ -160,6 +160,15 @@ impl Run {
         }
     }
 
+    /// Wakes the task of some operation, ready or not, if there is one of this number.
+    #[cfg(test)]
+    pub(super) fn wake_at(&self, index: usize) {
+        let task = self.core().tasks.get(index).and_then(Clone::clone);
+        if let Some(task) = task {
+            self.signals.wake_as_ours(&task);
+        }
+    }
+
     /// From now on operations are dropped because their memory is given up, not by the workflow's code.
     pub(super) fn close(&self) {
         let mut core = self.core();

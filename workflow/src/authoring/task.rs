@@ -179,6 +179,26 @@ impl RunTask {
         self.run.machine(|machine| machine.stand())
     }
 
+    /// As [`Self::replay`], with polls that nothing calls for, and wakes of operations that are not ready, before each
+    /// record: `chance` gives a number below the one it is given.
+    #[cfg(test)]
+    pub(crate) fn replay_shuffled(&mut self, chance: &mut dyn FnMut(usize) -> usize) -> Stand {
+        loop {
+            for _ in 0..chance(4) {
+                for _ in 0..chance(5) {
+                    self.run.wake_at(chance(64));
+                }
+                self.poll_root();
+            }
+            self.heed_foreign_wake();
+            let Some(next) = self.run.machine(Machine::next_recorded) else { break };
+            if self.follow(next).is_some() {
+                break;
+            }
+        }
+        self.run.machine(|machine| machine.stand())
+    }
+
     /// What a run keeps of this one that is restarted from an operation; this one must have been made to find that out.
     pub(crate) fn fork(&mut self, now: Timestamp) -> Result<Vec<Record>, PauseReason> {
         self.replay();

@@ -38,6 +38,14 @@ pub(crate) struct Replayed {
     open: Divergence,
 }
 
+#[cfg(test)]
+impl Replayed {
+    /// Everything that the replay did: what it asked for, in order, what became of each, and where it stands.
+    pub(crate) fn words(&self) -> String {
+        format!("{:?} {:?}", self.trace, self.stand)
+    }
+}
+
 /// How a replay differs from its run.
 #[derive(Debug)]
 pub(crate) struct Difference {
@@ -75,6 +83,21 @@ impl Code {
         let at = records.last().map_or(info.started_at, |record| record.time);
         let mut task = self.task(Self::start(info, at, Compared::Replay { enter_from }), records, at);
         let stand = task.replay();
+        let (trace, open) = task.traced();
+        Replayed { stand, trace, open }
+    }
+
+    /// As [`Self::replay`], with polls and wakes in between that nothing calls for.
+    #[cfg(test)]
+    pub(crate) fn replay_shuffled(
+        &self,
+        info: RunInfo,
+        records: Vec<Record>,
+        chance: &mut dyn FnMut(usize) -> usize,
+    ) -> Replayed {
+        let at = records.last().map_or(info.started_at, |record| record.time);
+        let mut task = self.task(Self::start(info, at, Compared::Replay { enter_from: usize::MAX }), records, at);
+        let stand = task.replay_shuffled(chance);
         let (trace, open) = task.traced();
         Replayed { stand, trace, open }
     }

@@ -5,6 +5,7 @@ mod errors;
 mod groups;
 mod outside;
 mod random_workflows;
+mod shuffled;
 mod steps;
 mod wakes;
 

@@ -35,7 +35,7 @@ use crate::words::payload::Payload;
 
 /// One operation of a random workflow. Times are in half seconds, so that some delays are short ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-enum Node {
+pub(super) enum Node {
     Step { name: u8, key: Option<u8>, fails: u32, retries: u32, delay: u32, limit: Option<u32> },
     Group { name: u8, retries: u32, delay: u32, limit: Option<u32>, nodes: Vec<Self> },
     Part { name: u8, nodes: Vec<Self> },
@@ -210,14 +210,14 @@ flow!(Random(nodes: Vec<Node>) -> u64, |cx, resources| {
 
 /// What all interpreters of one case share with the one who drives them.
 #[derive(Debug, Default)]
-struct Shared {
+pub(super) struct Shared {
     gates: Arc<Gates>,
     /// The newest trace of each instance.
     traces: Mutex<HashMap<String, Trace>>,
 }
 
 impl Shared {
-    fn trace(&self, id: &InstanceId) -> Vec<String> {
+    pub(super) fn trace(&self, id: &InstanceId) -> Vec<String> {
         let traces = self.traces.lock().expect("nothing panics under the lock");
         traces
             .get(id.as_str())
@@ -267,10 +267,10 @@ impl Gates {
 }
 
 /// Chance, from one number.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
+    pub(super) fn below(&mut self, sides: usize) -> usize {
         // SplitMix64: every seed is a good one.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -285,7 +285,7 @@ impl Dice {
 }
 
 /// A case: a workflow, and everything that is left to chance.
-fn drive(nodes: &[Node], seed: u64, crashes: bool) -> Result<(World, Arc<Shared>), TestCaseError> {
+pub(super) fn drive(nodes: &[Node], seed: u64, crashes: bool) -> Result<(World, Arc<Shared>), TestCaseError> {
     let shared = Arc::new(Shared::default());
     let mut resources = Resources::default();
     resources.insert(shared.clone());
@@ -428,7 +428,7 @@ fn leaf() -> impl Strategy<Value = Node> {
     ]
 }
 
-fn node() -> impl Strategy<Value = Node> {
+pub(super) fn node() -> impl Strategy<Value = Node> {
     leaf().prop_recursive(4, 24, 4, |node| {
         let nodes = || prop::collection::vec(node.clone(), 1..4);
         let limit = prop::option::weighted(0.3, 1_u32..30);
