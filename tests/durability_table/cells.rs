@@ -112,6 +112,11 @@ impl Cell {
         if self.fault == Fault::PowerCut || syncs_matter { 500..4_000 } else { 300..1_200 }
     }
 
+    /// Over how long a time acknowledgements were given that were lost.
+    pub(crate) fn span(&self) -> Duration {
+        Duration::from_micros(self.losses.iter().map(|loss| loss.span_us).max().unwrap_or_default())
+    }
+
     /// What must not be.
     pub(crate) fn broken(&self) -> &[String] {
         &self.broken
@@ -130,8 +135,6 @@ impl Cell {
             Err(broken) => {
                 eprintln!("{}: {broken}", self.name());
                 self.broken.push(format!("{}: {}", self.name(), broken.lines().take(5).collect::<Vec<_>>().join(" ")));
-                // So that one that never comes out well ends too.
-                self.losses.extend([Loss::default(); ROUNDS_A_LIFE]);
             }
         }
     }

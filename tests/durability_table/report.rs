@@ -19,6 +19,7 @@ pub(crate) fn json(cells: &[Cell]) -> serde_json::Result<String> {
                 "lost": cell.lost(),
                 "rounds_with_a_loss": cell.with_loss(),
                 "oldest_lost_ms": u64::try_from(cell.oldest().as_millis()).unwrap_or(u64::MAX),
+                "lost_over_ms": u64::try_from(cell.span().as_millis()).unwrap_or(u64::MAX),
                 "broken": cell.broken(),
             })
         })
@@ -56,8 +57,9 @@ fn shown(cell: &Cell) -> String {
     let _ = if cell.lost() == 0 {
         write!(text, "; {} rounds", cell.rounds())
     } else {
-        let (with, rounds, oldest) = (cell.with_loss(), cell.rounds(), cell.oldest().as_secs_f64());
-        write!(text, "; in {with} of {rounds} rounds; up to {oldest:.1} s old")
+        let (with, rounds) = (cell.with_loss(), cell.rounds());
+        let (oldest, span) = (cell.oldest().as_secs_f64(), cell.span().as_secs_f64());
+        write!(text, "; in {with} of {rounds} rounds; {oldest:.1} s old, over {span:.1} s")
     };
     text
 }

@@ -107,13 +107,16 @@ impl Disk {
         environment
     }
 
-    /// When the last sync began that has ended, of a file whose path contains `part`: in microseconds of the system's
-    /// clock. What was written before that is safe.
+    /// When each sync began that has ended, of files whose path contains `part`: in microseconds of the system's clock, in
+    /// their order.
     #[must_use]
-    pub fn last_sync_us(&self, part: &str) -> Option<u64> {
+    pub fn syncs_us(&self, part: &str) -> Vec<u64> {
         let log = fs::read_to_string(self.copies().join("log")).unwrap_or_default();
         let lines = log.lines().filter_map(|line| line.split_once('\t'));
-        lines.filter(|(_, path)| path.contains(part)).filter_map(|(began, _)| began.parse().ok()).max()
+        let mut began: Vec<u64> =
+            lines.filter(|(_, path)| path.contains(part)).filter_map(|(began, _)| began.parse().ok()).collect();
+        began.sort_unstable();
+        began
     }
 
     /// Cuts the power: every program that writes there has been killed.

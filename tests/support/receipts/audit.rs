@@ -26,6 +26,8 @@ pub struct Loss {
     pub lost: usize,
     /// How long before the fault the oldest of those was told; 0 without one.
     pub oldest_us: u64,
+    /// How long after it the newest of them was told.
+    pub span_us: u64,
 }
 
 /// What came out.
@@ -74,6 +76,8 @@ pub fn audit(receipts: &[Receipt], ends: &Ends, faults: &[Fault]) -> Audit {
         audit.losses[*index].lost = lost.len();
         let first = lost.iter().min_by_key(|receipt| receipt.told_us).expect("a list that was made has an item");
         audit.losses[*index].oldest_us = fault.at_us.saturating_sub(first.told_us);
+        let newest_us = lost.iter().map(|receipt| receipt.told_us).max().unwrap_or_default();
+        audit.losses[*index].span_us = newest_us - first.told_us;
         // What was told after the fault was done after it.
         let newer = kept.iter().filter(|(of, kept)| of == index && is_a_request(kept) && kept.told_us <= fault.at_us);
         for (_, kept) in newer.filter(|(_, kept)| kept.asked_us > first.told_us) {
@@ -186,14 +190,17 @@ mod tests {
     #[test]
     fn what_is_there_is_kept() {
         let audit = audit(&told(), &ends([FIRST, FIRST]), &[fault(100, u64::MAX)]);
-        assert_eq!(audit, Audit { losses: vec![Loss { told: 6, lost: 0, oldest_us: 0 }], broken: vec![] });
+        assert_eq!(audit, Audit { losses: vec![Loss { told: 6, ..Loss::default() }], broken: vec![] });
     }
 
     #[test]
     fn what_is_not_is_lost_and_its_age_is_told() {
         let audit = audit(&told(), &ends([FIRST, 2]), &[fault(100, 25)]);
         // The second event, and the end with it.
-        assert_eq!(audit, Audit { losses: vec![Loss { told: 6, lost: 2, oldest_us: 69 }], broken: vec![] });
+        assert_eq!(
+            audit,
+            Audit { losses: vec![Loss { told: 6, lost: 2, oldest_us: 69, span_us: 20 }], broken: vec![] }
+        );
     }
 
     #[test]

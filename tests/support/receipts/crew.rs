@@ -23,6 +23,8 @@ const AT_A_TIME: &str = "8";
 const STEP_TIME_MS: &str = "2";
 /// What a page of a list holds.
 const PAGE: usize = 1_000;
+/// How often a list is made again that has not all that is there.
+const LISTED_AGAIN: u32 = 5;
 /// How long every instance together may take to end, once nothing fails any more.
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 
@@ -150,8 +152,7 @@ impl Crew {
         let deadline = Instant::now() + SETTLED_WITHIN;
         let mut ends = Ends::new();
         loop {
-            let mut known = known(client).await?;
-            self.compare(client, &known).await?;
+            let mut known = self.listed(client).await?;
             known.retain(|id, _| !ends.contains_key(id));
             if known.is_empty() {
                 break;
@@ -170,16 +171,27 @@ impl Crew {
         Ok(ends)
     }
 
-    /// An instance is in the list and can be asked for, or neither.
-    async fn compare(&self, client: &Engine, known: &BTreeMap<String, State>) -> Result<(), String> {
-        let told: BTreeSet<String> = self.receipts().into_iter().map(|receipt| receipt.id).collect();
-        for id in told.iter().filter(|id| !known.contains_key(*id)) {
-            let found = ledger::get(client, id).await;
-            if !matches!(found, Err(EngineError::NotFound { .. })) {
-                return Err(format!("{id} is in no list, and yet: {found:?}"));
+    /// Every instance that the store lists, once each that can be asked for is among them: what a client had sent when it
+    /// was killed may arrive while the list is made.
+    async fn listed(&self, client: &Engine) -> Result<BTreeMap<String, State>, String> {
+        for again in 0.. {
+            let known = known(client).await?;
+            let told: BTreeSet<String> = self.receipts().into_iter().map(|receipt| receipt.id).collect();
+            let mut wrong = None;
+            for id in told.iter().filter(|id| !known.contains_key(*id)) {
+                let found = ledger::get(client, id).await;
+                if !matches!(found, Err(EngineError::NotFound { .. })) {
+                    wrong = Some(format!("{id} is in no list, and yet: {found:?}"));
+                    break;
+                }
+            }
+            match wrong {
+                None => return Ok(known),
+                Some(wrong) if again == LISTED_AGAIN => return Err(wrong),
+                Some(_) => {}
             }
         }
-        Ok(())
+        unreachable!("the last of them returns")
     }
 
     async fn end(&self, client: &Engine, id: &str, deadline: Instant) -> Result<Vec<u64>, String> {

@@ -154,7 +154,7 @@ impl Stand {
                 server.kill();
                 match setting {
                     // It holds writes back while a sync is under way.
-                    Setting::RedisEverysec(_) => server.disk().last_sync_us("incr.aof").unwrap_or_default(),
+                    Setting::RedisEverysec(_) => safe_on(server),
                     Setting::RedisMemory => 0,
                     _ => u64::MAX,
                 }
@@ -168,25 +168,25 @@ impl Stand {
     /// # Panics
     /// When nothing starts any more on what is left, or something of it is torn.
     pub async fn cut(&mut self, unsynced: Unsynced) {
-        let last_sync = match &mut self.place {
+        let synced_us = match &mut self.place {
             Place::File { disk, .. } => {
                 self.crew.kill();
-                let last_sync = disk.last_sync_us("-wal");
+                let last_sync = disk.syncs_us("-wal").pop().unwrap_or_default();
                 disk.cut(unsynced, &mut self.chance);
                 last_sync
             }
             Place::Server(server) => {
                 server.kill();
-                let last_sync = server.disk().last_sync_us("incr.aof");
+                let safe_us = safe_on(server);
                 server.cut_power(unsynced, &mut self.chance);
-                last_sync
+                safe_us
             }
             Place::Pair(_) => return self.fail_over(Duration::ZERO).await,
         };
         if let Place::File { folder, .. } = &self.place {
             is_sound(folder.path()).await;
         }
-        let safe_us = if self.setting.survives_power_cuts() { u64::MAX } else { last_sync.unwrap_or_default() };
+        let safe_us = if self.setting.survives_power_cuts() { u64::MAX } else { synced_us };
         self.go_on("the power was cut", safe_us).await;
     }
 
@@ -240,6 +240,13 @@ impl Stand {
         }
         Err(format!("{:#?}\n{:#?}\n{}", audit.broken, self.faults, self.crew.log()))
     }
+}
+
+/// What was told before this is on the disk of a server that syncs in the background. While a sync waits or runs it holds
+/// back what it acknowledges, and it writes all of that before it asks for the next: so what was told before the last sync
+/// but one began was written when the last one did.
+fn safe_on(server: &RedisServer) -> u64 {
+    server.disk().syncs_us("incr.aof").into_iter().rev().nth(1).unwrap_or_default()
 }
 
 fn url(place: &Place, setting: Setting) -> String {
