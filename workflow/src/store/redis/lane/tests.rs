@@ -1,3 +1,5 @@
+//! Tests of lanes: on wires of their own, with time that is held still.
+
 use redis::{AsyncConnectionConfig, RedisConnectionInfo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
