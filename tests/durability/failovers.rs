@@ -143,7 +143,7 @@ async fn behind_sentinels(stage: Stage) -> TestResult {
 
 /// With one replica a failover would leave none, and nothing would be taken.
 async fn with_replicas(stage: Stage) -> TestResult {
-    fail_over(stage, 2, &[("min-replicas-to-write", "1"), ("min-replicas-max-lag", "1")], WITH_REPLICAS).await
+    fail_over(stage, 2, &[("min-replicas-to-write", "1"), ("min-replicas-max-lag", "5")], WITH_REPLICAS).await
 }
 
 async fn without_sentinels(stage: Stage) -> TestResult {
