@@ -12,6 +12,9 @@ use crate::words::id::{InstanceId, SessionId};
 use crate::words::limits::{CONTROLS_REMEMBERED, JOURNAL_BYTES_MAX, RECORDS_MAX};
 use crate::words::time::Timestamp;
 
+/// Messages by position; `None` for what cannot be read.
+pub(crate) type Mailbox = BTreeMap<u64, Option<Message>>;
+
 /// Everything of one instance, as it was found at one moment.
 #[derive(Debug)]
 pub(crate) struct Kept<'a> {
@@ -21,8 +24,8 @@ pub(crate) struct Kept<'a> {
     pub(crate) journals: BTreeMap<u32, Journal>,
     /// The old runs that are kept.
     pub(crate) archives: BTreeMap<u32, Archived>,
-    /// What is in its mailbox, by position; `None` for what cannot be read.
-    pub(crate) mailbox: BTreeMap<u64, Option<Message>>,
+    /// What is in its mailbox.
+    pub(crate) mailbox: Mailbox,
     /// How many ids of messages it knows.
     pub(crate) event_ids: u64,
     /// Positions of messages whose id it does not know.

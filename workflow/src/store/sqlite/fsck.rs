@@ -17,8 +17,8 @@ use crate::journal::message::{Channel, Message, NewMessage};
 use crate::journal::table::limit::Limit;
 use crate::journal::table::session::Session;
 use crate::store::fsck::{
-    Archived, Area, FINDINGS_MAX, Finding, Journal, Kept, Relative, Report, check_instance, check_limit, check_session,
-    children_missed, is_cared_for, is_missed, parent_wanted,
+    Archived, Area, FINDINGS_MAX, Finding, Journal, Kept, Mailbox, Relative, Report, check_instance, check_limit,
+    check_session, children_missed, is_cared_for, is_missed, parent_wanted,
 };
 use crate::words::id::{InstanceId, SessionId};
 use crate::words::payload::Payload;
@@ -174,7 +174,7 @@ impl Check<'_> {
     }
 
     /// Its messages, and the positions of those whose id is not known.
-    fn mailbox(&self, key: i64) -> Result<(BTreeMap<u64, Option<Message>>, Vec<u64>), Fault> {
+    fn mailbox(&self, key: i64) -> Result<(Mailbox, Vec<u64>), Fault> {
         let mut statement = self.tables.prepare(&self.tables.sql().messages)?;
         let mut rows = statement.query(params![key, i64::MIN])?;
         let (mut mailbox, mut unknown) = (BTreeMap::new(), Vec::new());

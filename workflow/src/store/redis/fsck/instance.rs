@@ -8,10 +8,9 @@ use super::entries::{self, Entry, Facts};
 use super::{LOOK_AGAIN_AFTER, LOOKS_MAX, index_name, list_of, optional_list_of, score_of, shown};
 use crate::journal::command::Outgoing;
 use crate::journal::head::{End, Head, Place};
-use crate::journal::message::Message;
 use crate::store::StoreError;
 use crate::store::fsck::{
-    Archived, Area, Finding, Journal, Kept, Relative, Report, check_instance, check_session, children_missed,
+    Archived, Area, Finding, Journal, Kept, Mailbox, Relative, Report, check_instance, check_session, children_missed,
     is_cared_for, is_missed, parent_wanted,
 };
 use crate::store::redis::RedisStore;
@@ -254,7 +253,7 @@ impl RedisStore {
         positions: &[Vec<u8>],
         id: &InstanceId,
         look: &mut Look,
-    ) -> Result<(BTreeMap<u64, Option<Message>>, Vec<u64>), StoreError> {
+    ) -> Result<(Mailbox, Vec<u64>), StoreError> {
         let (mut messages, mut unknown) = (BTreeMap::new(), Vec::new());
         for page in positions.chunks(MESSAGES_A_READ) {
             let mut pipeline = Pipeline::new();
