@@ -1,11 +1,9 @@
 //! A store that has lost one of its guards: what a simulation must notice.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use workflow::journal::command::{
-    Claim, ClaimReply, Command, Control, Create, CreateReply, Granted, OwnReply, Owner, OwnerWrite, Reply, Send,
-    SendReply, Then, Write,
+    Claim, Command, Control, Create, CreateReply, OwnReply, Owner, OwnerWrite, Reply, Send, SendReply, Then, Write,
 };
 use workflow::journal::head::Place;
 use workflow::journal::lease::Lease;
@@ -28,8 +26,6 @@ pub(crate) enum Sabotage {
     ContinueUnsaid,
     /// What is due is not woken.
     TimersUnswept,
-    /// The store says that it is later than it is.
-    AheadOfTime,
     /// What a lost session held stays with it.
     Unrecovered,
     /// What instances want of each other is not found.
@@ -50,14 +46,13 @@ pub(crate) enum Sabotage {
     EventsUnconsumed,
 }
 
-pub(crate) const ALL: [Sabotage; 16] = [
+pub(crate) const ALL: [Sabotage; 15] = [
     Sabotage::StaleWrites,
     Sabotage::RequestsForgotten,
     Sabotage::EventsForgotten,
     Sabotage::ClaimsUnnumbered,
     Sabotage::ContinueUnsaid,
     Sabotage::TimersUnswept,
-    Sabotage::AheadOfTime,
     Sabotage::Unrecovered,
     Sabotage::OutboxUnread,
     Sabotage::EndsUndelivered,
@@ -102,7 +97,6 @@ pub(crate) fn carry_out(lost: Option<Sabotage>, store: &ModelStore, command: &Co
         (Sabotage::TimersUnswept, Command::WakeDue { .. }) | (Sabotage::Unrecovered, Command::Recover { .. }) => {
             Reply::Count { done: 0, next_due: None }
         }
-        (Sabotage::AheadOfTime, _) => ahead(store.apply(command)),
         (Sabotage::EndsUndelivered, Command::Send(Send { run: Some(_), .. }))
         | (Sabotage::EventsLost, Command::Send(Send { run: None, .. })) => Reply::Send(SendReply::Accepted),
         (Sabotage::TokensUncounted, Command::Claim(claim)) => {
@@ -146,22 +140,4 @@ fn stale_write(store: &ModelStore, write: &OwnerWrite) -> Reply {
         Some(owner) => store.apply(&Command::Own(OwnerWrite { owner, ..write.clone() })),
         None => reply,
     }
-}
-
-/// By how much.
-const AHEAD: Duration = Duration::from_millis(400);
-
-/// The answer of a store whose clock is ahead of the one that it goes by.
-fn ahead(mut reply: Reply) -> Reply {
-    let late = |granted: &mut Granted| granted.now = granted.now.after(AHEAD);
-    match &mut reply {
-        Reply::Own(OwnReply::Ok(granted) | OwnReply::Continue(granted)) => late(granted),
-        Reply::Claim(ClaimReply::Given { now, instances, .. }) => {
-            *now = now.after(AHEAD);
-            instances.iter_mut().for_each(|claimed| late(&mut claimed.granted));
-        }
-        Reply::Create(CreateReply::Created { claimed: Some(claimed) }) => late(&mut claimed.granted),
-        _ => {}
-    }
-    reply
 }
