@@ -78,13 +78,18 @@ fn main() -> ExitCode {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "this is what a program of the command line answers with")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
 /// Everything that was asked for. False when a guard is missed.
 fn run(options: &Options) -> Result<bool, Failure> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let wanted = |guard: &Guard| options.only.is_empty() || options.only.iter().any(|part| guard.name.contains(part));
     let guards: Vec<Guard> = guards::all(&root)?.into_iter().filter(wanted).collect();
     if options.list {
-        guards.iter().for_each(|guard| println!("{}", guard.name));
+        guards.iter().for_each(|guard| say(&guard.name));
         return Ok(true);
     }
     std::fs::create_dir_all(&options.folder)?;
@@ -94,11 +99,11 @@ fn run(options: &Options) -> Result<bool, Failure> {
     let left = guards.iter().filter(|guard| options.again || !results.knows(guard)).take(options.limit);
     for guard in left.collect::<Vec<_>>() {
         let outcome = attempt(&tree, guard, options.suite)?;
-        println!("{}: {outcome}", guard.name);
+        say(&format!("{}: {outcome}", guard.name));
         results.add(guard, outcome)?;
     }
     let reasons = guards::reasons(&root)?;
-    print!("{}", if options.json { results.json(&guards, &reasons) } else { results.table(&guards, &reasons) });
+    say(&if options.json { results.json(&guards, &reasons) } else { results.table(&guards, &reasons) });
     Ok(results.all_is_well(&guards, &reasons))
 }
 

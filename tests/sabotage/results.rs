@@ -99,7 +99,7 @@ impl Results {
             };
             writeln!(table, "{:60} {said}", guard.name).expect("text can be written");
         }
-        writeln!(table, "{noticed} noticed, {missed} missed, {excused} not to be noticed, {open} not tried")
+        write!(table, "{noticed} noticed, {missed} missed, {excused} not to be noticed, {open} not tried")
             .expect("text can be written");
         table
     }
@@ -115,6 +115,6 @@ impl Results {
             })
         };
         let all: Vec<_> = guards.iter().map(of).collect();
-        format!("{:#}\n", serde_json::Value::Array(all))
+        format!("{:#}", serde_json::Value::Array(all))
     }
 }

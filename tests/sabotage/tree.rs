@@ -99,7 +99,7 @@ impl Tree {
         let executable = messages
             .filter(|message| message["target"]["name"] == name && message["profile"]["test"] == true)
             .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
-            .last();
+            .next_back();
         executable.map(Some).ok_or_else(|| format!("cargo does not say where {suite} is").into())
     }
 }
