@@ -2,13 +2,15 @@
 //! joined by those of newer formats.
 //!
 //! Each line of a file is one record: its bytes in hexadecimal, a tab, and what it means. To add a file for a new
-//! format, run with `BLESS=1`, which writes `records/v<format>.journal` only where no such file exists. `replay` does the same
-//! for whole orders.
+//! format, run with `BLESS=1`, which writes `records/v<format>.journal` only where no such file exists. `blobs` does the same
+//! for what is kept beside journals, `replay` for whole orders, `stores` for whole servers and files.
 
+mod blobs;
 mod hex;
 mod journal;
 mod order;
 mod replay;
+mod stores;
 
 use std::fs;
 use std::path::PathBuf;
@@ -131,4 +133,32 @@ fn this_version_writes_the_newest_format_to_the_byte() {
     let written: Vec<String> = every_kind().iter().map(|record| hex(record.encode().as_bytes())).collect();
     let kept: Vec<&str> = text.lines().filter_map(|line| line.split('\t').next()).collect();
     assert_eq!(written, kept, "a new format needs a new version byte and a new golden file");
+}
+
+/// A reader that does not know a version, a kind or a flag refuses the record: it never leaves out what it does not know.
+#[test]
+fn what_is_newer_is_refused() {
+    for record in every_kind() {
+        let bytes = record.encode().as_bytes().to_vec();
+        let refuses = |bytes: &[u8], what: &str| {
+            let error = Record::decode(bytes).expect_err(what);
+            assert!(error.what.contains(what), "{record:?}: {error}");
+        };
+        refuses(&[&[bytes[0] + 1], &bytes[1..]].concat(), "a format this version knows");
+        refuses(&[bytes.as_slice(), &[0]].concat(), "the end");
+        // After the version, the time and the path comes the kind.
+        let time = bytes[1..].iter().position(|byte| byte & 0x80 == 0).expect("a number ends") + 2;
+        let path = bytes[time..].iter().position(|byte| byte & 0x80 == 0).expect("a number ends") + time + 1;
+        let kind = path + record.path.as_str().len();
+        for unknown in [0, 7, 9, 17, 100, 255] {
+            let mut other = bytes.clone();
+            other[kind] = unknown;
+            refuses(&other, "a kind of record this version knows");
+        }
+        if let Entry::Begun { .. } = record.entry {
+            let mut other = bytes.clone();
+            *other.last_mut().expect("it has bytes") = 2;
+            refuses(&other, "a flag");
+        }
+    }
 }

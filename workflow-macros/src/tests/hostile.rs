@@ -22,6 +22,7 @@ impl Use {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long a test goes on is its own affair")]
 fn no_program_makes_a_macro_panic() {
     let uses = uses();
     assert!(uses.len() > 150, "the programs of the ui-tests are found: {}", uses.len());
@@ -224,6 +225,7 @@ struct Dice {
 }
 
 impl Dice {
+    #[expect(clippy::disallowed_methods, reason = "a seed that is another each time, and printed")]
     fn new() -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let seed =

@@ -144,7 +144,7 @@ mod tests {
             (said::<Kind>("\"s3cret\""), "an unknown variant, expected `Card` or `Cash` at line 1 column 8"),
             (said::<Login>("{\"s3cret\":1}"), "an unknown field, expected `user` at line 1 column 9"),
             (said::<Login>("{}"), "missing field `user` at line 1 column 2"),
-            (said::<Talks>("\"s3cret\""), "its type does not take it at line 1 column 8"),
+            (said::<Talks>("\"s3cret\""), "its type does not take it"),
             (said::<BTreeMap<String, u8>>("{\"a\":"), "EOF while parsing a value at line 1 column 5"),
         ] {
             assert_eq!(said, wanted);

@@ -33,11 +33,20 @@ pub(super) enum Role {
 
 /// Opens a connection, waiting some seconds for other programs' locks.
 pub(super) fn open(target: &Target, role: Role) -> Result<Connection, Fault> {
+    open_if(target, role, |_| Ok(()))
+}
+
+/// As [`open`], if `is_ours` has nothing against the file: a setting of a connection can be a write to it.
+pub(super) fn open_if(
+    target: &Target,
+    role: Role,
+    is_ours: impl Fn(&Connection) -> Result<(), Fault>,
+) -> Result<Connection, Fault> {
     patiently(|| match &target.location {
         Location::Memory => open_memory(),
         Location::File(path) => {
             check_place(path)?;
-            if target.read_only { open_to_read(path) } else { open_file(path, target.synchronous, role) }
+            if target.read_only { open_to_read(path) } else { open_file(path, target.synchronous, role, &is_ours) }
         }
     })
 }
@@ -92,7 +101,12 @@ fn open_to_read(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-fn open_file(path: &Path, synchronous: Synchronous, role: Role) -> Result<Connection, Fault> {
+fn open_file(
+    path: &Path,
+    synchronous: Synchronous,
+    role: Role,
+    is_ours: &dyn Fn(&Connection) -> Result<(), Fault>,
+) -> Result<Connection, Fault> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if role == Role::Founder {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
@@ -102,10 +116,14 @@ fn open_file(path: &Path, synchronous: Synchronous, role: Role) -> Result<Connec
     if connection.is_readonly("main")? {
         return Err(Fault::Refused("the file is read-only; this process may not write it".to_owned()));
     }
+    is_ours(&connection)?;
     match role {
         Role::Founder | Role::Writer => {
-            // Freed pages can be given back to the disk. It only counts while the file is empty.
-            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
+            // Freed pages can be given back to the disk. It only counts while the file is empty, and is a write.
+            let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            if pages == 0 {
+                connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
+            }
             let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
             if mode != "wal" {
                 return Err(Fault::Refused("this file system cannot hold SQLite's shared log (WAL)".to_owned()));

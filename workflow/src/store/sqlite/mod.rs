@@ -175,7 +175,7 @@ impl SqliteStore {
 
 /// Opens the writer's connection and makes what is missing.
 fn prepare(target: &Target, namespace: &Namespace) -> Result<(rusqlite::Connection, Arc<Sql>), Fault> {
-    let connection = connection::open(target, Role::Founder)?;
+    let connection = connection::open_if(target, Role::Founder, schema::recognise)?;
     if target.read_only {
         let sql = Arc::new(Sql::of_namespace(schema::existing(&connection, namespace)?));
         return Ok((connection, sql));

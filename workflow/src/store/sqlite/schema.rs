@@ -100,13 +100,18 @@ pub(super) fn existing(connection: &Connection, namespace: &Namespace) -> Result
     patiently(|| find(connection, namespace))?.ok_or_else(missing)
 }
 
-/// The number of a namespace that exists; `None` when it or the whole layout does not.
-fn find(connection: &Connection, namespace: &Namespace) -> Result<Option<i64>, Fault> {
+/// Whether the file may be written: it is empty, or has the layout that this version writes.
+pub(super) fn recognise(connection: &Connection) -> Result<(), Fault> {
+    is_laid_out(connection).map(drop)
+}
+
+/// Whether anything is in the file; then it is of this layout.
+fn is_laid_out(connection: &Connection) -> Result<bool, Fault> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
-        return Ok(None);
+        return Ok(false);
     }
     if application != APPLICATION_ID {
         return Err(Fault::Refused("the file is another program's database; name another".to_owned()));
@@ -116,6 +121,14 @@ fn find(connection: &Connection, namespace: &Namespace) -> Result<Option<i64>, F
             "the file has layout {version}, this version of the program knows layout {SCHEMA_VERSION}; \
              use the version that wrote it, or a newer one"
         )));
+    }
+    Ok(true)
+}
+
+/// The number of a namespace that exists; `None` when it or the whole layout does not.
+fn find(connection: &Connection, namespace: &Namespace) -> Result<Option<i64>, Fault> {
+    if !is_laid_out(connection)? {
+        return Ok(None);
     }
     let sql = "SELECT number FROM workflow_namespaces WHERE name = ?1";
     Ok(connection.query_row(sql, [namespace.as_str()], |row| row.get(0)).optional()?)

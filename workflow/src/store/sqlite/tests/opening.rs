@@ -72,6 +72,8 @@ async fn another_programs_database_is_left_alone() {
     assert!(error.to_string().contains("another program"), "{error}");
     let tables: i64 = other.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).expect("counted");
     assert_eq!(tables, 1, "nothing was made in it");
+    let mode: String = other.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("asked");
+    assert_eq!(mode, "delete", "it is kept as its program keeps it");
 }
 
 #[tokio::test]
@@ -80,9 +82,13 @@ async fn a_newer_layout_is_refused_and_not_touched() {
     drop(open(&folder, &clock()).await);
     let file = rusqlite::Connection::open(folder.path().join("w.db")).expect("opened");
     file.execute_batch("PRAGMA user_version = 3").expect("written");
+    drop(file);
+    let bytes = || std::fs::read(folder.path().join("w.db")).expect("it is there");
+    let before = bytes();
     let error = refused(&url(&folder)).await;
     assert!(matches!(error, StoreError::Refused { .. }), "{error}");
     assert!(error.to_string().contains("layout 3") && error.to_string().contains(&url(&folder)), "{error}");
+    assert!(bytes() == before, "not one byte is another");
 }
 
 #[tokio::test]
