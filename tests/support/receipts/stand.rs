@@ -203,7 +203,10 @@ impl Stand {
         self.note(what, safe_us);
         match &mut self.place {
             Place::File { .. } => self.crew.start(),
-            Place::Server(server) => server.restart(),
+            Place::Server(server) => {
+                server.restart();
+                begin_new_file(server, self.setting).await;
+            }
             Place::Pair(_) => {}
         }
     }
@@ -240,6 +243,20 @@ impl Stand {
         }
         Err(format!("{:#?}\n{:#?}\n{}", audit.broken, self.faults, self.crew.log()))
     }
+}
+
+/// As `docs/DURABILITY.md` says: a server that cut a transaction off leaves its beginning in the file, and carries that out
+/// at its next start, together with the transaction after it.
+async fn begin_new_file(server: &RedisServer, setting: Setting) {
+    if setting == Setting::RedisMemory {
+        return;
+    }
+    server.command(&["BGREWRITEAOF"]);
+    let written = async || {
+        let said: String = redis::from_redis_value(server.command(&["INFO", "persistence"])).ok()?;
+        (said.contains("aof_rewrite_in_progress:0") && said.contains("aof_rewrite_scheduled:0")).then_some(())
+    };
+    wait::until("the file is written anew", written).await;
 }
 
 /// What was told before this is on the disk of a server that syncs in the background. While a sync waits or runs it holds
