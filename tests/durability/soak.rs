@@ -24,8 +24,8 @@ const MEASURED_EVERY: Duration = Duration::from_secs(2);
 const CUSTOMERS: u64 = 8;
 /// One in so many is a delivery, which has a child.
 const DELIVERIES_EVERY: u64 = 8;
-/// How long results are kept. Children are kept for ten minutes all the same.
-const KEPT: Duration = Duration::from_secs(2);
+/// How long results are kept: longer than a customer needs to fetch one. Children are kept for ten minutes all the same.
+const KEPT: Duration = Duration::from_secs(20);
 /// The longest that anything waits, on a machine that does much else.
 const LONGEST: Duration = Duration::from_secs(180);
 /// The most that the memory of a worker grows in an hour, once it is warm, in KiB.
