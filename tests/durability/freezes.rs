@@ -9,6 +9,7 @@ use support::load::{self, Paid, parcel, stone};
 use support::prelude::*;
 use support::size::Amount;
 use support::worker::{Serves, TestWorker};
+use workflow::journal::command::Command;
 use workflow::store::Store;
 
 use super::fleet::{Fleet, LOST};
@@ -34,7 +35,7 @@ async fn a_worker_frozen_in_a_body_writes_nothing_afterwards_and_works_on_with_a
     let instance = parcel::create(&fleet.client, 7, false).id("frozen").await?;
     instance.send(Paid { amount: 100 }).await?;
     wait::until("the first body runs", async || (!fleet.effects().is_empty()).then_some(())).await;
-    fleet.workers[0].freeze();
+    freeze(&fleet.workers[0], &*fleet.stage.store().await).await;
 
     // Another worker, with quicker hands, takes over once the lease is over.
     fleet.setup.step_time = Duration::from_millis(5);
@@ -85,7 +86,7 @@ async fn freeze_at_random(stage: Stage, chance: &mut Chance) -> TestResult {
         let frozen = chance.index(3);
         let killed = (frozen + 1 + chance.index(2)) % 3;
         sessions_live(&*store, 3).await;
-        fleet.workers[frozen].freeze();
+        freeze(&fleet.workers[frozen], &*store).await;
         // Until others have noticed it, however much the machine does else.
         sessions_live(&*store, 2).await;
         wait::moment(Instant::now() + chance.millis(0..300)).await;
@@ -105,6 +106,20 @@ async fn freeze_at_random(stage: Stage, chance: &mut Chance) -> TestResult {
     ended.check(&fleet, crashes);
     parcels.check_journals().await?;
     fleet.check_store().await
+}
+
+/// Freezes a worker, not in the middle of a transaction: on a file everyone would have to wait for it to thaw.
+async fn freeze(worker: &TestWorker, store: &dyn Store) {
+    const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
+    loop {
+        worker.freeze();
+        // As every worker does again and again.
+        let write = store.execute(0, vec![Command::WakeDue { limit: 1 }]);
+        if matches!(tokio::time::timeout(WRITTEN_WITHIN, write).await, Ok(Ok(_))) {
+            return;
+        }
+        worker.thaw();
+    }
 }
 
 /// How often this worker said that it lost its session.
@@ -128,7 +143,7 @@ async fn workers_frozen_in_the_middle_of_a_write_write_nothing_when_they_thaw(st
     let points: Vec<Failpoint> =
         kinds.iter().flat_map(|kind| [Failpoint::Before(*kind), Failpoint::After(*kind)]).collect();
     let mut fleet = Fleet::new(stage, 1, Duration::from_millis(1)).await;
-    let thaw = fleet.stage.folder().join("thaw");
+    let (thaw, store) = (fleet.stage.folder().join("thaw"), fleet.stage.store().await);
     let mut instances = Vec::new();
     for (number, point) in (0..).zip(&points) {
         let queue = format!("queue-{number}");
@@ -136,7 +151,7 @@ async fn workers_frozen_in_the_middle_of_a_write_write_nothing_when_they_thaw(st
         let instance = parcel::create(&fleet.client, number, false).id(point.to_string()).queue(&queue).await?;
         instance.send(Paid { amount: 1 }).await?;
         zombie.says(MET).await;
-        zombie.freeze();
+        freeze(&zombie, &*store).await;
         fleet.workers.push(zombie);
         instances.push(instance);
     }
@@ -184,7 +199,7 @@ async fn nobody_takes_over_before_the_lease_is_over_by_the_clock_of_the_store(st
     let instance = parcel::create(&fleet.client, 7, false).await?;
     wait::until("the first body runs", async || (!fleet.effects().is_empty()).then_some(())).await;
     let store = fleet.stage.store().await;
-    fleet.workers[0].freeze();
+    freeze(&fleet.workers[0], &*store).await;
     let [held] = &store.sessions().await?[..] else { return Err("there is one session".into()) };
     let (session, expires_at) = (held.session, held.expires_at);
     fleet.setup.step_time = Duration::from_millis(1);

@@ -96,7 +96,14 @@ impl Trouble {
     }
 
     async fn suffer(&mut self) {
-        match (self.chance.index(6), &mut self.server) {
+        let what = match (self.kills, &self.server) {
+            // Each is killed once in any case.
+            ([_, 0, _], _) => 2,
+            ([_, _, 0], Some(_)) => 0,
+            ([0, ..], _) => 3,
+            _ => self.chance.index(6),
+        };
+        match (what, &mut self.server) {
             (0 | 1, Some(server)) => {
                 // Who starts while there is no server does not start.
                 for process in self.fleet.workers.iter().chain(&self.clients) {

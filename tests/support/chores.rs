@@ -12,8 +12,9 @@ use crate::errands::{Note, Runner, Spot, errand};
 
 /// How long a body of [`linger`] takes besides: longer than the leases of tests that crash processes.
 const LINGERS: Duration = Duration::from_millis(900);
-/// How long a customer waits for a result, and for what is to be seen: longer than it takes to recover from a crash.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a customer waits for a result, and for what is to be seen: longer than it takes to recover from a crash on a
+/// machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Errands that a household has at a time.
 const ERRANDS_AT_A_TIME: u64 = 5;
 /// The numbers of notes: the last ends the errand.
@@ -194,8 +195,19 @@ impl Household {
         if !waits_for(&handle, State::Paused).await? {
             return Ok(());
         }
+        if number.is_multiple_of(2) {
+            // It stumbles over the same again.
+            handle.restart_from("try").await?;
+            if !waits_for(&handle, State::Paused).await? {
+                return Ok(());
+            }
+        }
         handle.terminate(ENOUGH).await?;
         self.note(&id, Ack::Terminated);
+        if number % 2 == 1 {
+            self.note(&id, Ack::Deleting);
+            handle.delete().await?;
+        }
         Ok(())
     }
 }
