@@ -76,6 +76,7 @@ fn every_word_that_a_command_answers_is_known_to_its_twin() {
         "ZSCORE",
         "HINCRBY",
         "INCR",
+        "GET",
         "LIMIT",
         "SISMEMBER",
         "SADD",
