@@ -280,8 +280,15 @@ impl Drive {
         if self.holding.signal.was_told(Tell::Stop) {
             return Err(Over::Lost);
         }
-        self.write(None, nothing(Then::Release)).await?;
-        Err(Over::Released)
+        Err(self.hand_back().await)
+    }
+
+    /// Gives it back as it is.
+    async fn hand_back(&mut self) -> Over {
+        match self.write(None, nothing(Then::Release)).await {
+            Ok(_) => Over::Released,
+            Err(over) => over,
+        }
     }
 
     /// The run, from memory if it stands where it was left there, else from its journal.
@@ -297,9 +304,9 @@ impl Drive {
         }
         let key = (claimed.spec.workflow.clone(), claimed.spec.version);
         let Some(registration) = self.worker.registry.get(&key).copied() else {
-            // The store gives only what this worker said it knows.
-            let message = format!("this worker does not know `{}` version {}", key.0, key.1);
-            return Err(self.park(PauseReason::Unreadable { message }).await);
+            // Between the look and the claim it was deleted and created anew, as something else. The next claim that finds it
+            // knows what it is, and puts it on its shelf.
+            return Err(self.hand_back().await);
         };
         let info = RunInfo {
             namespace: self.worker.namespace.clone(),
