@@ -181,7 +181,10 @@ mod tests {
         let thread = on_own_thread("pauses", "redis://h", std::future::pending()).expect("a thread");
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let caller = runtime();
-        let paused = caller.block_on(async { pause_on(&thread, Duration::from_millis(50)) });
+        let paused = {
+            let _inside = caller.enter();
+            pause_on(&thread, Duration::from_millis(50))
+        };
         drop(caller);
         assert!(runtime().block_on(paused).is_ok());
     }
