@@ -1,8 +1,8 @@
 //! For operators: checks everything that a store keeps, and says what is wrong. Changes nothing, and may run beside workers.
 //!
-//! Run it with `cargo run --example fsck -- redis://127.0.0.1/ shop`: the url of a store, and the namespace (`default` when it
-//! is left out). Without a url it shows what that looks like on a store of its own. It ends with 1 when something is wrong,
-//! and with 2 when the store cannot be checked.
+//! Run it with `cargo run --example fsck`: it shows what that looks like on a store of its own. Behind it stand the url of a
+//! store and the namespace (`default` when it is left out): `-- redis://127.0.0.1/ shop`. It ends with 1 when something is
+//! wrong, and with 2 when the store cannot be checked.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::process::ExitCode;

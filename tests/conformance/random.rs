@@ -286,7 +286,10 @@ impl Pair {
                     known.seen = known.seen.max(request.write.seen);
                     for message in &granted.messages {
                         known.seen = message.seq;
-                        known.unread.push(message.seq);
+                        // Who was blind is told again what it knows.
+                        if !known.unread.contains(&message.seq) {
+                            known.unread.push(message.seq);
+                        }
                     }
                     known.shift_ms -= request.write.shifted_ms;
                 }

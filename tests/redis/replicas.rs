@@ -92,7 +92,7 @@ fn a_server_with_fewer_replicas_than_asked_for_is_refused_and_nothing_is_written
     let url = format!("{}?replicas=2", server.url());
     match runtime().block_on(open(&url)) {
         Err(StoreError::Refused { message, .. }) => {
-            assert!(message.contains("asks for replicas=2, and 0 replicas are connected: start more"), "{message}");
+            assert!(message.contains("asks for replicas=2, and 0 replicas are connected to "), "{message}");
         }
         other => panic!("{other:?}"),
     }

@@ -286,6 +286,9 @@ async fn is_sound(folder: &Path) {
         }
     }
     let url = format!("sqlite:{}", copy.path().join("store.db").display());
-    let report = workflow::fsck(&url, "default").await.expect("it can be read");
-    assert!(report.is_sound(), "{report}");
+    match workflow::fsck(&url, "default").await {
+        Ok(report) => assert!(report.is_sound(), "{report}"),
+        // Everything may be lost that was never synced.
+        Err(error) => assert!(error.to_string().contains("has no namespace"), "{error}"),
+    }
 }

@@ -81,9 +81,7 @@ async fn claim_once(
     }
     match reply {
         ClaimReply::Given { now: _, instances, notices, next_due, short, started } => {
-            if !instances.is_empty() || !notices.is_empty() {
-                session.claim_gave(partition);
-            }
+            session.claim_answered(partition);
             if let Some(due) = next_due {
                 worker.bells.of(partition).timer.set(due);
             }

@@ -81,8 +81,8 @@ impl Session {
         claims.get(&partition).copied().unwrap_or(0) + 1
     }
 
-    /// A claim of a partition was answered with something.
-    pub(super) fn claim_gave(&self, partition: usize) {
+    /// A claim of a partition was answered: the next one is another.
+    pub(super) fn claim_answered(&self, partition: usize) {
         *self.claims.lock().unwrap_or_else(PoisonError::into_inner).entry(partition).or_insert(0) += 1;
     }
 

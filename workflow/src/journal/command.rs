@@ -223,9 +223,10 @@ pub enum Action {
 /// See [`Command::Claim`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// Which claim of its session (and partition) this is, from 1. It is raised when an answer gave something, and only
-    /// then: repeating a number gives again what it gave, and a late copy of an older one gives nothing, for nobody would
-    /// hear its answer.
+    /// Which claim of its session (and partition) this is, from 1. It is raised with every answer: repeating a number gives
+    /// again what it gave, and a late copy of one that is older than what is remembered gives nothing, for nobody would hear
+    /// its answer. Remembered is what gave something, and what carried tokens: once it is answered they may be given back,
+    /// and a late copy must not spend them.
     pub number: u64,
     /// For which session.
     pub session: SessionId,
@@ -241,6 +242,14 @@ pub struct Claim {
     /// What is limited at this worker, each with the tokens it has: of a workflow no more is given than that; of a queue no
     /// more that never began. What is not named here has no limit.
     pub limits: Vec<(LimitName, u32)>,
+}
+
+impl Claim {
+    /// Whether it has tokens of any limit.
+    #[must_use]
+    pub fn carries_tokens(&self) -> bool {
+        self.limits.iter().any(|(_, tokens)| *tokens > 0)
+    }
 }
 
 /// Whom an owner's write is from, and what it has seen.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::moves::{to_paused, to_ready, unmark};
 use super::{Effects, Transition};
-use crate::journal::command::{Claimed, PauseReason};
+use crate::journal::command::{Claim, Claimed, PauseReason};
 use crate::journal::head::{Head, Place, Suspect};
 use crate::words::id::{InstanceId, SessionId};
 use crate::words::limits::CRASHES_MAX;
@@ -97,15 +97,18 @@ impl Session {
         }
     }
 
-    /// The claim `number` gave `instances` and `notices`. One that gave nothing is not remembered, and neither is a late
-    /// or repeated one: they change nothing.
-    pub fn claimed(&mut self, number: u64, instances: &[Claimed], notices: &[InstanceId]) {
+    /// A claim gave `instances` and `notices`. One that gave nothing and had no tokens is not remembered, and neither is a
+    /// late or repeated one: they change nothing. True when it is.
+    pub fn claimed(&mut self, claim: &Claim, instances: &[Claimed], notices: &[InstanceId]) -> bool {
+        let number = claim.number;
         let newer = self.claim.as_ref().is_none_or(|memory| memory.number < number);
-        if newer && !(instances.is_empty() && notices.is_empty()) {
+        let remembered = newer && (claim.carries_tokens() || !(instances.is_empty() && notices.is_empty()));
+        if remembered {
             let given = instances.iter().map(|claimed| (claimed.id.clone(), claimed.v)).collect();
             self.claim = Some(ClaimMemory { number, given, notices: notices.to_vec() });
             self.lost.clear();
         }
+        remembered
     }
 }
 
@@ -115,8 +118,7 @@ pub enum Earlier<'a> {
     /// Something by a newer claim: this one is a late copy, and gives nothing, not even notices.
     Late,
     /// This by a claim of the same number: it is given again, and nothing else; nothing changes. For each instance that
-    /// cannot be given again there is a notice, so that the answer is never empty and the worker goes on to the next
-    /// number.
+    /// cannot be given again there is a notice.
     Repeated(&'a ClaimMemory),
     /// Nothing the worker does not know.
     Nothing,

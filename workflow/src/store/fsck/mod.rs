@@ -10,6 +10,8 @@ mod limit;
 mod report;
 
 pub(crate) use self::family::{Relative, children_missed, is_cared_for, is_missed, parent_wanted};
-pub(crate) use self::instance::{Archived, Journal, Kept, Mailbox, check_instance, check_session};
+#[cfg(feature = "sqlite")]
+pub(crate) use self::instance::Mailbox;
+pub(crate) use self::instance::{Archived, Journal, Kept, check_instance, check_session};
 pub(crate) use self::limit::check_limit;
 pub use self::report::{Area, FINDINGS_MAX, Finding, Report};

@@ -33,7 +33,7 @@ impl Data {
             }
         };
         if let Some(session) = self.sessions.get_mut(&claim.session) {
-            session.claimed(claim.number, &instances, &notices);
+            session.claimed(claim, &instances, &notices);
         }
         let (short, started) = allowed.told();
         ClaimReply::Given { now, instances, notices, next_due: self.next_due(), short, started }

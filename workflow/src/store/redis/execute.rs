@@ -188,7 +188,9 @@ impl RedisStore {
             let Some(candidates) = self.understand(claim::read_candidates(&found))? else {
                 return Ok(ClaimReply::Fenced);
             };
-            if let Some(nothing) = candidates.nothing(self.clock.as_ref().map(|clock| clock.now())) {
+            if let Some(nothing) =
+                candidates.nothing(claim.carries_tokens(), self.clock.as_ref().map(|clock| clock.now()))
+            {
                 return Ok(nothing);
             }
             let (said, now) = self.transition(partition, candidates.call(keys, claim)).await?;

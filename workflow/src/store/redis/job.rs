@@ -45,6 +45,8 @@ pub(super) struct Job {
     pub(super) again: bool,
     /// The server is to answer although it has not got the slot yet.
     pub(super) asking: bool,
+    /// What the server refuses of a read is an answer too.
+    pub(super) each: bool,
     /// How often it was turned away, and until when it is asked again.
     pub(super) turns: u32,
     pub(super) until: Option<Instant>,
@@ -88,7 +90,8 @@ pub(super) enum Outcome {
 impl Job {
     pub(super) fn new(work: Work, route: Route) -> (Self, oneshot::Receiver<Answers>) {
         let (caller, answered) = oneshot::channel();
-        let job = Self { work, route, caller, again: false, asking: false, turns: 0, until: None, partly: None };
+        let job =
+            Self { work, route, caller, again: false, asking: false, each: false, turns: 0, until: None, partly: None };
         (job, answered)
     }
 
@@ -116,7 +119,10 @@ impl Job {
         let mut answers = answers.into_iter();
         for (at, place) in partly.open.iter().enumerate() {
             // Behind one that was turned away, some may not have been sent.
-            match answers.next().map(Value::extract_error) {
+            let answer = answers.next();
+            let refused =
+                answer.as_ref().filter(|answer| self.each && matches!(answer, Value::ServerError(_))).cloned();
+            match answer.map(Value::extract_error) {
                 None => still.push((at, *place)),
                 Some(Ok(value)) => partly.values[*place] = value,
                 Some(Err(error)) => match turn(&error, who, follows) {
@@ -124,7 +130,10 @@ impl Job {
                         still.push((at, *place));
                         turned.get_or_insert((turn, error));
                     }
-                    None => return Outcome::Failed(self, error),
+                    None => match refused {
+                        Some(refused) => partly.values[*place] = refused,
+                        None => return Outcome::Failed(self, error),
+                    },
                 },
             }
         }
@@ -242,6 +251,20 @@ mod tests {
         let refused = error("ASK 7 g:2").extract_error().expect_err("an error");
         assert_eq!(moved_on(job.sort(Err(refused), &who())).1, Turn::Later);
         assert_eq!(moved_on(reads(&[0]).sort(Ok(vec![error("MOVED 7 ?:2")]), &who())).1, Turn::Later);
+    }
+
+    #[test]
+    fn what_is_refused_of_a_read_is_an_answer_to_who_asked_for_each() {
+        let mut job = reads(&[0, 1]);
+        job.each = true;
+        match job.sort(Ok(vec![error("WRONGTYPE no list"), Value::Int(1)]), &who()) {
+            Outcome::Done(_, values) => assert_eq!(values, vec![error("WRONGTYPE no list"), Value::Int(1)]),
+            _ => panic!("it is done"),
+        }
+        let mut job = reads(&[0, 1]);
+        job.each = true;
+        let (job, _) = moved_on(job.sort(Ok(vec![error("WRONGTYPE no list"), error("MOVED 7 g:2")]), &who()));
+        assert_eq!(job.commands().get_packed_pipeline(), reads(&[1]).commands().get_packed_pipeline());
     }
 
     #[test]

@@ -139,6 +139,17 @@ impl Link {
         self.hear(answered).await
     }
 
+    /// The same, where what the server refuses is an answer too, and fails no other.
+    ///
+    /// # Errors
+    /// As [`Self::run`], but for errors of single commands.
+    pub(super) async fn read_each(&self, slot: Slot, commands: Pipeline) -> Result<Vec<Value>, StoreError> {
+        let (mut job, answered) = Job::new(Work::Read(commands), Route::Slot(slot));
+        job.each = true;
+        self.give(job);
+        self.hear(answered).await
+    }
+
     /// The same for commands without keys, on one server.
     ///
     /// # Errors
@@ -161,9 +172,13 @@ impl Link {
 
     fn send(&self, route: Route, work: Work) -> oneshot::Receiver<Answers> {
         let (job, answered) = Job::new(work, route);
+        self.give(job);
+        answered
+    }
+
+    fn give(&self, job: Job) {
         // When the switch is gone so is the job, and the receiver says it.
         let _ = self.shared.jobs.send(job);
-        answered
     }
 
     async fn hear(&self, answered: oneshot::Receiver<Answers>) -> Answers {

@@ -115,7 +115,7 @@ impl Readers {
     fn look(&mut self, said: &Said) {
         let candidates = claim::read_candidates(said);
         if let Ok(Some(candidates)) = &candidates {
-            self.saw(candidates.nothing(None).ok_or(()));
+            self.saw(candidates.nothing(false, None).ok_or(()));
         }
         self.saw(candidates);
         self.saw(look::read_found(said));

@@ -112,6 +112,10 @@ impl Target {
         let info = url.clone().into_connection_info().map_err(|_| refuse(wrong))?;
         let tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
         let address = Address::of(info.addr()).ok_or_else(|| refuse(wrong))?;
+        // What stands at the end of a url would not be read again as it is shown.
+        if matches!(&address, Address::Socket(path) if path.to_string_lossy().contains(char::is_control)) {
+            return Err(refuse("the path of the socket has a control character"));
+        }
         Self::with(url.scheme(), tls, Place::Server(address), info.redis_settings().clone(), own)
     }
 
@@ -487,6 +491,8 @@ mod tests {
             "unix://host/s3cret",
             "unix:///r.sock?user=s3cret",
             "unix:///r.sock?db=s3cret",
+            "unix:///r%00.sock",
+            "unix:///r.sock%01?db=1",
             "redis+sentinel://",
             "redis+sentinel:h/shop",
             "redis+sentinel://h/shop/s3cret",

@@ -3,6 +3,7 @@
 use super::*;
 use crate::journal::command::PauseReason;
 use crate::journal::head::State;
+use crate::journal::lease::LimitName;
 use crate::journal::table::control::control;
 use crate::journal::table::own::own;
 use crate::journal::table::session::{Earlier, Loss, Session, hand_over};
@@ -108,14 +109,27 @@ fn a_pause_that_its_owner_could_not_answer_takes_effect_when_the_session_is_lost
 fn a_claim_is_remembered_until_a_newer_one_gives_something_and_older_copies_give_nothing() {
     let mut session = Session::open(None, LEASE, NOW).expect("new");
     session.lose(&id("lost"));
-    session.claimed(1, &[], &[]);
+    let numbered = |number| Claim { number, ..claim(SessionId(1), "order") };
+    assert!(!session.claimed(&numbered(1), &[], &[]));
     assert_eq!(session.lost, [id("lost")], "it was not told of it");
-    session.claimed(1, &[], &[id("i"), id("lost")]);
+    assert!(session.claimed(&numbered(1), &[], &[id("i"), id("lost")]));
     assert_eq!(session.lost, []);
-    session.claimed(2, &[], &[]);
+    assert!(!session.claimed(&numbered(2), &[], &[]));
     assert!(matches!(session.earlier(1), Earlier::Repeated(memory) if memory.notices.len() == 2));
     assert_eq!(session.earlier(2), Earlier::Nothing);
-    session.claimed(2, &[], &[id("i")]);
+    assert!(session.claimed(&numbered(2), &[], &[id("i")]));
     assert!(matches!(session.earlier(2), Earlier::Repeated(memory) if memory.notices.len() == 1));
     assert_eq!(session.earlier(1), Earlier::Late);
+}
+
+#[test]
+fn a_claim_that_had_tokens_is_remembered_though_it_gave_nothing() {
+    let mut session = Session::open(None, LEASE, NOW).expect("new");
+    let name = LimitName::Workflow(WorkflowName::new("order").expect("valid"));
+    let with = |tokens| Claim { number: 1, limits: vec![(name.clone(), tokens)], ..claim(SessionId(1), "order") };
+    assert!(!session.claimed(&with(0), &[], &[]));
+    assert_eq!(session.earlier(1), Earlier::Nothing);
+    assert!(session.claimed(&with(1), &[], &[]));
+    // Its tokens may be back in the store when a copy of it comes.
+    assert!(matches!(session.earlier(1), Earlier::Repeated(memory) if memory.given.is_empty()));
 }

@@ -156,9 +156,8 @@ impl RedisStore {
     }
 
     /// Asks who has a slot; what is of another type than was asked of is answered with nothing, and has its own finding.
-    async fn asked(&self, slot: Slot, mut pipeline: Pipeline) -> Result<Vec<Value>, StoreError> {
-        pipeline.ignore_errors();
-        let answers = self.link.read(slot, pipeline).await?;
+    async fn asked(&self, slot: Slot, pipeline: Pipeline) -> Result<Vec<Value>, StoreError> {
+        let answers = self.link.read_each(slot, pipeline).await?;
         let one = |value: Value| match value {
             Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Value::Nil),
             Value::ServerError(error) => Err(store_error(self.target.shown(), Doing::Asking, &RedisError::from(error))),

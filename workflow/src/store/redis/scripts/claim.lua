@@ -49,17 +49,19 @@ local function set_aside(key, id, session)
   return true
 end
 
--- The tokens of a claim by their keys, or nil when it has no limits; and how many were spent of each queue.
+-- The tokens of a claim by their keys, or nil when it has no limits; and whether it has any.
 local function tokens_of(packed, at)
   local count, tokens
+  local carries = false
   count, at = unpack_('>I3', packed, at)
   for _ = 1, count do
     local name, many
     name, many, at = unpack_('>Bc0I4', packed, at)
     tokens = tokens or {}
     tokens[name] = many
+    carries = carries or many > 0
   end
-  return tokens, at
+  return tokens, at, carries
 end
 
 -- The tokens that giving it takes: of its workflow, and of its queue if it never began. Nil where there is no limit.
@@ -139,12 +141,12 @@ commands.A = function(packed, k)
   local newest, given, notices = remembered(session)
   local found = number < newest and 'L' or number == newest and 'R' or 'F'
   if found ~= mode then return { 'AGAIN' } end
-  local to_give, to_shelve, to_set_aside, to_notice, tokens
+  local to_give, to_shelve, to_set_aside, to_notice, tokens, carries
   to_give, at = ids_of(packed, at)
   to_shelve, at = ids_of(packed, at)
   to_set_aside, at = ids_of(packed, at)
   to_notice, at = ids_of(packed, at)
-  tokens, at = tokens_of(packed, at)
+  tokens, at, carries = tokens_of(packed, at)
   local out, skipped, started = {}, {}, {}
   if mode == 'R' then
     out, notices = give_again(skipped, given, notices, k, session)
@@ -185,7 +187,8 @@ commands.A = function(packed, k)
       notices[#notices + 1] = lost[i]:sub(17)
       drop(LOST, lost[i])
     end
-    if out[1] or notices[1] then remember(session, number, given, notices) end
+    -- Once it is answered its tokens may be given back: a late copy must not spend them.
+    if out[1] or notices[1] or carries then remember(session, number, given, notices) end
   end
   local spent = {}
   for name, many in pairs(started) do spent[#spent + 1], spent[#spent + 2] = name:sub(2), many end

@@ -81,10 +81,10 @@ fn read_short(said: &Said) -> Result<Vec<LimitName>, Misread> {
 }
 
 impl Candidates {
-    /// The answer, when there is nothing to write.
-    pub(in super::super) fn nothing(&self, now: Option<Timestamp>) -> Option<ClaimReply> {
+    /// The answer to a claim that has tokens or none, when there is nothing to write.
+    pub(in super::super) fn nothing(&self, has_tokens: bool, now: Option<Timestamp>) -> Option<ClaimReply> {
         let still = self.give.is_empty() && self.shelve.is_empty() && self.set_aside.is_empty();
-        let fresh = still && self.noticed.is_empty() && !self.lost;
+        let fresh = still && !has_tokens && self.noticed.is_empty() && !self.lost;
         (self.mode == b'L' || (self.mode == b'F' && fresh)).then(|| ClaimReply::Given {
             now: now.unwrap_or(self.now),
             instances: Vec::new(),

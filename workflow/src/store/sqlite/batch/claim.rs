@@ -58,9 +58,8 @@ impl Batch<'_> {
                 let mut notices: BTreeSet<InstanceId> = session.lost.iter().cloned().collect();
                 notices.extend(self.take_notices(claim)?);
                 let notices: Vec<InstanceId> = notices.into_iter().collect();
-                // A claim that gave nothing is not remembered, and then nothing has to be written.
-                if !instances.is_empty() || !notices.is_empty() {
-                    session.claimed(claim.number, &instances, &notices);
+                // What is not remembered has not to be written.
+                if session.claimed(claim, &instances, &notices) {
                     self.save_session(claim.session, session)?;
                 }
                 (instances, notices)
