@@ -24,6 +24,7 @@ on_every_store!(
     what_was_woken_without_a_token_is_ready_for_anyone,
     what_is_on_a_shelf_needs_tokens_too,
     a_repeated_claim_gives_the_same_whatever_its_tokens,
+    a_late_copy_of_a_claim_that_gave_nothing_spends_no_tokens,
     each_queue_first_gives_its_quota_and_then_the_scores_decide,
     a_flood_of_urgent_work_starves_nobody,
     shares_are_never_more_than_the_limit,
@@ -200,6 +201,20 @@ fn a_repeated_claim_gives_the_same_whatever_its_tokens(w: &mut World) {
     assert_eq!(told(w, &claim), (vec!["a".to_owned()], vec![order(), mail()], vec![(queue("q"), 1)]));
     let again = Claim { limits: vec![(order(), 0)], ..claim };
     assert_eq!(told(w, &again), (vec!["a".to_owned()], Vec::new(), Vec::new()));
+}
+
+/// Once it was answered the worker gives its tokens back, and others may have them when the copy comes.
+fn a_late_copy_of_a_claim_that_gave_nothing_spends_no_tokens(w: &mut World) {
+    let session = w.open(1);
+    let claim = within(w, session, &[(order(), 1), (mail(), 1)]);
+    assert_eq!(told(w, &claim), (Vec::new(), Vec::new(), Vec::new()));
+    make(w, "a", "order");
+    assert_eq!(told(w, &claim), (Vec::new(), Vec::new(), Vec::new()));
+    assert_eq!(w.state("a"), State::Queued);
+    let newer = within(w, session, &[(order(), 1), (mail(), 1)]);
+    assert_eq!(told(w, &newer).0, ["a"]);
+    make(w, "b", "order");
+    assert_eq!(told(w, &claim), (Vec::new(), Vec::new(), Vec::new()), "it is older than what is remembered");
 }
 
 fn each_queue_first_gives_its_quota_and_then_the_scores_decide(w: &mut World) {

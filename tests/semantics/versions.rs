@@ -1,10 +1,18 @@
 //! Code that changes: versions side by side, shelves, divergence, `changed`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use support::in_front::{Between, InFront};
 use support::prelude::*;
+use workflow::journal::command::{Command, Reply};
+use workflow::store::{BoxFuture, Store, StoreError};
+use workflow::words::id::WorkflowName;
 
 on_every_store!(
     versions_run_side_by_side_each_on_its_own_code,
     an_instance_waits_on_a_shelf_until_a_worker_knows_its_version,
+    what_a_claim_gives_that_the_worker_does_not_know_goes_to_its_shelf,
     a_divergence_parks_and_goes_on_after_the_rollback,
     an_operation_that_is_gone_from_the_code_parks,
     changed_keeps_old_instances_on_the_old_branch,
@@ -61,6 +69,48 @@ async fn an_instance_waits_on_a_shelf_until_a_worker_knows_its_version(stage: St
 
     let rolled_back = stage.builder().only::<v1::report>().start().await?;
     assert_eq!(v1::report::get(&rolled_back, "old").await?.result().await?, 101);
+    Ok(())
+}
+
+/// A store whose first claim gives anything: what it found may have been deleted and created anew, as something else,
+/// before it gave it.
+#[derive(Debug, Default)]
+struct GivesAnything(AtomicBool);
+
+impl Between for GivesAnything {
+    fn execute<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        partition: usize,
+        mut batch: Vec<Command>,
+    ) -> BoxFuture<'a, Result<Vec<Reply>, StoreError>> {
+        for command in &mut batch {
+            if let Command::Claim(claim) = command
+                && !self.0.swap(true, Ordering::SeqCst)
+            {
+                let report = WorkflowName::new("report").expect("valid");
+                claim.known = Arc::new([(report.clone(), 1), (report, 2)]);
+            }
+        }
+        store.execute(partition, batch)
+    }
+}
+
+async fn what_a_claim_gives_that_the_worker_does_not_know_goes_to_its_shelf(stage: Stage) -> TestResult {
+    let client = stage.builder().mode(Mode::Client).start().await?;
+    let old = v1::report::create(&client).id("old").await?;
+    old.send(Go { number: 1 }).await?;
+    let store = InFront::of(stage.store().await, GivesAnything::default());
+    let worker = stage.builder().store(Arc::new(store) as Arc<dyn Store>).only::<v2::report>().start().await?;
+    let shelved = async || {
+        let overview = client.overview().await.expect("the store of a test answers");
+        overview.shelves.iter().any(|shelf| (shelf.version, shelf.instances) == (1, 1)).then_some(())
+    };
+    wait::until("the instance is on its shelf", shelved).await;
+    assert_eq!(old.status().await?.state, State::Queued, "nobody has to look at it");
+    stage.stop(worker).await;
+    let knows = stage.builder().only::<v1::report>().start().await?;
+    assert_eq!(v1::report::get(&knows, "old").await?.result().await?, 101);
     Ok(())
 }
 
