@@ -23,6 +23,9 @@ pub(crate) struct Eyes {
     pub(crate) ends: BTreeMap<(InstanceId, Timestamp, u32), End>,
     /// How often an instance was taken from a session that had not let go of it.
     taken: BTreeMap<String, u64>,
+    /// When what one create made was created: again, when it is sent again after that was deleted. What it makes then has
+    /// the same seed, and so its bodies the same keys.
+    created: BTreeMap<(InstanceId, u128), Timestamp>,
     /// When runs of queue `mail` were started.
     starts: VecDeque<Timestamp>,
     /// Bodies by idempotency key.
@@ -57,6 +60,7 @@ impl Eyes {
             seen: BTreeMap::new(),
             ends: BTreeMap::new(),
             taken: BTreeMap::new(),
+            created: BTreeMap::new(),
             starts: VecDeque::new(),
             bodies: BTreeMap::new(),
             tokens: Vec::new(),
@@ -92,6 +96,10 @@ impl Eyes {
             Place::Held { session, .. } => Some(*session),
             _ => None,
         };
+        let created = self.created.insert((id.clone(), head.spec.seed), head.created_at);
+        if created.is_some_and(|created| created != head.created_at) {
+            *self.taken.entry(id.to_string()).or_default() += 1;
+        }
         let before = self.seen.get(id).filter(|before| before.created_at == head.created_at);
         if let Some(before) = before {
             if head.v < before.v || head.run < before.run {

@@ -75,6 +75,8 @@ async fn claim_once(
         quotas: worker.quotas.of(limit),
         limits,
     };
+    // Until what it gives is driven.
+    let _request = worker.underway.begin();
     let (reply, resent) = worker.commands.claim(partition, claim).await?;
     if resent {
         worker.limits.doubt(partition);

@@ -58,6 +58,7 @@ mod supervise;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod underway;
 mod verify;
 mod warnings;
 mod worker;

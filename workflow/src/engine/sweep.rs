@@ -177,6 +177,9 @@ async fn take_over(worker: &Worker, session: SessionId) -> Result<(), StoreError
 ///
 /// A store that lost writes it had acknowledged may be back at a moment at which this session held what it has let go
 /// of since. The session lives, so that nobody else would ever take it.
+///
+/// What was just given is held before its answer is here, however long that takes: so it is nobody's only if it has not moved
+/// since a look, and everything is answered that was on its way then.
 pub(super) async fn hand_back(worker: Arc<Worker>) -> Result<(), StoreError> {
     let every = (worker.lease / 2).clamp(STRAYS_EVERY, STRAYS_LONGEST);
     let mut strays = BTreeMap::new();
@@ -194,11 +197,11 @@ pub(super) async fn hand_back(worker: Arc<Worker>) -> Result<(), StoreError> {
             if !snapshot.head.held_by(owner.session) || worker.drives.has(&owner.id) {
                 continue;
             }
-            // What was just claimed is on its way here: only what has not moved since the last look is nobody's.
-            if strays.get(&owner.id) == Some(&owner.v) {
-                release(&worker, owner).await?;
-            } else {
-                found.insert(owner.id, owner.v);
+            let mark = worker.underway.mark();
+            match strays.get(&owner.id) {
+                Some((v, mark)) if *v == owner.v && worker.underway.are_over(*mark) => release(&worker, owner).await?,
+                Some((v, mark)) if *v == owner.v => drop(found.insert(owner.id, (owner.v, *mark))),
+                _ => drop(found.insert(owner.id, (owner.v, mark))),
             }
         }
         strays = found;

@@ -23,6 +23,7 @@ use super::session::{Session, Slot};
 use super::start::Registry;
 use super::sticky::Sticky;
 use super::supervise::Supervisor;
+use super::underway::Underway;
 use super::warnings::Warnings;
 use super::{Config, Mode, VerifyReplay};
 use crate::authoring::task::RunTask;
@@ -90,6 +91,8 @@ pub(crate) struct Worker {
     /// How many of them a claim leaves for creates, as long as more are free.
     pub(super) kept_slots: usize,
     pub(super) drives: Arc<Drives>,
+    /// What may still bring instances to drive.
+    pub(super) underway: Arc<Underway>,
     pub(super) sticky: Sticky<RunTask>,
     /// The turn to try a suspect: one at a time, so that a crash tells which one it was.
     pub(super) trial: Arc<Semaphore>,
@@ -124,6 +127,7 @@ impl Worker {
             slots: Arc::new(Semaphore::new(config.concurrency)),
             kept_slots: if config.mode == Mode::All { config.concurrency / 4 } else { 0 },
             drives: Arc::new(Drives::new()),
+            underway: Arc::default(),
             sticky: Sticky::new(config.sticky),
             trial: Arc::new(Semaphore::new(1)),
             bells: Bells::new(commands.partitions()),
@@ -239,8 +243,11 @@ impl Worker {
         // In both cases nobody waits for the answer if the caller went away.
         if let Some((session, slot)) = self.offer(&create) {
             create.local = Some(session.id());
-            let worker = self.clone();
-            let then = move |reply| drop(answer.send(worker.take_over(reply, session, slot)));
+            let (worker, request) = (self.clone(), self.underway.begin());
+            let then = move |reply| {
+                drop(answer.send(worker.take_over(reply, session, slot)));
+                drop(request);
+            };
             self.commands.create_then(create, then).await;
         } else {
             create.local = None;

@@ -163,7 +163,7 @@ impl fmt::Display for Durability {
             Self::PowerCut => "appendfsync always: an acknowledged write survives a power cut",
             Self::PowerCutButSeconds => {
                 "appendfsync everysec: an acknowledged write survives a crash of the server unless it comes during a slow \
-                 sync; that and a power cut may lose the last two seconds"
+                 sync; that and a power cut may lose the last seconds"
             }
             Self::ServerCrash => {
                 "appendfsync no: an acknowledged write survives a crash of the server; a power cut may lose the last \

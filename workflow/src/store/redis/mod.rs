@@ -8,7 +8,7 @@
 //! # Durability
 //! What is acknowledged is kept as far as the server keeps it. With `appendfsync always` it survives a power cut; with
 //! `everysec` it survives a crash of the server that comes while nothing is being synced: during a sync the server holds
-//! its log back, for up to two seconds, and acknowledges all the same. A power cut may lose the last two seconds.
+//! its log back, for up to two seconds, and acknowledges all the same. A power cut may lose the last two seconds, and more where syncs are slow.
 //! Without an append-only file everything is lost with the server.
 //!
 //! # Where what is
