@@ -1,5 +1,6 @@
 //! SIGSTOP for longer than the lease: a zombie wakes up and finds that it owns nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use support::chance::Chance;
@@ -11,6 +12,7 @@ use support::size::Amount;
 use support::worker::{Serves, TestWorker};
 use workflow::journal::command::Command;
 use workflow::store::Store;
+use workflow::words::id::SessionId;
 
 use super::fleet::{Fleet, LOST};
 
@@ -85,10 +87,10 @@ async fn freeze_at_random(stage: Stage, chance: &mut Chance) -> TestResult {
     for _ in 0..FREEZES {
         let frozen = chance.index(3);
         let killed = (frozen + 1 + chance.index(2)) % 3;
-        sessions_live(&*store, 3).await;
+        hearts_beat(&*store, 3).await;
         freeze(&fleet.workers[frozen], &*store).await;
         // Until others have noticed it, however much the machine does else.
-        sessions_live(&*store, 2).await;
+        what_stands_still_is_noticed(&*store).await;
         wait::moment(Instant::now() + chance.millis(0..300)).await;
         let before = losses(&fleet, frozen);
         fleet.workers[frozen].thaw();
@@ -128,13 +130,31 @@ fn losses(fleet: &Fleet, worker: usize) -> usize {
     fleet.log().lines().filter(|line| line.starts_with(&begin) && line.contains(LOST)).count()
 }
 
-/// Waits until so many sessions are not revoked.
-async fn sessions_live(store: &dyn Store, count: usize) {
-    let live = async || {
-        let sessions = store.sessions().await.expect("the store of a test answers");
-        (sessions.iter().filter(|view| !view.revoked).count() == count).then_some(())
+/// How often the hearts of the sessions that live have beaten.
+async fn beats(store: &dyn Store) -> BTreeMap<SessionId, u64> {
+    let sessions = store.sessions().await.expect("the store of a test answers");
+    sessions.iter().filter(|view| !view.revoked).map(|view| (view.session, view.beats)).collect()
+}
+
+/// Waits until so many hearts beat: those of processes that run, and not of what they left behind.
+async fn hearts_beat(store: &dyn Store, count: usize) {
+    let before = beats(store).await;
+    let beat = async || {
+        let now = beats(store).await;
+        let beaten = now.iter().filter(|(session, beats)| **beats > before.get(session).copied().unwrap_or(0));
+        (beaten.count() >= count).then_some(())
     };
-    wait::until(&format!("{count} sessions live"), live).await;
+    wait::until(&format!("{count} hearts beat"), beat).await;
+}
+
+/// Waits until no session lives whose heart stands still.
+async fn what_stands_still_is_noticed(store: &dyn Store) {
+    let before = beats(store).await;
+    let noticed = async || {
+        let now = beats(store).await;
+        before.iter().all(|(session, beats)| now.get(session) != Some(beats)).then_some(())
+    };
+    wait::until("what stands still is noticed", noticed).await;
 }
 
 /// Before the write of a body's result, of a wait, of the end, and between each and its answer.

@@ -56,7 +56,7 @@ pub(super) fn logged(work: impl FnOnce()) -> String {
 fn one_line_says_what_has_started_and_what_it_survives() {
     let kept = [
         (&[("appendonly", "yes"), ("appendfsync", "always")][..], "survives a power cut", "INFO"),
-        (&[("appendonly", "yes"), ("appendfsync", "everysec")], "may lose the last two seconds", "INFO"),
+        (&[("appendonly", "yes"), ("appendfsync", "everysec")], "may lose the last seconds", "INFO"),
         (&[], "set appendonly yes", "WARN"),
     ];
     for (settings, words, level) in kept {
