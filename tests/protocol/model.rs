@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use stateright::{Model, Property};
 use workflow::journal::command::{Command, Create, Reply};
-use workflow::journal::head::{End, Place};
+use workflow::journal::head::{End, Head, Place};
+use workflow::store::model::Data;
 use workflow::words::id::{InstanceId, RequestId, SessionId};
 use workflow::words::time::Timestamp;
 
@@ -139,7 +140,9 @@ impl Protocol {
             }
         };
         for (number, worker) in state.workers.iter().enumerate().filter(|(_, worker)| worker.up) {
-            fates(actions, number, &|fate| Happening::Claim(number, fate));
+            if self.limit.is_none() || worker.claim.is_some() || may_give(&state.data) {
+                fates(actions, number, &|fate| Happening::Claim(number, fate));
+            }
             for (id, driver) in &worker.drivers {
                 if driver.request(state.lost).is_some() {
                     fates(actions, number, &|fate| Happening::Write(number, id.clone(), fate));
@@ -323,4 +326,16 @@ impl Model for Protocol {
 pub(crate) fn completed(state: &State) -> Option<u32> {
     let head = &state.data.instances.get(&instance())?.head;
     matches!(head.place, Place::Done { end: End::Returned(_), .. }).then_some(head.run)
+}
+
+/// Whether a claim can find anything. One that had tokens is remembered though it gave nothing, and so would lead to endlessly
+/// many states.
+fn may_give(data: &Data) -> bool {
+    let waits = |head: &Head| match head.place {
+        Place::Held { notice, .. } => notice,
+        Place::Ready { .. } | Place::Inbox { .. } | Place::Shelved => true,
+        _ => false,
+    };
+    data.instances.values().any(|instance| waits(&instance.head))
+        || data.sessions.values().any(|session| !session.lost.is_empty())
 }

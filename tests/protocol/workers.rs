@@ -29,16 +29,17 @@ impl Protocol {
         let command = Command::Claim(claim.clone());
         match self.send(state, &command, fate) {
             Some(_) if self.notices_loss(state, worker) => {}
-            Some(Reply::Claim(reply)) => self.claimed(state, worker, reply),
+            Some(Reply::Claim(reply)) => self.claimed(state, worker, &claim, reply),
             _ => state.workers[worker].claim = Some(claim),
         }
     }
 
-    fn claimed(&self, state: &mut State, worker: usize, reply: ClaimReply) {
+    fn claimed(&self, state: &mut State, worker: usize, claim: &Claim, reply: ClaimReply) {
         let ClaimReply::Given { instances, notices, .. } = reply else { return stop(state, worker) };
         let it = &mut state.workers[worker];
         it.claim = None;
-        it.claims += u64::from(!instances.is_empty() || !notices.is_empty());
+        // Raising it with every answer would be the same in endlessly many states.
+        it.claims += u64::from(!instances.is_empty() || !notices.is_empty() || claim.carries_tokens());
         for claimed in instances {
             let sticky = it.sticky.remove(&claimed.id);
             let known = it.drivers.get(&claimed.id);

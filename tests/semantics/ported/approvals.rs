@@ -73,15 +73,9 @@ async fn order_approval(order: NewOrder, #[resource] shop: &Shop) -> workflow::R
     }
 }
 
-async fn start(stage: &Stage, shop: Shop) -> Result<Engine, EngineError> {
+async fn start(store: &str, namespace: &str, shop: Shop) -> Result<Engine, EngineError> {
     // Without `only` it serves every workflow of the program.
-    Engine::builder()
-        .store(stage.url())
-        .namespace(stage.namespace())
-        .resource(shop)
-        .only::<order_approval>()
-        .start()
-        .await
+    Engine::builder().store(store).namespace(namespace).resource(shop).only::<order_approval>().start().await
 }
 
 async fn create(engine: &Engine, order: NewOrder) -> Result<Handle<order_approval>, EngineError> {
@@ -102,7 +96,7 @@ fn approval() -> Approved {
 }
 
 async fn an_approval_processes_the_order(stage: Stage) -> TestResult {
-    let engine = start(&stage, Shop(stage.witness.clone())).await?;
+    let engine = start(&stage.url(), stage.namespace(), Shop(stage.witness.clone())).await?;
     let instance = create(&engine, mug(12_345)).await?;
     let status = wait::state(&instance, State::Waiting).await;
     let due = status.waits[0].due.expect("the wait has a deadline");
@@ -118,7 +112,7 @@ async fn an_approval_processes_the_order(stage: Stage) -> TestResult {
 
 /// A sender that has only names, as the model's senders: of the workflow it knows the id, of the event the type.
 async fn an_approval_by_the_name_of_its_type_is_the_same(stage: Stage) -> TestResult {
-    let engine = start(&stage, Shop(stage.witness.clone())).await?;
+    let engine = start(&stage.url(), stage.namespace(), Shop(stage.witness.clone())).await?;
     let instance = create(&engine, mug(6)).await?;
     let payload = serde_json::to_value(approval())?;
     engine.instance("order-6").await?.send_type("order.approved", payload).await?;
