@@ -172,6 +172,10 @@ async fn test(stage: Stage) -> TestResult {
     assert_eq!(recorded.value("workflow_store_errors_total", &[("call", "execute")]), Some(1.0));
     store.fail_looks_at_shelves(1);
     recorded.shows("workflow_loop_restarts_total", &[("loop", "shelves")], 1.0).await;
+    store.lose_calls(3);
+    // Every engine counts them that notices.
+    let counted = async || recorded.value("workflow_store_lost_calls_total", &[]).filter(|calls| *calls >= 3.0);
+    wait::until("lost calls are counted", counted).await;
     assert!(!recorded.values("workflow_batch_commands", &[]).is_empty());
     for call in ["execute", "inspect", "journal", "sessions", "outbox", "overview", "shelves", "queue", "now", "beat"] {
         assert!(!recorded.values("workflow_store_call_duration_seconds", &[("call", call)]).is_empty(), "{call}");

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use support::in_front::Between;
+use tokio::sync::watch;
 use workflow::journal::command::{Command, OwnReply, Reply};
-use workflow::store::{BoxFuture, Shelf, Store, StoreError};
+use workflow::store::{BoxFuture, LostWrites, Shelf, Store, StoreError};
 
 /// How often what fails.
 #[derive(Debug, Default)]
@@ -12,6 +13,7 @@ pub(crate) struct Trouble {
     batches: AtomicUsize,
     looks_at_shelves: AtomicUsize,
     stale: AtomicUsize,
+    lost: watch::Sender<LostWrites>,
 }
 
 impl Trouble {
@@ -23,6 +25,14 @@ impl Trouble {
     /// So many looks at the shelves fail.
     pub(crate) fn fail_looks_at_shelves(&self, count: usize) {
         self.looks_at_shelves.store(count, Ordering::SeqCst);
+    }
+
+    /// It is found to have lost so many calls.
+    pub(crate) fn lose_calls(&self, calls: u64) {
+        self.lost.send_modify(|lost| {
+            lost.times += 1;
+            lost.calls += calls;
+        });
     }
 
     /// The next write of an owner is refused, as if another had the instance.
@@ -61,6 +71,10 @@ impl Between for Trouble {
             }
             Ok(replies)
         })
+    }
+
+    fn lost_writes(&self, _: &dyn Store) -> watch::Receiver<LostWrites> {
+        self.lost.subscribe()
     }
 
     fn shelves<'a>(&'a self, store: &'a dyn Store) -> BoxFuture<'a, Result<Vec<Shelf>, StoreError>> {

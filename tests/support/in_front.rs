@@ -36,6 +36,11 @@ pub trait Between: Debug + Send + Sync + 'static {
         store.heart()
     }
 
+    /// What it has lost.
+    fn lost_writes(&self, store: &dyn Store) -> watch::Receiver<LostWrites> {
+        store.lost_writes()
+    }
+
     /// Looks at an instance.
     fn inspect<'a>(
         &'a self,
@@ -92,7 +97,7 @@ impl<B: Between> Store for InFront<B> {
     }
 
     fn lost_writes(&self) -> watch::Receiver<LostWrites> {
-        self.store.lost_writes()
+        self.between.lost_writes(&*self.store)
     }
 
     fn partitions(&self) -> usize {
