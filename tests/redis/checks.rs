@@ -24,30 +24,11 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId
 use workflow::words::payload::Payload;
 use workflow::words::time::{ManualClock, Timestamp};
 
-use super::stage::{SESSION, create, dump, once, open, own, runtime, start, write};
+use super::stage::{INDEXES, SESSION, create, dump, once, open, own, runtime, start, write};
 
 const PREFIX: &str = "wf:{links:0}:";
 /// A session that is revoked, and holds something.
 const DEAD: SessionId = SessionId(8);
-/// Every index.
-const INDEXES: [&str; 16] = [
-    "ready",
-    "timers",
-    "paused",
-    "complete",
-    "held",
-    "inbox",
-    "notes",
-    "lost",
-    "shelf",
-    "all",
-    "out",
-    "old",
-    "errored",
-    "terminated",
-    "later",
-    "ids",
-];
 
 /// A server, what is on it when all is well, and a store.
 struct Bench {

@@ -15,6 +15,26 @@ use workflow::store::{Store, StoreError};
 use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
 use workflow::words::payload::Payload;
 
+/// Every index of a partition, as `keys.rs` spells them.
+pub(crate) const INDEXES: [&str; 16] = [
+    "ready",
+    "timers",
+    "paused",
+    "complete",
+    "held",
+    "inbox",
+    "notes",
+    "lost",
+    "shelf",
+    "all",
+    "out",
+    "old",
+    "errored",
+    "terminated",
+    "later",
+    "ids",
+];
+
 /// How long a session of these tests lives without a beat.
 pub(super) const LEASE: Duration = Duration::from_secs(60);
 /// The session of these tests.
