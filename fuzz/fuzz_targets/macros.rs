@@ -1,6 +1,5 @@
 //! The macros on any text. Their sources are modules here, as they have no library.
 #![no_main]
-#![allow(dead_code, unreachable_pub, reason = "not everything is used without the compiler around it")]
 
 extern crate proc_macro;
 
