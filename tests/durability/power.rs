@@ -90,7 +90,8 @@ mod redis {
         });
         let [killed, cut] = audit.losses[..] else { panic!("two faults") };
         assert_eq!(killed.lost, 0);
-        assert!(cut.lost >= killed.told, "the cut takes what came before the kill, too: {:?}", audit.losses);
+        // Not all that came before the kill: what the new file begins with was synced when that was begun.
+        assert!(cut.lost > 0, "nothing was synced since: {:?}", audit.losses);
     }
 
     #[test]
