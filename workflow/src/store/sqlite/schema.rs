@@ -107,12 +107,14 @@ pub(super) fn recognise(connection: &Connection) -> Result<(), Fault> {
 
 /// Whether anything is in the file; then it is of this layout.
 fn is_laid_out(connection: &Connection) -> Result<bool, Fault> {
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    // First: another process may be laying it out, which makes the tables and the marks at once. Once there are tables, there
+    // are marks.
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
         return Ok(false);
     }
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     if application != APPLICATION_ID {
         return Err(Fault::Refused("the file is another program's database; name another".to_owned()));
     }

@@ -7,6 +7,9 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::tests::support::create;
 use crate::store::{Store, StoreError};
 
+/// How often several make a file at once.
+const ROUNDS: u32 = 20;
+
 async fn refused(url: &str) -> StoreError {
     let begun = Instant::now();
     let error = SqliteStore::open(url, &namespace("default"), clock()).await.expect_err(url);
@@ -45,6 +48,13 @@ async fn a_folder_that_cannot_be_written_is_said_by_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_may_make_the_file_at_once() {
+    // What one sees of what another lays out is a matter of moments.
+    for _ in 0..ROUNDS {
+        make_at_once().await;
+    }
+}
+
+async fn make_at_once() {
     let folder = folder();
     let mut opening = tokio::task::JoinSet::new();
     for number in 0..8 {
