@@ -85,3 +85,28 @@ fn a_memory_that_is_full_while_work_goes_on_holds_it_up_and_nothing_else() {
     });
     runtime.shutdown_background();
 }
+
+#[test]
+fn all_that_is_there_can_be_read_while_the_memory_is_full() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let engine = Engine::builder().store(server.url()).only::<(errand, helper)>().start().await.expect("it starts");
+        let parent = errand::create(&engine, 1).id("parent").await.expect("it is made");
+        wait::until("its child has ended, and it waits for its event", async || {
+            let waits = parent.status().await.ok()?.waits;
+            waits.iter().any(|wait| matches!(wait.target, WaitTarget::Event { .. })).then_some(())
+        })
+        .await;
+        server.command(&["CONFIG", "SET", "maxmemory", "1mb"]);
+        let refused = errand::create(&engine, 1).attach();
+        assert!(tokio::time::timeout(Duration::from_millis(200), refused).await.is_err(), "nothing can be written");
+        assert_eq!(parent.status().await.expect("a status").state, State::Waiting);
+        assert!(!parent.history().await.expect("a history").operations.is_empty());
+        assert_eq!(engine.list().state(State::Waiting).await.expect("a page").instances.len(), 1);
+        assert_eq!(engine.list().await.expect("a page").instances.len(), 2);
+        assert_eq!(engine.overview().await.expect("numbers").asleep, 1);
+        server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+        parent.send(Go { number: 10 }).await.expect("it is sent");
+        assert_eq!(parent.result_within(wait::PATIENCE).await.expect("it ends"), 14);
+    });
+}

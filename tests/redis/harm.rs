@@ -124,3 +124,36 @@ fn a_server_that_is_too_old_is_refused_and_says_what_is_needed() {
     });
     assert_eq!(server.command(&["DBSIZE"]), redis::Value::Int(0), "nothing was written");
 }
+
+/// How many instances sleep while their timers are deleted.
+const SLEEPERS: u64 = 300;
+
+#[workflow]
+async fn doze(number: u64) -> u64 {
+    sleep(Duration::from_millis(1_000 + number)).await;
+    sleep(Duration::from_millis(1_000)).await;
+    number
+}
+
+#[test]
+fn timers_that_are_deleted_under_a_worker_fire_all_the_same() {
+    let server = RedisServer::start();
+    let mut chance = Chance::new("timers deleted");
+    runtime().block_on(async {
+        let engine = Engine::builder().store(server.url()).only::<doze>().start().await.expect("it starts");
+        let all = (0..SLEEPERS).map(|number| doze::new(number).id(format!("doze-{number}")));
+        let instances = doze::create_batch(&engine, all).await.expect("they are made");
+        wait::until("all are asleep", async || (engine.overview().await.ok()?.asleep == SLEEPERS).then_some(())).await;
+        let timers = "wf:{default:0}:timers";
+        for number in 0..SLEEPERS {
+            if chance.number().is_multiple_of(2) {
+                server.command(&["ZREM", timers, &format!("doze-{number}")]);
+            }
+        }
+        for (number, instance) in (0..).zip(&instances) {
+            let made = instance.as_ref().expect("it is made");
+            let result = made.result_within(wait::PATIENCE).await;
+            assert!(matches!(result, Ok(output) if output == number), "{number}: {result:?}");
+        }
+    });
+}

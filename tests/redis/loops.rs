@@ -38,6 +38,7 @@ const LOOPS: &[(&str, Whose)] = &[
     ("inboxes", |asked| asked.calls("stuck")),
     ("recovery", |asked| asked.calls("hearts")),
     ("retention", |asked| asked.calls("expired")),
+    ("indexes", |asked| asked.commands(b'M')),
     ("outbox", |asked| !is_script(asked) && asked.names(":out")),
     ("heart", |asked| asked.calls("beat")),
     ("hints", |asked| asked.command() == "SUBSCRIBE"),

@@ -156,6 +156,10 @@ impl<B: Between> Store for InFront<B> {
         self.between.shelves(self.behind())
     }
 
+    fn mend(&self, partition: usize, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        self.store.mend(partition, limit)
+    }
+
     fn fsck(&self) -> BoxFuture<'_, Result<Report, StoreError>> {
         self.store.fsck()
     }

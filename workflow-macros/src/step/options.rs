@@ -33,6 +33,9 @@ const CALLED_OTHERWISE: &[(&str, &str)] = &[
     ("start_to_close_timeout", "timeout"),
 ];
 
+/// The most retries the engine accepts.
+const RETRIES_MAX: u128 = 10_000;
+
 const BACKOFFS: &[&str] = &["constant", "linear", "exponential"];
 
 /// Reports wrong options and gives back the good ones, durations already rewritten.
@@ -117,6 +120,15 @@ fn check_retries(value: Expr) -> syn::Result<Expr> {
         let message = "`retries` is how often to try again after the first attempt: a whole number from 0, for \
                        example `retries = 3`";
         return Err(syn::Error::new_spanned(value, message));
+    }
+    if let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = &value
+        && number.base10_parse::<u128>().is_ok_and(|retries| retries > RETRIES_MAX)
+    {
+        let message = format!(
+            "`{number}` is more than {RETRIES_MAX}, the most retries there can be: to go on for longer, let `delay` grow, \
+             with `backoff`"
+        );
+        return Err(syn::Error::new(number.span(), message));
     }
     Ok(value)
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::operation::Label;
 use crate::journal::path::Kind;
-use crate::words::limits::RETRIES_MAX;
 use crate::words::location::Location;
 use crate::words::retry::RetryPolicy;
 
@@ -39,6 +38,6 @@ impl Options {
     }
 
     pub(super) fn set_retries(&mut self, retries: u32) {
-        self.policy.retries = retries.min(RETRIES_MAX);
+        self.policy.retries = retries;
     }
 }

@@ -84,7 +84,8 @@ impl<T, E, M> Step<'_, T, E, M> {
         self
     }
 
-    /// How often it is tried again after its first attempt failed. 0 unless given, at most 10,000.
+    /// How often it is tried again after its first attempt failed. 0 unless given. More than 10,000 end the
+    /// run, with a failure of the class `workflow::LimitExceeded`.
     pub fn retries(mut self, retries: u32) -> Self {
         self.work.options.set_retries(retries);
         self

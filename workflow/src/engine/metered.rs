@@ -130,6 +130,10 @@ impl Store for Metered {
         timed("shelves", self.0.shelves())
     }
 
+    fn mend(&self, partition: usize, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        timed("mend", self.0.mend(partition, limit))
+    }
+
     fn lists_by_id(&self) -> bool {
         self.0.lists_by_id()
     }

@@ -175,6 +175,7 @@ impl Worker {
         self.keep(supervisor, "strays", |worker| Box::pin(sweep::hand_back(worker)));
         self.keep(supervisor, "inboxes", |worker| Box::pin(sweep::unstick(worker)));
         self.keep(supervisor, "retention", |worker| Box::pin(sweep::expire(worker)));
+        self.keep(supervisor, "indexes", |worker| Box::pin(sweep::mend(worker)));
         self.keep(supervisor, "outbox", |worker| Box::pin(outbox::deliver(worker)));
         self.keep(supervisor, "limits", |worker| Box::pin(limits::give_back(worker)));
         self.keep(supervisor, "shelves", |worker| Box::pin(health::watch_shelves(worker)));

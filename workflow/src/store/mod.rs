@@ -118,6 +118,13 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         Box::pin(async move { Ok(self.overview().await?.shelves) })
     }
 
+    /// Looks at the next `limit` instances of a partition, each time further on and around again, and puts back what indexes
+    /// lack of them: it was taken out from outside. How many entries were put back. A store whose indexes cannot be
+    /// changed without its instances has nothing to do.
+    fn mend(&self, _partition: usize, _limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
     /// Whether it can list instances by the beginning of their ids: [`ListQuery::id_prefix`].
     fn lists_by_id(&self) -> bool {
         true

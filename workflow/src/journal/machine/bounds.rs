@@ -9,7 +9,7 @@ use super::Machine;
 use super::operation::{Ask, OpName};
 use crate::journal::path::Path;
 use crate::words::limits::{
-    BRANCHES_MAX, DEPTH_MAX, DURATION_MS_MAX, KEY_BYTES_MAX, PATH_BYTES_MAX, STEP_NAME_BYTES_MAX,
+    BRANCHES_MAX, DEPTH_MAX, DURATION_MS_MAX, KEY_BYTES_MAX, PATH_BYTES_MAX, RETRIES_MAX, STEP_NAME_BYTES_MAX,
 };
 
 impl Machine {
@@ -43,6 +43,14 @@ impl Machine {
         if Self::is_too_long(ask) {
             self.exceed(format!(
                 "{kind} {name:?} ({at}) is to last longer than ten years of 365 days, the longest that can be waited"
+            ));
+        }
+        if let Ask::Step { policy, .. } | Ask::Group { policy, .. } = ask
+            && policy.retries > RETRIES_MAX
+        {
+            self.exceed(format!(
+                "{kind} {name:?} ({at}) is to be tried again {} times; the limit is {RETRIES_MAX}",
+                policy.retries
             ));
         }
     }

@@ -12,7 +12,7 @@ use redis::Pipeline;
 
 use super::RedisStore;
 use super::keys::Of;
-use super::scripts::{Misread, Said};
+use super::scripts::{Misread, Said, look};
 use super::stored::{self, Numbers};
 use super::views::{SORTABLE_ZERO, misread};
 use crate::journal::head::State;
@@ -39,7 +39,7 @@ struct Entry {
 /// What an index says of an instance.
 #[derive(Debug)]
 pub(super) struct Named {
-    id: InstanceId,
+    pub(super) id: InstanceId,
     /// When it was created, if the index says.
     created_at: Option<Timestamp>,
 }
@@ -185,12 +185,8 @@ impl RedisStore {
         let (mut found, mut looked_at) = (Vec::new(), 0);
         for partition in 0..self.keys.len() {
             // At one moment: what goes from one set to another must not be missed. What is in two is there once.
-            let mut pipeline = Pipeline::new();
-            pipeline.atomic();
-            for index in sets_of(state) {
-                pipeline.cmd("ZRANGE").arg(self.keys[partition].of(*index)).arg(0).arg(LOOKED_AT_MAX);
-            }
-            let sets = self.answers(&self.keys[partition], pipeline).await?;
+            let request = look::sets(&self.keys[partition], sets_of(state), LOOKED_AT_MAX);
+            let sets = self.look(&self.scripts.sets, request).await?;
             let mut ids: BTreeSet<InstanceId> = BTreeSet::new();
             for (at, index) in sets_of(state).iter().enumerate() {
                 let members = self.read(sets.list(at))?;

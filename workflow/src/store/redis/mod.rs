@@ -18,7 +18,8 @@
 //! published, `heart` keeps sessions alive, `check` looks at the servers first, `losses` whether they have lost something,
 //! `rights` what their user may do, `layout`
 //! how a namespace is laid out on them, `fault` tells callers what went wrong.
-//! `execute` carries out commands, `views` reads, `listing` makes pages, `fsck` checks everything.
+//! `execute` carries out commands, `views` reads, `listing` makes pages, `fsck` checks everything, `mend` puts back
+//! what somebody took out of the indexes.
 
 use std::sync::Arc;
 
@@ -51,6 +52,7 @@ mod layout;
 mod link;
 mod listing;
 mod losses;
+mod mend;
 mod pack;
 mod pauses;
 mod places;
@@ -73,6 +75,7 @@ use keys::{Keys, Of};
 use layout::{Layout, Shape};
 use link::Link;
 use losses::Losses;
+use mend::MendedUpTo;
 use scripts::{Audience, Scripts};
 use subscriber::Subscriber;
 use url::Target;
@@ -92,6 +95,8 @@ pub struct RedisStore {
     /// The namespace keeps the ids of its instances in order.
     keeps_ids: bool,
     scripts: Scripts,
+    /// How far the walk is that puts back what indexes lack, by partition.
+    mended: Vec<MendedUpTo>,
     losses: Arc<Losses>,
     hints: broadcast::Sender<Hint>,
     /// Names this store among those that publish hints, so that it need not hear its own.
@@ -168,6 +173,7 @@ impl RedisStore {
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
         let subscriber = listen(&target, &link, &keys, &hints, &tag)?;
         let scripts = Scripts::new(shape.ids);
+        let mended = keys.iter().map(|_| MendedUpTo::default()).collect();
         let namespace = namespace.clone();
         Ok(Self {
             target,
@@ -176,6 +182,7 @@ impl RedisStore {
             keys,
             keeps_ids: shape.ids,
             scripts,
+            mended,
             losses,
             hints,
             tag,
@@ -333,6 +340,10 @@ impl Store for RedisStore {
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
         Box::pin(self.read_overview())
+    }
+
+    fn mend(&self, partition: usize, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(self.mend_some(partition, limit))
     }
 
     fn lists_by_id(&self) -> bool {

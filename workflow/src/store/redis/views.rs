@@ -33,24 +33,30 @@ type Pair = (Vec<u8>, Vec<u8>);
 impl RedisStore {
     pub(super) async fn read_instance(&self, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {
         let keys = self.keys_of(id);
+        let key = keys.instance(id);
         let mut pipeline = Pipeline::new();
-        pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::FIELDS);
+        pipeline.cmd("HMGET").arg(&key).arg(&stored::FIELDS);
         let mut fields = self.optional_fields(&self.answers(keys, pipeline).await?, 0)?;
-        let Some(Some(head)) = fields.first() else { return Ok(None) };
         let mut children = Vec::new();
-        // Only what has sent something can have children: then both are read at one moment.
-        let traffic = fields.get(1).and_then(Option::as_deref).unwrap_or_default();
-        if Numbers::read(head, traffic).map_err(|error| self.damaged_in(id, &error))?.outgoing > 0 {
-            let mut pipeline = Pipeline::new();
-            pipeline.atomic();
-            pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::FIELDS);
-            pipeline.cmd("ZRANGE").arg(keys.children(id)).arg(0).arg(-1);
-            let both = self.answers(keys, pipeline).await?;
-            fields = self.optional_fields(&both, 0)?;
-            if fields.first().is_none_or(Option::is_none) {
-                return Ok(None);
+        loop {
+            let Some(Some(head)) = fields.first() else { return Ok(None) };
+            let traffic = fields.get(1).and_then(Option::as_deref).unwrap_or_default();
+            // Only what has sent something can have children.
+            if Numbers::read(head, traffic).map_err(|error| self.damaged_in(id, &error))?.outgoing == 0 {
+                break;
             }
-            children = self.read(both.ids(1))?;
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("ZRANGE").arg(keys.children(id)).arg(0).arg(-1);
+            pipeline.cmd("HMGET").arg(&key).arg(&stored::FIELDS);
+            let both = self.answers(keys, pipeline).await?;
+            children = self.read(both.ids(0))?;
+            // Children change only together with a field: they belong to fields that are the same before and after.
+            // A server that is full would refuse `MULTI`.
+            let after = self.optional_fields(&both, 1)?;
+            if after == fields {
+                break;
+            }
+            fields = after;
         }
         let (head, mut runs) = stored::read_head(&fields, children).map_err(|error| self.damaged_in(id, &error))?;
         runs.push(head.run);

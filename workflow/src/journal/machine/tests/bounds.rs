@@ -3,7 +3,7 @@
 use super::*;
 use crate::words::limits::{
     BRANCHES_MAX, DEPTH_MAX, DURATION_MS_MAX, JOURNAL_BYTES_MAX, KEY_BYTES_MAX, PATH_BYTES_MAX, RECORDS_MAX,
-    STEP_NAME_BYTES_MAX,
+    RETRIES_MAX, STEP_NAME_BYTES_MAX,
 };
 
 /// What the run ended with because of a limit, if it did.
@@ -85,6 +85,20 @@ fn sleeps_and_timeouts() {
         script.ask(Kind::Sleep, "", Ask::SleepUntil(moment));
     };
     assert_eq!(after(|script| until(script, at(2 * DURATION_MS_MAX))), None, "a date is a date");
+}
+
+#[test]
+fn retries() {
+    let words = format!("the limit is {RETRIES_MAX}");
+    let step = |script: &mut Script, retries| {
+        script.step_with("s", RetryPolicy { retries, ..RetryPolicy::default() }, None);
+    };
+    let group = |script: &mut Script, retries| {
+        script.group("g", retries);
+    };
+    let message = after(|script| step(script, RETRIES_MAX + 1)).expect("it is not cut in silence");
+    assert!(message.contains(&words), "{message}");
+    bound(&words, |script| group(script, RETRIES_MAX), |script| group(script, RETRIES_MAX + 1));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The twins of the scripts that only look: `due.lua`, `stuck.lua`, `expired.lua`, `tied.lua`, `hearts.lua`, `overview.lua`.
+//! The twins of the scripts that only look: `due.lua`, `stuck.lua`, `expired.lua`, `tied.lua`, `hearts.lua`, `overview.lua`,
+//! `sets.lua`.
 
 use std::time::Duration;
 
@@ -51,6 +52,11 @@ const COUNTED: [Of; 9] =
 pub(in super::super) fn overview(keys: &Keys) -> Request {
     let all = [Of::Shelf, Of::All].into_iter().chain(COUNTED);
     (all.map(|which| keys.of(which)).collect(), Vec::new())
+}
+
+/// `sets.lua`.
+pub(in super::super) fn sets(keys: &Keys, which: &[Of], last: usize) -> Request {
+    (which.iter().map(|which| keys.of(*which)).collect(), vec![last.to_string().into_bytes()])
 }
 
 /// Adds what `overview.lua` counted in one partition, without shelves and workflows.

@@ -48,6 +48,7 @@ pub(super) struct Scripts {
     pub(super) tied: Arc<Script>,
     pub(super) hearts: Arc<Script>,
     pub(super) overview: Arc<Script>,
+    pub(super) sets: Arc<Script>,
 }
 
 impl Scripts {
@@ -63,6 +64,7 @@ impl Scripts {
             tied: look("tied", include_str!("tied.lua")),
             hearts: look("hearts", include_str!("hearts.lua")),
             overview: look("overview", include_str!("overview.lua")),
+            sets: look("sets", include_str!("sets.lua")),
         }
     }
 }

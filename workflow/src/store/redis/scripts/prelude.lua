@@ -129,12 +129,13 @@ local function part(skipped, id, work, ...)
   return nil
 end
 -- Drops the entry by which a look found an instance: the number-th of a list of counted (2) entries, each the letter of
--- an index (R I S H) and a member.
+-- an index (R I S H A) and a member.
 local function drop_found(packed, at, number)
   for _ = 2, number do at = at + 2 + unpack_('>I2', packed, at) end
   local entry = unpack_('>I2c0', packed, at)
   local index = entry:sub(1, 1)
-  local key = index == 'R' and READY_KEY or index == 'I' and INBOX_KEY or index == 'S' and SHELF or HELD_KEY
+  local key = index == 'R' and READY_KEY or index == 'I' and INBOX_KEY or index == 'S' and SHELF
+    or index == 'A' and ALL or HELD_KEY
   drop(key, entry:sub(2))
 end
 
@@ -274,20 +275,21 @@ local function leave(d)
   elseif place == SHELVED then drop(SHELF, shelf_member(d, d.was_begun))
   elseif place == DONE then drop(ended_key(d.was_ending), d.id) end
 end
-local function enter(d)
+-- Calls `with` for each index entry of its place: `put`, or what looks whether it is there.
+local function enter(d, with)
   local place = d.place
-  if place == HELD then put(HELD_KEY, d.session .. d.id, '0')
+  if place == HELD then with(HELD_KEY, d.session .. d.id, '0')
   elseif place == READY then
     filled[meta(d).queue] = true
-    put(READY_KEY, ready_member(d, d.since, d.begun), '0')
+    with(READY_KEY, ready_member(d, d.since, d.begun), '0')
   elseif place == ASLEEP then
-    put(TIMERS, d.id, d.due or '+inf')
-    if d.begun == 0 then put(LATER, d.id, '0') end
-  elseif place == INBOX then put(INBOX_KEY, inbox_member(d, d.session, d.since), '0')
-  elseif place == PAUSED then put(PAUSED_KEY, d.id, d.since)
-  elseif place == SHELVED then put(SHELF, shelf_member(d, d.begun), '0')
+    with(TIMERS, d.id, d.due or '+inf')
+    if d.begun == 0 then with(LATER, d.id, '0') end
+  elseif place == INBOX then with(INBOX_KEY, inbox_member(d, d.session, d.since), '0')
+  elseif place == PAUSED then with(PAUSED_KEY, d.id, d.since)
+  elseif place == SHELVED then with(SHELF, shelf_member(d, d.begun), '0')
   -- Never expires before others have heard of it: `sent` puts it in its place.
-  elseif place == DONE then put(ended_key(d.ending), d.id, d.unsent > 0 and '+inf' or d.since) end
+  elseif place == DONE then with(ended_key(d.ending), d.id, d.unsent > 0 and '+inf' or d.since) end
 end
 
 -- The places whose index entries name the workflow.
@@ -346,7 +348,7 @@ local function write(d)
   end
   if place ~= was or d.session ~= d.was_session or d.since ~= d.was_since then
     if was then leave(d) end
-    enter(d)
+    enter(d, put)
   end
   local noticed = was == HELD and d.was_notice == 1
   local notice = place == HELD and d.notice == 1

@@ -25,7 +25,7 @@ commands.X = function(packed)
   if not expires then return { 'REVOKED' } end
   -- Two clocks must agree: the store's, that the lease is over, and the caller's, that the counter stood still.
   -- (It may have seen more beats than arrived here: see the table.)
-  if tonumber(expires) > now or tonumber(call('HGET', BEATS, session)) > beats then return { 'LIVES' } end
+  if tonumber(expires) > now or tonumber(call('HGET', BEATS, session) or 0) > beats then return { 'LIVES' } end
   call('HSET', DEAD, session, expires)
   call('ZREM', SESSIONS, session)
   living[session] = false

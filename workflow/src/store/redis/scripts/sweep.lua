@@ -1,10 +1,13 @@
--- What the periodic sweep does: due timers, inboxes nobody empties, retention, and the outbox. Any worker may ask.
+-- What the periodic sweep does: due timers, inboxes nobody empties, retention, the outbox, and what was taken out of the
+-- indexes by hand. Any worker may ask.
 --
--- KEYS     T, V: each instance | E: each instance, then the instance of each old run | Q: the instance
+-- KEYS     T, V, M: each instance | E: each instance, then the instance of each old run | Q: the instance
 -- ARGV     'T' wake: ids | 'V' move out of inboxes: older than ms 6, ids, of each the index entry (2) that led to it |
---          'E' delete: ids; old runs 3, each id (1 byte count) and run 4 | 'Q' sent: id (1), numbers 3 and each 6;
+--          'E' delete: ids; old runs 3, each id (1 byte count) and run 4 | 'Q' sent: id (1), numbers 3 and each 6 |
+--          'M' mend: ids, of each the entry (2) of the list of all that led to it;
 --          ids: 3 and each (1 byte count), as `due.lua`, `stuck.lua` and `expired.lua` found them
--- RETURNS  COUNT done, next timer ('' none; T only), {id damage, of what was skipped..} (not Q)
+-- RETURNS  COUNT done, next timer ('' none; T only), {id damage, of what was skipped..} (not Q);
+--          M: COUNT entries put back, '', {id.. of what lacked any}
 -- INVARIANT what is not due (too old, expired) any more is left; nothing unsent is deleted; what is damaged or gone stops
 --          no other, and loses the entry that led to it
 -- REPEAT   does nothing a second time
@@ -152,4 +155,69 @@ commands.Q = function(packed, k)
     write(d)
   end
   return { 'COUNT', done, '' }
+end
+
+-- ---- what indexes lack
+
+local function lacks(key, member)
+  flush(key)
+  return not call('ZSCORE', key, member)
+end
+
+-- Nobody takes over from a session that is neither alive nor revoked.
+local function mend_session(d)
+  if (d.place ~= HELD and d.place ~= INBOX) or alive(d.session) then return 0 end
+  if call('HEXISTS', DEAD, d.session) == 1 then return 0 end
+  call('HSET', DEAD, d.session, now)
+  return 1
+end
+
+-- Its commands for others that are not acknowledged. Most often they are its newest.
+local LOOKED_AT_MAX = 1000
+local function mend_outbox(d, with)
+  local left = d.unsent
+  for number = d.outgoing, math.max(1, d.outgoing - LOOKED_AT_MAX), -1 do
+    if left == 0 then return end
+    if call('HEXISTS', d.key, 'x' .. number) == 1 then
+      left = left - 1
+      with(OUT, d.id .. '\0' .. sortable(number), now)
+    end
+  end
+end
+
+local function mend(key, id)
+  local d = read(key, id)
+  if not d then return nil end
+  local done = mend_session(d)
+  local function with(index, member, score)
+    if lacks(index, member) then
+      put(index, member, score)
+      done = done + 1
+    end
+  end
+  if d.place == ASLEEP then d.due = first_due(call('HGET', key, 'w')) end
+  enter(d, with)
+  if d.place == HELD and d.notice == 1 then with(NOTES, d.session .. id, '0') end
+  if d.unsent > 0 then mend_outbox(d, with) end
+  if KEEPS_IDS then with(IDS, id, '0') end
+  each_old_run(call('HGET', key, 'a') or '', function(run, _, expires)
+    with(OLD, id .. '\0' .. pack('>I4', run), expires)
+  end)
+  return done
+end
+
+commands.M = function(packed, k)
+  local ids, at = ids_of(packed, 5)
+  local done, mended = 0, {}
+  for i = 1, #ids do
+    local damaged = {}
+    local one = part(damaged, ids[i], mend, KEYS[k + i - 1], ids[i])
+    if one then
+      done = done + one
+      if one > 0 then mended[#mended + 1] = ids[i] end
+    elseif not damaged[1] then
+      drop_found(packed, at, i)
+    end
+  end
+  return { 'COUNT', done, '', mended }
 end

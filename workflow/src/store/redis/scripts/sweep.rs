@@ -38,6 +38,14 @@ pub(in super::super) fn expire(keys: &Keys, ids: &[InstanceId], runs: &[(Instanc
     })
 }
 
+/// Putting back what indexes lack of these as a call.
+pub(in super::super) fn mend(keys: &Keys, found: &[Found]) -> Call {
+    Call::new(b'M', found.iter().map(|one| keys.instance(&one.id)).collect(), |to| {
+        to.ids(found.iter().map(|one| &one.id));
+        to.entries(found.iter().map(|one| one.entry.as_slice()));
+    })
+}
+
 /// Forgetting commands that were carried out, as a call.
 pub(in super::super) fn sent(keys: &Keys, source: &InstanceId, numbers: &[u64]) -> Call {
     Call::new(b'Q', vec![keys.instance(source)], |to| {
