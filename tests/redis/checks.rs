@@ -1,7 +1,7 @@
 //! A check of what the server holds: each kind of damage is done to a sound namespace and must be found, and nothing else
 //! is; the check changes nothing, and runs beside workers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ use workflow::words::time::{ManualClock, Timestamp};
 
 use super::stage::{INDEXES, SESSION, create, dump, once, open, own, runtime, start, write};
 
-const PREFIX: &str = "wf:{links:0}:";
+pub(super) const PREFIX: &str = "wf:{links:0}:";
 /// A session that is revoked, and holds something.
-const DEAD: SessionId = SessionId(8);
+pub(super) const DEAD: SessionId = SessionId(8);
 
 /// A server, what is on it when all is well, and a store.
-struct Bench {
-    server: RedisServer,
-    store: RedisStore,
+pub(super) struct Bench {
+    pub(super) server: RedisServer,
+    pub(super) store: RedisStore,
     clock: Arc<ManualClock>,
     sound: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -74,7 +74,7 @@ fn created(name: &str, change: impl FnOnce(&mut InstanceSpec)) -> Command {
     Command::Create(Create { spec: Arc::new(spec), ..create })
 }
 
-async fn tell(store: &RedisStore, command: Command) -> Reply {
+pub(super) async fn tell(store: &RedisStore, command: Command) -> Reply {
     once(store, command).await.expect("it is carried out")
 }
 
@@ -153,7 +153,7 @@ async fn fill(store: &RedisStore) {
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let server = RedisServer::start();
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(1_000_000)));
         let (url, links) = (format!("{}?ids=1", server.url()), Namespace::new("links").expect("valid"));
@@ -179,7 +179,7 @@ impl Bench {
         }
     }
 
-    fn ask(&self, words: &[&[u8]]) -> Value {
+    pub(super) fn ask(&self, words: &[&[u8]]) -> Value {
         let mut connection = self.server.connect().expect("it answers");
         redis::cmd(std::str::from_utf8(words[0]).expect("a command"))
             .arg(&words[1..])
@@ -188,14 +188,14 @@ impl Bench {
     }
 
     /// The members of an index, with their scores.
-    fn members(&self, index: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    pub(super) fn members(&self, index: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let key = format!("{PREFIX}{index}");
         let range = self.ask(&[b"ZRANGE", key.as_bytes(), b"0", b"-1", b"WITHSCORES"]);
         redis::from_redis_value(range).expect("members and scores")
     }
 
     /// What a check finds; it changes nothing.
-    async fn check(&self) -> Report {
+    pub(super) async fn check(&self) -> Report {
         let before = dump(&self.server);
         let report = self.store.fsck().await.expect("it can be read");
         assert_eq!(dump(&self.server), before, "a check changes nothing");
@@ -267,98 +267,6 @@ fn every_entry_that_is_missing_misplaced_or_false_is_found_in_every_index() {
                 assert_eq!(found.len(), 1, "one thing is wrong: {found:#?}");
             }
         }
-    });
-}
-
-/// What workers do by and by: at most so many entries are put back, at least one instance at a time.
-async fn mended(bench: &Bench) -> usize {
-    let mut entries = 0;
-    // Wherever it begins, it comes around.
-    for _ in 0..2 * bench.members("all").len().div_ceil(7) {
-        entries += bench.store.mend(0, 7).await.expect("it works");
-    }
-    entries
-}
-
-#[test]
-fn what_is_taken_out_of_the_indexes_is_put_back() {
-    runtime().block_on(async {
-        let bench = Bench::new().await;
-        let before = dump(&bench.server);
-        assert_eq!(mended(&bench).await, 0, "nothing lacks");
-        assert_eq!(dump(&bench.server), before, "and nothing is changed");
-        // What a session has lost stands nowhere else, and all else is found by the list of all.
-        for index in INDEXES.into_iter().filter(|index| !["lost", "all"].contains(index)) {
-            let (key, members) = (format!("{PREFIX}{index}"), bench.members(index));
-            assert!(!members.is_empty(), "{index}");
-            for member in members.keys() {
-                bench.ask(&[b"ZREM", key.as_bytes(), member]);
-                let shown = member.escape_ascii();
-                assert_eq!(mended(&bench).await, 1, "{index}: {shown}");
-                let after = bench.members(index);
-                // When a command was queued stands nowhere else: it is sent again, a little later.
-                let as_before = if index == "out" { after.keys().eq(members.keys()) } else { after == members };
-                assert!(as_before, "{index}: {shown}: {after:?}");
-            }
-            bench.ask(&[b"DEL", key.as_bytes()]);
-            assert_eq!(mended(&bench).await, members.len(), "{index}");
-            assert_eq!(bench.check().await.findings, [], "{index}");
-        }
-    });
-}
-
-#[test]
-fn what_belongs_to_a_session_that_nobody_knows_is_taken_over() {
-    runtime().block_on(async {
-        for key in ["sessions", "dead"] {
-            let bench = Bench::new().await;
-            let full = format!("{PREFIX}{key}");
-            bench.ask(&[b"DEL", full.as_bytes()]);
-            assert!(!bench.check().await.findings.is_empty(), "{key}");
-            assert!(mended(&bench).await > 0, "{key}");
-            let sessions = bench.store.sessions().await.expect("they can be read");
-            let revoked = sessions.iter().filter(|view| view.revoked).map(|view| view.session);
-            let (gone, left) = if key == "dead" { (vec![DEAD], 1) } else { (vec![SESSION, DEAD], 0) };
-            assert!(revoked.eq(gone.iter().copied()), "{key}: {sessions:?}");
-            for session in gone {
-                tell(&bench.store, Command::Recover { session, limit: 100 }).await;
-            }
-            assert_eq!(bench.check().await.findings, [], "{key}");
-            let tied: BTreeSet<Vec<u8>> = ["held", "inbox"]
-                .iter()
-                .flat_map(|index| bench.members(index))
-                .map(|(at, _)| at[..16].to_vec())
-                .collect();
-            assert_eq!(tied.len(), left, "{key}");
-        }
-    });
-}
-
-#[test]
-fn what_is_damaged_or_gone_stops_no_mending() {
-    runtime().block_on(async {
-        let bench = Bench::new().await;
-        let text = |words: &[&str]| {
-            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-            bench.ask(&words)
-        };
-        let (key, size) = (format!("{PREFIX}all"), bench.members("all").len());
-        text(&["HSET", &format!("{PREFIX}i:again"), "h", "short"]);
-        text(&["DEL", &format!("{PREFIX}i:done")]);
-        text(&["DEL", &format!("{PREFIX}timers")]);
-        assert_eq!(mended(&bench).await, 3, "those that sleep");
-        let left = bench.members("all");
-        assert_eq!(left.len(), size - 1, "what is gone is in no list any more");
-        assert!(left.keys().any(|member| member.ends_with(b"again")), "what is damaged still is");
-        // A server without memory refuses: nothing of it is half done, and it is put back later.
-        text(&["DEL", &format!("{PREFIX}timers")]);
-        text(&["CONFIG", "SET", "maxmemory", "1"]);
-        // One of two walks over all of it begins before them.
-        let refused = [bench.store.mend(0, size).await, bench.store.mend(0, size).await];
-        assert!(refused.iter().any(Result::is_err), "{refused:?}");
-        text(&["CONFIG", "SET", "maxmemory", "0"]);
-        assert_eq!(mended(&bench).await, 3);
-        assert_eq!(text(&["ZCARD", &key]), Value::Int(i64::try_from(size - 1).expect("few")));
     });
 }
 

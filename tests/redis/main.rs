@@ -21,6 +21,7 @@ mod redis {
     mod loops;
     mod losses;
     mod memory;
+    mod mending;
     mod neighbours;
     mod partitions;
     mod races;
