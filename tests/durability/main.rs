@@ -6,6 +6,7 @@ mod account;
 mod acknowledged;
 mod book;
 mod books;
+mod clocks;
 mod clones;
 mod deliveries;
 mod endings;

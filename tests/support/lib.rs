@@ -5,6 +5,7 @@
 
 pub mod chance;
 pub mod chores;
+pub mod clock;
 pub mod effects;
 pub mod errands;
 pub mod examples;
@@ -16,6 +17,7 @@ pub mod load;
 pub mod overhear;
 pub mod poison;
 pub mod power;
+pub mod preload;
 pub mod prelude;
 pub mod proxy;
 pub mod receipts;

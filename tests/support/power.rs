@@ -14,12 +14,12 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::UNIX_EPOCH;
 
 use tempfile::TempDir;
 
 use crate::chance::Chance;
+use crate::preload;
 
 /// A disk writes a sector whole or not at all.
 const SECTOR: usize = 512;
@@ -30,6 +30,7 @@ pub struct Disk {
     root: PathBuf,
     /// Copies, and the library that makes them.
     kept: TempDir,
+    library: PathBuf,
     slow_ms: Option<u32>,
 }
 
@@ -67,17 +68,11 @@ impl Disk {
     #[must_use]
     pub fn over(root: &Path) -> Self {
         let kept = tempfile::tempdir().expect("a test can have a temporary folder");
-        let source = kept.path().join("synced.c");
-        fs::write(&source, include_str!("synced.c")).expect("the folder can be written");
-        let compiled = Command::new("cc")
-            .args(["-O2", "-shared", "-fPIC", "-o"])
-            .args([kept.path().join("synced.so"), source])
-            .status();
-        assert!(compiled.is_ok_and(|status| status.success()), "synced.c cannot be compiled: `cc` is needed");
+        let library = preload::compile(kept.path(), "synced", include_str!("synced.c"));
         fs::create_dir(kept.path().join("copies")).expect("the folder can be written");
         // As the system says it: links followed.
         let root = root.canonicalize().expect("the folder is there");
-        let disk = Self { root, kept, slow_ms: None };
+        let disk = Self { root, kept, library, slow_ms: None };
         disk.take_as_synced();
         disk
     }
@@ -99,7 +94,7 @@ impl Disk {
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let mut environment = vec![
-            ("LD_PRELOAD", self.kept.path().join("synced.so").into()),
+            ("LD_PRELOAD", self.library.clone().into()),
             ("SYNCED_ROOT", self.root.clone().into()),
             ("SYNCED_COPIES", self.copies().into()),
         ];

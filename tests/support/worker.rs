@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use crate::clock::MovedClock;
 use crate::failpoints::Failpoint;
 use crate::wait;
 
@@ -110,6 +111,16 @@ impl TestWorker {
     #[must_use]
     pub fn start(setup: &WorkerSetup) -> Self {
         Self::spawn(Self::running(&mut Command::new(setup.program), setup), &setup.log)
+    }
+
+    /// Starts one that runs instances, by a clock of its own.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_by(setup: &WorkerSetup, clock: &MovedClock) -> Self {
+        let mut command = Command::new(setup.program);
+        Self::spawn(Self::running(command.envs(clock.environment()), setup), &setup.log)
     }
 
     /// Starts one that runs instances of these queues.

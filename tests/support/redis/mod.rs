@@ -9,6 +9,7 @@ mod keeper;
 pub mod sentinels;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +20,7 @@ use redis::{Connection, RedisResult, Value};
 use tempfile::TempDir;
 
 use crate::chance::Chance;
+use crate::clock::MovedClock;
 use crate::power::{Disk, Taken, Unsynced};
 use crate::tls::Identity;
 
@@ -48,6 +50,8 @@ pub struct RedisServer {
     restricted: bool,
     /// What follows its syncs, where its power can be cut.
     disk: Option<Disk>,
+    /// What is preloaded into it.
+    environment: Vec<(&'static str, OsString)>,
     child: Child,
 }
 
@@ -133,8 +137,9 @@ impl RedisServer {
     fn try_start_as(settings: &[(&str, &str)], port: Option<u16>, restricted: bool) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let child = spawn(&folder, port, &settings, restricted, None);
-        let mut server = Self { folder, port, tls_port: None, settings, restricted, disk: None, child };
+        let child = spawn(&folder, port, &settings, restricted, &[]);
+        let environment = Vec::new();
+        let mut server = Self { folder, port, tls_port: None, settings, restricted, disk: None, environment, child };
         server.wait_until_it_answers().map(|()| server)
     }
 
@@ -147,7 +152,21 @@ impl RedisServer {
         let mut server = Self::start_with(settings);
         server.kill();
         let disk = Disk::over(server.folder.path());
-        server.disk = Some(if slow_ms > 0 { disk.slow(slow_ms) } else { disk });
+        let disk = if slow_ms > 0 { disk.slow(slow_ms) } else { disk };
+        server.environment = disk.environment();
+        server.disk = Some(disk);
+        server.restart();
+        server
+    }
+
+    /// Starts one whose clock can be set, as [`Self::start`].
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_by(clock: &MovedClock) -> Self {
+        let mut server = Self::start();
+        server.environment = clock.environment();
         server.restart();
         server
     }
@@ -222,7 +241,7 @@ impl RedisServer {
         self.kill();
         // A socket that a killed server left behind would be taken for that of the new one.
         drop(std::fs::remove_file(self.socket()));
-        self.child = spawn(&self.folder, self.port, &self.settings, self.restricted, self.disk.as_ref());
+        self.child = spawn(&self.folder, self.port, &self.settings, self.restricted, &self.environment);
     }
 
     /// A copy of what it has written to disk, as a backup is made. What it is given meanwhile may be in it or not.
@@ -394,10 +413,10 @@ fn spawn(
     port: Option<u16>,
     settings: &[(String, String)],
     restricted: bool,
-    disk: Option<&Disk>,
+    environment: &[(&str, OsString)],
 ) -> Child {
     let mut command = Command::new("redis-server");
-    command.envs(disk.map(Disk::environment).unwrap_or_default());
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.arg("--dir").arg(folder.path()).arg("--unixsocket").arg(folder.path().join("socket"));
     command.arg("--port").arg(port.unwrap_or(0).to_string()).args(["--bind", "127.0.0.1", "--save", ""]);
     if restricted {
