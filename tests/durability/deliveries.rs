@@ -15,6 +15,10 @@ const LONG_LEASE: Duration = Duration::from_secs(20);
 /// What each delivery runs, the steps of its child included.
 const BODIES: [&str; 4] = ["pack", "drive", "hand over", "sign"];
 
+/// Once a fault is over, and a next primary there, work goes on by then: an outage is that of the servers. It takes some
+/// milliseconds; this is far more, so that what a busy machine adds does not matter.
+const GO_ON_WITHIN: Duration = Duration::from_secs(10);
+
 impl Fleet {
     /// A client and two workers on Redis whose leases nothing here outlasts: what runs twice has been lost.
     pub(crate) async fn delivering(stage: Stage) -> Self {
@@ -50,8 +54,11 @@ impl Fleet {
             for _ in 0..faults {
                 fault().await;
                 // Something is done between two faults, or there is nothing that the next could hurt.
-                let before = next.get();
+                let (before, begun) = (next.get(), Instant::now());
                 wait::until("deliveries go on", async || (next.get() > before + 1).then_some(())).await;
+                let went_on = begun.elapsed();
+                eprintln!("deliveries went on after {went_on:?}");
+                assert!(went_on < GO_ON_WITHIN, "{went_on:?} after the fault was over");
             }
             over.set(true);
         };

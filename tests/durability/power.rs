@@ -2,6 +2,7 @@
 //! the store promises, nothing is torn, and everything that is left goes on to its end by itself.
 
 use std::path::Path;
+use std::time::Duration;
 
 use support::power::Unsynced;
 use support::receipts::audit::Audit;
@@ -92,6 +93,31 @@ mod redis {
         assert_eq!(killed.lost, 0);
         // Not all that came before the kill: what the new file begins with was synced when that was begun.
         assert!(cut.lost > 0, "nothing was synced since: {:?}", audit.losses);
+    }
+
+    /// Failovers: at once, and after the primary was cut off from its replica for a second.
+    async fn failovers(setting: Setting, test: &str) -> Audit {
+        let mut stand = Stand::start(Path::new(env!("CARGO_BIN_EXE_test-worker")), setting, test).await;
+        for _ in 0..ROUNDS.wanted() {
+            for cut_off in [Duration::ZERO, Duration::from_secs(1)] {
+                stand.press().await;
+                stand.fail_over(cut_off).await;
+            }
+        }
+        stand.press().await;
+        let audit = stand.finish().await.unwrap_or_else(|broken| panic!("{broken}"));
+        eprintln!("{test}: {:?}", audit.losses);
+        audit
+    }
+
+    #[test]
+    fn nothing_is_lost_by_a_failover_to_a_replica_that_every_write_waited_for() {
+        assert_eq!(run(failovers(Setting::ReplicaWaited, "failovers, waited for")).lost(), 0);
+    }
+
+    #[test]
+    fn a_replica_that_is_cut_off_has_nothing_of_what_came_meanwhile() {
+        assert!(run(failovers(Setting::Replica, "failovers, not waited for")).lost() > 0);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) struct Cell {
 pub(crate) fn all() -> Vec<Cell> {
     let alone = &Fault::ALL[..3];
     let paired = &Fault::ALL[3..];
-    let rows: [(&str, Setting, &[Fault]); 9] = [
+    let rows: [(&str, Setting, &[Fault]); 10] = [
         ("SQLite, `synchronous=FULL`", Setting::SqliteFull, alone),
         ("SQLite, `synchronous=normal`", Setting::SqliteNormal, alone),
         ("Redis, no append-only file", Setting::RedisMemory, alone),
@@ -64,6 +64,7 @@ pub(crate) fn all() -> Vec<Cell> {
         ("Redis, `always`", Setting::RedisAlways, alone),
         ("Redis, `everysec`, one replica", Setting::Replica, paired),
         ("Redis, one replica, `min-replicas-to-write 1`, `min-replicas-max-lag 1`", Setting::ReplicaNeeded, paired),
+        ("Redis, one replica, `?replicas=1`", Setting::ReplicaWaited, paired),
     ];
     let cells = rows.into_iter().flat_map(|(store, setting, faults)| {
         faults.iter().map(move |fault| Cell { store, fault: *fault, setting, losses: vec![], broken: vec![] })

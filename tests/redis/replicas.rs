@@ -2,10 +2,12 @@
 
 use support::prelude::*;
 use support::redis::RedisServer;
-use workflow::journal::command::Command;
+use workflow::journal::command::{Command, Ending, Then};
+use workflow::store::redis::RedisStore;
 use workflow::store::{Store, StoreError};
+use workflow::words::payload::Payload;
 
-use super::stage::{create, in_the_end, made, once, open, runtime};
+use super::stage::{create, in_the_end, made, once, open, own, runtime, start, write};
 
 fn primary_and_replica() -> (RedisServer, RedisServer) {
     let primary = RedisServer::start_on_tcp(&[]);
@@ -49,6 +51,33 @@ fn a_write_that_too_few_replicas_have_is_not_acknowledged_until_they_do() {
         assert!(has("b"));
         let again = once(&store, Command::Create(super::stage::create("b"))).await.expect("it is answered");
         assert_ne!(again, made(), "it was made once");
+    });
+}
+
+/// The end that another process wrote, and that no replica has yet, may be taken back by a failover.
+#[test]
+fn an_end_that_too_few_replicas_have_is_not_told() {
+    let (primary, replica) = primary_and_replica();
+    runtime().block_on(async {
+        connected(&primary).await;
+        let careless = open(&primary.url()).await.expect("it opens");
+        let careful = open(&format!("{}/?replicas=1", primary.url())).await.expect("it opens");
+        let owner = start(&careless, "a").await;
+        let id = owner.id.clone();
+        replica.pause();
+        let state = async |store: &RedisStore| {
+            let instance = store.inspect(id.clone()).await?;
+            Ok::<_, StoreError>(instance.expect("it is there").head.state())
+        };
+        assert_eq!(state(&careful).await.expect("what runs is no promise"), State::Running);
+        let ending = Ending { result: Ok(Payload::from_bytes(*b"1")) };
+        own(&careless, &owner, write(Vec::new(), Then::Finish(ending))).await;
+        assert_eq!(state(&careless).await.expect("it waits for nobody"), State::Complete);
+        let told = state(&careful).await.expect_err("no replica has it").to_string();
+        assert!(told.contains("0 of 1 replicas have it"), "{told}");
+        replica.resume();
+        let told = async || state(&careful).await.ok();
+        assert_eq!(wait::until("it is told", told).await, State::Complete);
     });
 }
 

@@ -273,7 +273,7 @@ mod tests {
 
         /// Runs a program of the system on that disk, and waits for its end.
         fn run(&self, line: &str) {
-            let mut shell = Command::new("sh");
+            let mut shell = std::process::Command::new("sh");
             shell.args(["-ec", line]).current_dir(self.folder.path()).envs(self.disk.environment());
             assert!(shell.status().expect("a shell").success(), "{line}");
         }

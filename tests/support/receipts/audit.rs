@@ -74,6 +74,7 @@ pub fn audit(receipts: &[Receipt], ends: &Ends, faults: &[Fault]) -> Audit {
     for (index, lost) in &lost {
         let fault = &faults[*index];
         audit.losses[*index].lost = lost.len();
+        eprintln!("{}: {} receipts are lost, as {:?}", fault.what, lost.len(), lost[0]);
         let first = lost.iter().min_by_key(|receipt| receipt.told_us).expect("a list that was made has an item");
         audit.losses[*index].oldest_us = fault.at_us.saturating_sub(first.told_us);
         let newest_us = lost.iter().map(|receipt| receipt.told_us).max().unwrap_or_default();

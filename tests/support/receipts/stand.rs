@@ -38,6 +38,8 @@ pub enum Setting {
     Replica,
     /// The same, where the primary takes no writes that no replica follows: `min-replicas-to-write`, `min-replicas-max-lag`.
     ReplicaNeeded,
+    /// Redis with a replica, where a write is acknowledged once that has it: `?replicas=1`.
+    ReplicaWaited,
 }
 
 /// A store under faults.
@@ -72,10 +74,15 @@ impl Setting {
         !matches!(self, Self::SqliteFull | Self::SqliteNormal)
     }
 
+    /// Whether a replica takes the place of the server.
+    const fn has_a_replica(self) -> bool {
+        matches!(self, Self::Replica | Self::ReplicaNeeded | Self::ReplicaWaited)
+    }
+
     fn of_the_server(self) -> Vec<(&'static str, &'static str)> {
         let sync = match self {
             Self::RedisAlways => "always",
-            Self::RedisEverysec(_) | Self::Replica | Self::ReplicaNeeded => "everysec",
+            Self::RedisEverysec(_) | Self::Replica | Self::ReplicaNeeded | Self::ReplicaWaited => "everysec",
             Self::RedisNoSync => "no",
             _ => return vec![],
         };
@@ -94,7 +101,7 @@ impl Stand {
     /// When something does not start.
     pub async fn start(program: &Path, setting: Setting, test: &str) -> Self {
         let folder = tempfile::tempdir().expect("a test can have a temporary folder");
-        let place = if matches!(setting, Setting::Replica | Setting::ReplicaNeeded) {
+        let place = if setting.has_a_replica() {
             Place::Pair(Box::new(Pair::start(&setting.of_the_server()).await))
         } else if setting.is_redis() {
             let slow = if let Setting::RedisEverysec(slow) = setting { slow } else { 0 };
@@ -269,6 +276,7 @@ fn safe_on(server: &RedisServer) -> u64 {
 fn url(place: &Place, setting: Setting) -> String {
     match place {
         Place::Server(server) => server.url(),
+        Place::Pair(pair) if setting == Setting::ReplicaWaited => format!("{}?replicas=1", pair.url()),
         Place::Pair(pair) => pair.url(),
         Place::File { folder, .. } => {
             let options = if setting == Setting::SqliteNormal { "?synchronous=normal" } else { "" };

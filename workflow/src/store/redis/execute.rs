@@ -110,6 +110,15 @@ impl RedisStore {
         }
     }
 
+    /// Waits until as many replicas as the url asks for have all that was written in a partition so far: a call without a
+    /// command writes its number.
+    pub(super) async fn reach_replicas(&self, partition: usize) -> Result<(), StoreError> {
+        let (keys, arguments) = self.sent(partition, &[]);
+        let asked = self.losses.asking(partition);
+        let value = self.link.run(&self.scripts.transitions, keys, arguments).await?;
+        self.read_answer(asked, value).map(drop)
+    }
+
     pub(super) async fn look(
         &self,
         script: &std::sync::Arc<super::script::Script>,

@@ -319,7 +319,7 @@ impl Store for RedisStore {
     }
 
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
-        Box::pin(async move { self.read_instance(&id).await })
+        Box::pin(async move { self.read_told(&id).await })
     }
 
     fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {

@@ -31,6 +31,22 @@ pub(super) const SORTABLE_ZERO: i64 = 1 << 52;
 type Pair = (Vec<u8>, Vec<u8>);
 
 impl RedisStore {
+    /// An instance as others are told of it. Where the url asks for replicas, an end is not told before they have it: a
+    /// failover would take it back.
+    pub(super) async fn read_told(&self, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {
+        let mut told = self.read_instance(id).await?;
+        while self.target.replicas() > 0 && told.as_ref().is_some_and(|instance| instance.head.state().is_final()) {
+            self.reach_replicas(self.partition_of_text(id.as_str())).await?;
+            // They may be those of another server than the one that was asked before.
+            let after = self.read_instance(id).await?;
+            if after == told {
+                break;
+            }
+            told = after;
+        }
+        Ok(told)
+    }
+
     pub(super) async fn read_instance(&self, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {
         let keys = self.keys_of(id);
         let key = keys.instance(id);
