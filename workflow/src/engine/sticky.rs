@@ -185,6 +185,7 @@ mod tests {
         assert_eq!(woken(|woken| woken.run = 2), Err(()));
         assert_eq!(woken(|woken| woken.v = 5), Err(()));
         assert_eq!(woken(|woken| woken.created_at = Timestamp::from_millis(99)), Err(()));
+        assert_eq!(woken(|woken| std::sync::Arc::make_mut(&mut woken.spec).seed += 1), Err(()));
         assert!(sticky.take(&suspended, 1).is_none());
         assert!(sticky.keep(id("a"), point(&suspended), ()).is_empty());
         assert_eq!(sticky.take(&claimed("a", 1, 7), 2), Some(Err(())), "the store has lost writes since");

@@ -252,6 +252,45 @@ async fn a_store_that_lost_writes_is_reported_and_goes_on_from_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_look_finds_out_that_the_store_lost_writes_while_a_body_runs() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    engine.create("two", "a").await;
+    let first = stage.body().await;
+    let before = stage.store.dump();
+    first.end(1);
+    let second = stage.body().await;
+    stage.store.restore(before);
+    // It does not end by itself, so nothing is written.
+    second.dropped().await;
+    let again = stage.body().await;
+    assert_eq!(again.step, "a");
+    again.end(1);
+    stage.body().await.end(2);
+    assert_eq!(stage.output("a").await, 3);
+    assert_eq!(engine.core.health().worker.expect("a worker").data_losses, 1);
+}
+
+#[tokio::test]
+async fn a_look_finds_out_that_another_has_the_instance_while_a_body_runs() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    engine.create("one", "a").await;
+    let body = stage.body().await;
+    // Nobody told this worker.
+    let mut data = stage.store.dump();
+    let head = &mut data.instances.values_mut().next().expect("one").head;
+    let Place::Held { session, .. } = &mut head.place else { panic!("{head:?}") };
+    *session = SessionId(9);
+    stage.store.restore(data);
+    body.dropped().await;
+    eventually("it is let go", || engine.driving() == 0).await;
+    assert_eq!(engine.lost_sessions(), 0);
+}
+
+#[tokio::test]
 async fn what_a_store_that_lost_writes_has_with_this_worker_goes_on_though_nobody_drives_it_any_more() {
     let stage = Stage::new();
     let engine = stage.engine(Mode::All, SHORT_LEASE).await;
