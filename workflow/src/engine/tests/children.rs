@@ -1,10 +1,11 @@
 //! Commands between instances: children created, their ends delivered, children closed.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::stage::{LONG_LEASE, SHORT_LEASE, Stage, create, eventually, soon};
+use super::stage::{LONG_LEASE, SHORT_LEASE, Stage, create, eventually, id, soon};
 use crate::engine::Mode;
-use crate::journal::command::Action;
+use crate::journal::command::{Action, Create};
 use crate::journal::head::State;
 use crate::words::id::InstanceId;
 
@@ -61,16 +62,40 @@ async fn a_child_is_closed_when_its_parent_is_terminated() {
     stage.until_state(child.as_str(), State::Terminated).await;
 }
 
-#[tokio::test]
-async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() {
-    let create = create("parent", "p");
+/// The id that the child of this parent will have.
+async fn child_to_come(create: Create) -> InstanceId {
     let learning = Stage::new();
     let engine = learning.engine(Mode::All, LONG_LEASE).await;
     engine.ready().await;
-    soon(engine.core.create(create.clone())).await.expect("created");
+    soon(engine.core.create(create)).await.expect("created");
     let _body = learning.body().await;
-    let child = child_of(&learning, "p").expect("created");
+    child_of(&learning, "p").expect("created")
+}
 
+#[tokio::test]
+async fn a_child_that_could_not_be_created_before_its_parent_closed_is_closed_all_the_same() {
+    let create = create("parent", "p");
+    let child = child_to_come(create.clone()).await;
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    *engine.way.damaged.lock().expect("not poisoned") = Some(child.clone());
+    soon(engine.core.create(create)).await.expect("created");
+    stage.until("p", "has queued its child", |head| head.outgoing == 1).await;
+    engine.control("p", Action::Terminate { reason: "enough".to_owned() }).await;
+    let queued = || stage.store.dump().instances[&id("p")].outbox.len();
+    eventually("both are queued", || queued() == 2).await;
+    let met = engine.way.damage_met.load(Ordering::SeqCst);
+    eventually("they were sent again", || engine.way.damage_met.load(Ordering::SeqCst) >= met + 2).await;
+    // Sent before the child is there, its end would find nobody.
+    assert_eq!(queued(), 2);
+    *engine.way.damaged.lock().expect("not poisoned") = None;
+    stage.until_state(child.as_str(), State::Terminated).await;
+}
+
+#[tokio::test]
+async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() {
+    let create = create("parent", "p");
+    let child = child_to_come(create.clone()).await;
     let stage = Stage::new();
     let engine = stage.worker().await;
     engine.create("waits", child.as_str()).await;

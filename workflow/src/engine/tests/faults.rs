@@ -34,6 +34,8 @@ pub(super) struct Faulty {
     pub(super) heart_stopped: std::sync::Arc<AtomicBool>,
     /// Commands about this instance meet damage.
     pub(super) damaged: Mutex<Option<InstanceId>>,
+    /// How often they did.
+    pub(super) damage_met: AtomicUsize,
     /// Requests for tokens meet damage.
     pub(super) damaged_limits: AtomicBool,
     /// Journals are read as bytes that are none.
@@ -72,6 +74,7 @@ impl Faulty {
             unanswered: watch::channel(false).0,
             heart_stopped: std::sync::Arc::default(),
             damaged: Mutex::default(),
+            damage_met: AtomicUsize::new(0),
             damaged_limits: AtomicBool::new(false),
             garbled: AtomicBool::new(false),
             garbled_leases: AtomicUsize::new(0),
@@ -124,6 +127,7 @@ impl Faulty {
         if let Some(id) = &*lock(&self.damaged)
             && batch.iter().any(|command| is_about(command, id))
         {
+            self.damage_met.fetch_add(1, Ordering::SeqCst);
             return Err(StoreError::Damaged { store: self.describe(), message: "a bad page".to_owned() });
         }
         if self.damaged_limits.load(Ordering::SeqCst) && batch.iter().any(|one| matches!(one, Command::Lease(_))) {
