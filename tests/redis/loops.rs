@@ -1,8 +1,6 @@
 //! Every background loop of a worker, and everything a server can answer in place of what was asked: the loop lives on, the
 //! others are not held up, health shows what is wrong while it lasts, and afterwards all work ends.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use support::chance::Chance;
@@ -10,11 +8,10 @@ use support::impostor::{Asked, Impostor, Trouble, Whose};
 use support::prelude::*;
 use support::redis::RedisServer;
 use support::size::Amount;
-use tracing::Subscriber;
 use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::{Layer, filter};
 use workflow::Health;
+
+use super::log::Log;
 
 /// How many pairs of a loop and a trouble are tried: all there are, at night.
 const PAIRS: Amount = Amount::of(12, 10_000, 10_000);
@@ -97,26 +94,6 @@ pub(super) struct Go {
     pub(super) number: u64,
 }
 
-/// The warnings and errors that the threads of a runtime log.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().expect("nobody panics with the lock").clone()
-    }
-}
-
-impl<S: Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut text = event.metadata().level().to_string();
-        event.record(&mut |field: &tracing::field::Field, value: &dyn fmt::Debug| {
-            text.push_str(&format!(" {}={value:?}", field.name()));
-        });
-        self.0.lock().expect("nobody panics with the lock").push(text);
-    }
-}
-
 thread_local! {
     static LISTENING: std::cell::RefCell<Option<DefaultGuard>> = const { std::cell::RefCell::new(None) };
 }
@@ -126,8 +103,7 @@ fn logged() -> (tokio::runtime::Runtime, Log) {
     let log = Log::default();
     let layer = log.clone();
     let listen = move || {
-        let subscriber = tracing_subscriber::registry().with(layer.clone().with_filter(filter::LevelFilter::WARN));
-        LISTENING.set(Some(tracing::subscriber::set_default(subscriber)));
+        LISTENING.set(Some(layer.listen()));
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().on_thread_start(listen).build().expect("a runtime");

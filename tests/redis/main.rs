@@ -18,6 +18,7 @@ mod redis {
     mod large;
     mod limits;
     mod listing;
+    mod log;
     mod loops;
     mod losses;
     mod memory;

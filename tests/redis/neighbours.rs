@@ -1,10 +1,12 @@
 //! An instance that is damaged, or whose hash is gone, stands where commands for many look: those beside it are served,
 //! and it is in nobody's way a second time.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use support::redis::RedisServer;
+use tracing::subscriber::DefaultGuard;
 use workflow::journal::command::{
     Action, Claim, ClaimReply, Claimed, Command, Control, Create, Ending, InstanceSpec, OwnReply, Owner, OwnerWrite,
     Parent, ParentClose, Reply, Send, Then, Wait,
@@ -18,6 +20,7 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId
 use workflow::words::payload::Payload;
 use workflow::words::time::{Clock, ManualClock, Timestamp};
 
+use super::log::Log;
 use super::stage::{LEASE, SESSION, create, once, runtime, write};
 
 const BAD: &str = "wf:{links:0}:i:bad";
@@ -34,6 +37,10 @@ struct Bench {
     store: RedisStore,
     clock: Arc<ManualClock>,
     claims: u64,
+    log: Log,
+    _listening: DefaultGuard,
+    /// It is gone, and not damaged.
+    gone: Cell<bool>,
 }
 
 impl Bench {
@@ -43,7 +50,9 @@ impl Bench {
         let held: Arc<dyn Clock> = clock.clone();
         let namespace = Namespace::new("links").expect("valid");
         let store = RedisStore::open_with(&server.url(), &namespace, Some(held)).await.expect("it opens");
-        let bench = Self { server, store, clock, claims: 0 };
+        let log = Log::default();
+        let listening = log.listen();
+        let bench = Self { server, store, clock, claims: 0, log, _listening: listening, gone: Cell::new(false) };
         bench.tell(Command::OpenSession { session: SESSION, lease: LEASE }).await;
         bench
     }
@@ -102,11 +111,14 @@ impl Bench {
         if how[0] == "SET" {
             self.server.command(&["DEL", BAD]);
         }
+        self.gone.set(how[0] == "DEL");
         self.server.command(how);
     }
 
-    /// No index of places names it any more.
+    /// No index of places names it any more. What is gone was not taken for damaged.
     fn is_in_nobodys_way(&self, indexes: &[&str]) {
+        let said = self.log.lines();
+        assert!(!self.gone.get() || !said.iter().any(|line| line.contains("damaged")), "{said:?}");
         for index in indexes {
             let key = format!("wf:{{links:0}}:{index}");
             let members: Vec<Vec<u8>> =
