@@ -93,6 +93,26 @@ async fn a_child_that_could_not_be_created_before_its_parent_closed_is_closed_al
 }
 
 #[tokio::test]
+async fn a_parent_that_closes_closes_nobody_who_has_the_id_of_its_child() {
+    let create = create("parent", "p");
+    let child = child_to_come(create.clone()).await;
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    engine.create("waits", child.as_str()).await;
+    stage.until_state(child.as_str(), State::Waiting).await;
+    // The parent is closed before it can hear that its child was not created.
+    *engine.way.damaged.lock().expect("not poisoned") = Some(child.clone());
+    soon(engine.core.create(create)).await.expect("created");
+    stage.until("p", "has queued its child", |head| head.outgoing == 1).await;
+    engine.control("p", Action::Terminate { reason: "enough".to_owned() }).await;
+    *engine.way.damaged.lock().expect("not poisoned") = None;
+    let left = || stage.store.dump().instances[&id("p")].outbox.len();
+    eventually("everything is acknowledged", || left() == 0).await;
+    assert_eq!(stage.head("p").expect("kept").outgoing, 2, "a child to create, and to close");
+    assert_eq!(stage.head(child.as_str()).expect("kept").state(), State::Waiting);
+}
+
+#[tokio::test]
 async fn a_parent_whose_childs_id_is_taken_is_told_and_leaves_the_other_alone() {
     let create = create("parent", "p");
     let child = child_to_come(create.clone()).await;
