@@ -1,13 +1,17 @@
 //! A server that has lost what it had acknowledged: it is found out, said once, and what it still has goes on to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use support::prelude::*;
 use support::redis::RedisServer;
-use workflow::journal::command::Command;
+use support::redis::sentinels::Sentinels;
+use workflow::journal::command::{Command, Create, InstanceSpec};
 use workflow::store::{Beat, Store};
+use workflow::words::id::InstanceId;
+use workflow::words::payload::Payload;
 
-use super::stage::{LEASE, SESSION, create, in_the_end, make, once, open, runtime, start};
+use super::stage::{LEASE, SESSION, create, in_the_end, made, make, once, open, runtime, start};
 
 /// How often a loss was noticed, and how many calls were lost at least.
 fn lost(store: &dyn Store) -> (u64, u64) {
@@ -65,6 +69,42 @@ fn a_new_connection_finds_out_though_nothing_is_called_on_it() {
         server.restart();
         wait::until("an answer", async || store.overview().await.ok()).await;
         assert_eq!(lost(&store), (1, 1));
+    });
+}
+
+/// A replica that is behind when it becomes the primary: what the one before acknowledged is gone with it.
+#[test]
+fn a_failover_behind_sentinels_to_a_replica_that_is_behind_is_noticed() {
+    /// Together more than what lies between two servers holds by itself, and would still arrive.
+    const LARGE: usize = 512 * 1024;
+    const MANY: usize = 48;
+    let mut all = Sentinels::start(1, &[]);
+    let url = all.url();
+    runtime().block_on(async {
+        let store = open(&url).await.expect("it opens");
+        make(&store, "kept").await;
+        let primary = all.primary();
+        all.node(primary).engross();
+        all.pause(1 - primary);
+        for number in 0..MANY {
+            let create = create(&format!("lost-{number}"));
+            let spec = InstanceSpec { input: Payload::from_bytes(vec![b'1'; LARGE]), ..(*create.spec).clone() };
+            let made_here = once(&store, Command::Create(Create { spec: Arc::new(spec), ..create })).await;
+            assert_eq!(made_here.expect("it is acknowledged"), made());
+        }
+        assert_eq!(lost(&store), (0, 0));
+        all.kill(primary);
+        all.resume(1 - primary);
+        assert_eq!(all.primary(), 1 - primary, "there is no other");
+        make(&store, "after").await;
+        let (times, calls) = lost(&store);
+        assert!(times == 1 && calls > 0, "{times} times, {calls} calls");
+        let is_there = async |id: &str| {
+            let id = InstanceId::new(id).expect("valid");
+            store.inspect(id).await.expect("it is answered").is_some()
+        };
+        assert!(is_there("kept").await && is_there("after").await);
+        assert!(!is_there(&format!("lost-{}", MANY - 1)).await, "it was acknowledged, and is lost");
     });
 }
 
