@@ -90,7 +90,7 @@ fn tests_of(file: &str) -> Vec<Test> {
         _ => &["views::redis"],
     };
     let mut tests: Vec<Test> = about.iter().map(|filter| Test::read(&format!("conformance:{filter}"))).collect();
-    tests.extend(["conformance:random::redis", "conformance:redis::", "redis:", "semantics:redis::"].map(Test::read));
+    tests.extend(["conformance:random::redis::", "conformance:redis::", "redis:", "semantics:redis::"].map(Test::read));
     tests
 }
 
