@@ -304,28 +304,40 @@ fn of_what_begins_anew_meanwhile_no_more_is_given_than_there_are_starts() {
 
 #[test]
 fn what_is_of_another_workflow_meanwhile_needs_a_token_of_that() {
-    runtime().block_on(async {
-        let two = Two::new().await;
-        let id = InstanceId::new("a").expect("valid");
-        let limited = WorkflowName::new("limited").expect("valid");
-        let made = changed("a", |spec| spec.keep_failed = Duration::ZERO);
+    for tokens in [0, 1] {
+        runtime().block_on(made_anew_where_tokens_are_left(tokens));
+    }
+}
+
+/// Two that were found are deleted, and made anew of a workflow of which so few more may be held.
+async fn made_anew_where_tokens_are_left(tokens: u32) {
+    let two = Two::new().await;
+    let ids = ["a", "b"];
+    let limited = WorkflowName::new("limited").expect("valid");
+    for id in ids {
+        let made = changed(id, |spec| spec.keep_failed = Duration::ZERO);
         once(&two.quick, made).await.expect("it works");
-        let claim = Claim {
-            known: vec![(WorkflowName::new("order").expect("valid"), 1), (limited.clone(), 1)].into(),
-            limits: vec![(LimitName::Workflow(limited.clone()), 0)],
-            ..new_claim(SLOW)
-        };
-        let make_anew = async |quick: &RedisStore| {
-            let action = Action::Terminate { reason: String::new() };
-            let end = Control { request: RequestId::generate(), id: id.clone(), run: None, action };
+    }
+    let claim = Claim {
+        known: vec![(WorkflowName::new("order").expect("valid"), 1), (limited.clone(), 1)].into(),
+        limits: vec![(LimitName::Workflow(limited.clone()), tokens)],
+        ..new_claim(SLOW)
+    };
+    let make_anew = async |quick: &RedisStore| {
+        for id in ids {
+            let (action, at) = (Action::Terminate { reason: String::new() }, InstanceId::new(id).expect("valid"));
+            let end = Control { request: RequestId::generate(), id: at, run: None, action };
             once(quick, Command::Control(end)).await.expect("it works");
-            once(quick, Command::Expire { limit: 10 }).await.expect("it works");
-            let Command::Create(anew) = changed("a", |spec| spec.workflow = limited.clone()) else { unreachable!() };
+        }
+        once(quick, Command::Expire { limit: 10 }).await.expect("it works");
+        for id in ids {
+            let Command::Create(anew) = changed(id, |spec| spec.workflow = limited.clone()) else { unreachable!() };
             let anew = Create { request: RequestId::generate(), ..anew };
             once(quick, Command::Create(anew)).await.expect("it works");
-        };
-        assert_eq!(two.act_in_between(claim_as(&two.slow, claim), make_anew).await, []);
-        let ready = place(&two.quick, &id).await;
-        assert!(matches!(ready, Some(Place::Ready { .. })), "{ready:?}");
-    });
+        }
+    };
+    let given = two.act_in_between(claim_as(&two.slow, claim), make_anew).await;
+    assert_eq!(given.len(), tokens as usize, "{given:?}");
+    let last = place(&two.quick, &InstanceId::new("b").expect("valid")).await;
+    assert!(matches!(last, Some(Place::Ready { .. })), "{last:?}");
 }

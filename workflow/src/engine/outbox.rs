@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::backoff::{Backoff, jittered};
 use super::worker::Worker;
 use crate::journal::command::{
-    Action, Command, Control, Create, CreateReply, InstanceSpec, Outgoing, ParentClose, Reply, Send, SendReply,
+    Action, Command, Control, Create, CreateReply, InstanceSpec, Outgoing, ParentClose, Reply, Send,
 };
 use crate::journal::message::{Channel, ChildEnd, NewMessage};
 use crate::store::{Pending, StoreError};
@@ -193,12 +193,12 @@ async fn finish(worker: &Worker, item: &Pending, begun: Begun) -> Result<bool, S
         Begun::Needless => Ok(true),
         Begun::Create(answered) => match answered.await {
             Ok(Ok(CreateReply::Created { .. })) => Ok(true),
-            Ok(Ok(CreateReply::Exists { .. })) => tell_not_created(worker, item).await,
+            Ok(Ok(CreateReply::Exists { .. })) => tell_not_created(worker, item).await.map(|()| true),
             Ok(Err(error)) => Ok(later(item, &error)),
             Err(_) => Ok(false),
         },
         Begun::Command(answered) => match answered.await {
-            Ok(Ok(Reply::Send(SendReply::Full))) => Ok(false),
+            // Whatever it is: the end of a child finds room in every mailbox.
             Ok(Ok(_)) => Ok(true),
             Ok(Err(error)) => Ok(later(item, &error)),
             Err(_) => Ok(false),
@@ -218,13 +218,10 @@ fn later(item: &Pending, error: &StoreError) -> bool {
 }
 
 /// Another instance has the child's id: the parent gets that as the child's end.
-async fn tell_not_created(worker: &Worker, item: &Pending) -> Result<bool, StoreError> {
-    let Outgoing::CreateChild { id, spec } = &item.outgoing else { return Ok(true) };
-    let Some(send) = not_created(id, spec) else { return Ok(true) };
-    match worker.commands.send(Command::Send(send)).await? {
-        Reply::Send(SendReply::Full) => Ok(false),
-        _ => Ok(true),
-    }
+async fn tell_not_created(worker: &Worker, item: &Pending) -> Result<(), StoreError> {
+    let Outgoing::CreateChild { id, spec } = &item.outgoing else { return Ok(()) };
+    let Some(send) = not_created(id, spec) else { return Ok(()) };
+    worker.commands.send(Command::Send(send)).await.map(drop)
 }
 
 fn not_created(id: &InstanceId, spec: &InstanceSpec) -> Option<Send> {
