@@ -175,6 +175,8 @@ fn a_full_journal_refuses_records_and_can_still_be_ended(w: &mut World) {
     let records = usize::try_from(RECORDS_MAX).expect("fits");
     w.done(&mut held, Write { records: vec![payload("r"); records], ..write(Then::Hold) });
     assert_eq!(w.own(&mut held, record("one more")), OwnReply::Full);
+    let last = Write { records: vec![payload("one more")], ..finish("1") };
+    assert_eq!(w.own(&mut held, last), OwnReply::Full);
     assert_eq!(w.head("i").records, RECORDS_MAX);
     w.done(&mut held, finish("1"));
     assert_eq!(w.state("i"), State::Complete);

@@ -7,7 +7,7 @@ use workflow::journal::head::{Place, State};
 use workflow::store::Beat;
 use workflow::words::id::SessionId;
 
-use crate::world::{LEASE, World, names, payload, record, suspend, wait_for, write};
+use crate::world::{LEASE, World, finish, names, payload, record, suspend, wait_for, write};
 
 on_every_store!(
     a_session_is_listed_with_its_beats_and_its_lease,
@@ -68,7 +68,22 @@ fn a_revoked_session_writes_nothing_and_stays_revoked(w: &mut World) {
     let mut held = w.hold("i", session);
     w.lose(session);
     assert!(w.session(session).expect("listed until it is recovered").revoked);
-    assert_eq!(w.own(&mut held, record("late")), OwnReply::Fenced);
+    let with_records = |then: Then| Write { records: vec![payload("late")], ..write(then) };
+    for late in [
+        record("late"),
+        finish("late"),
+        with_records(finish("late").then),
+        suspend(vec![wait_for("x")]),
+        with_records(suspend(vec![wait_for("x")]).then),
+        write(Then::Park(PauseReason::Operator)),
+        write(Then::Release),
+        write(Then::Clear),
+        write(Then::Mark),
+        write(Then::Hold),
+    ] {
+        let what = format!("{late:?}");
+        assert_eq!(w.own(&mut held, late), OwnReply::Fenced, "{what}");
+    }
     assert_eq!(w.beat(session), Beat::Fenced);
     assert_eq!(w.count(Command::OpenSession { session, lease: LEASE }), 0);
     assert_eq!(w.state("i"), State::Running, "revoked first, moved then");
