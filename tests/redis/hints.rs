@@ -1,11 +1,14 @@
 //! What stores on one server tell each other.
 
+use std::sync::Arc;
+
 use support::proxy::Proxy;
 use support::redis::RedisServer;
-use workflow::journal::command::{Action, Command, Control};
+use workflow::journal::command::{Action, Command, Control, Create, InstanceSpec};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Hint, Store};
 use workflow::words::id::{InstanceId, RequestId};
+use workflow::words::time::Timestamp;
 
 use super::stage::{create, make, once, open, runtime};
 
@@ -59,6 +62,21 @@ fn another_store_hears_of_a_change_and_the_own_one_hears_it_once() {
             }
         }
         assert_eq!(changed, [a, b]);
+    });
+}
+
+#[test]
+fn another_store_hears_of_a_timer() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let (one, two) = (open(&server.url()).await.expect("it opens"), open(&server.url()).await.expect("it opens"));
+        let mut of_two = two.hints();
+        listening(&server, 2).await;
+        let due = Timestamp::from_millis(4_000_000_000_000);
+        let create = create("later");
+        let spec = Arc::new(InstanceSpec { start_at: Some(due), ..(*create.spec).clone() });
+        once(&one, Command::Create(Create { spec, ..create })).await.expect("it is made");
+        hear(&mut of_two, &Hint::Timer(due)).await;
     });
 }
 

@@ -12,6 +12,7 @@ use workflow::journal::command::{
     Parent, ParentClose, Reply, Send, Then, Wait,
 };
 use workflow::journal::head::Place;
+use workflow::journal::lease::LimitName;
 use workflow::journal::message::{Channel, NewMessage};
 use workflow::journal::path::{Kind, Path};
 use workflow::store::redis::RedisStore;
@@ -263,6 +264,31 @@ fn in_an_inbox() {
             bench.harm(how);
             assert_eq!(ids(&bench.claim().await), GOOD, "{how:?}");
             bench.is_in_nobodys_way(&["inbox"]);
+        });
+    }
+}
+
+#[test]
+fn in_an_inbox_out_of_which_it_goes_as_no_token_is_left() {
+    for how in HARM {
+        runtime().block_on(async {
+            let mut bench = woken().await;
+            bench.harm(how);
+            bench.claims += 1;
+            let order = WorkflowName::new("order").expect("valid");
+            let claim = Claim {
+                session: SESSION,
+                number: bench.claims,
+                limit: 10,
+                queues: vec![QueueName::new("default").expect("valid")].into(),
+                known: vec![(order.clone(), 1)].into(),
+                quotas: Vec::new(),
+                limits: vec![(LimitName::Workflow(order), 0)],
+            };
+            bench.tell(Command::Claim(claim)).await;
+            bench.is_in_nobodys_way(&["inbox", "ready"]);
+            let ready = bench.places().await;
+            assert!(ready.iter().all(|place| matches!(place, Place::Ready { .. })), "{how:?}: {ready:?}");
         });
     }
 }

@@ -11,10 +11,11 @@ use support::proxy::Proxy;
 use support::redis::RedisServer;
 use workflow::journal::command::{
     Action, Claim, ClaimReply, Command, Control, Create, Ending, InstanceSpec, OwnReply, Owner, OwnerWrite, Parent,
-    ParentClose, Reply, Then, Wait, Write,
+    ParentClose, Reply, Send, Then, Wait, Write,
 };
 use workflow::journal::head::Place;
 use workflow::journal::lease::LimitName;
+use workflow::journal::message::{Channel, NewMessage};
 use workflow::journal::path::{Kind, Path};
 use workflow::store::Store;
 use workflow::store::redis::RedisStore;
@@ -300,6 +301,37 @@ fn of_what_begins_anew_meanwhile_no_more_is_given_than_there_are_starts() {
         let given = two.act_in_between(claim_as(&two.slow, claim), begin_anew).await;
         assert_eq!(given.len(), 1, "{given:?}");
     });
+}
+
+#[test]
+fn a_notice_is_for_who_holds_the_instance_by_then() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        once(&two.quick, Command::Create(create("a"))).await.expect("it works");
+        let owner = claim(&two.quick, SLOW).await.pop().expect("it is given");
+        once(&two.quick, event("a", "e1")).await.expect("it works");
+        let change_hands = async |quick: &RedisStore| {
+            own(quick, owner, Then::Release).await;
+            assert_eq!(claim(quick, QUICK).await.len(), 1);
+            once(quick, event("a", "e2")).await.expect("it works");
+        };
+        assert_eq!(two.act_in_between(notices(&two.slow, SLOW), change_hands).await, []);
+        assert_eq!(notices(&two.quick, QUICK).await, [InstanceId::new("a").expect("valid")]);
+    });
+}
+
+/// Of which instances a claim says that something came for them.
+async fn notices(store: &RedisStore, session: SessionId) -> Vec<InstanceId> {
+    match once(store, Command::Claim(new_claim(session))).await.expect("it works") {
+        Reply::Claim(ClaimReply::Given { notices, .. }) => notices,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn event(to: &str, event_id: &str) -> Command {
+    let message =
+        NewMessage { channel: Channel::event("x", ""), event_id: event_id.into(), payload: Payload::from_bytes(*b"1") };
+    Command::Send(Send { id: InstanceId::new(to).expect("valid"), run: None, message })
 }
 
 #[test]
