@@ -115,6 +115,7 @@ fn a_fork_closes_children_and_takes_the_instance_from_its_owner(w: &mut World) {
     assert_eq!(w.notices(session), [id("i")]);
     let closes = |pending: &workflow::store::Pending| matches!(pending.outgoing, Outgoing::Close { .. });
     assert_eq!(w.outbox().iter().filter(|pending| closes(pending)).count(), 1);
+    assert_eq!(w.head("i").children, [], "those of the new run are to come");
 }
 
 fn nothing_recorded_is_nothing_to_come_from(w: &mut World) {

@@ -16,10 +16,7 @@ local moves = {}
 moves.H = function() end
 moves.A = moves.H
 moves.C = function(d) clear_suspicion(d) end
-moves.M = function(d)
-  if d.suspect == INNOCENT then d.crashes = 0 end
-  d.suspect = MARKED
-end
+moves.M = function(d) d.suspect = MARKED end
 moves.L = function(d)
   unmark(d)
   if d.pause == 1 then to_paused(d, OPERATOR) else to_ready(d) end

@@ -39,7 +39,6 @@ local function judge(d, closed)
     unmark(d)
     return asked_for
   end
-  if d.suspect == INNOCENT then d.crashes = 0 end
   if d.suspect == MARKED then d.crashes = d.crashes + 1 end
   d.suspect = SUSPECT
   if d.crashes >= CRASHES_MAX then
