@@ -1,13 +1,14 @@
 //! Pause, resume, terminate, restart, by operators.
 
-use workflow::journal::command::{Action, Control, ControlReply, OwnReply, PauseReason, Write};
+use workflow::journal::command::{Action, Control, ControlReply, OwnReply, PauseReason, Then, Write};
 use workflow::journal::head::{End, Place, State};
 
-use crate::world::{World, finish, id, names, record, sleep_until, suspend, suspend_paused, wait_for};
+use crate::world::{World, finish, id, names, record, sleep_until, suspend, suspend_paused, wait_for, write};
 
 on_every_store!(
     a_paused_instance_is_given_to_nobody_until_it_is_resumed,
     a_running_instance_pauses_when_its_owner_suspends,
+    a_running_instance_pauses_when_its_owner_gives_it_back,
     the_time_paused_reaches_the_next_owner_until_it_is_recorded,
     a_pause_of_a_start_time_does_not_move_it,
     terminate_ends_it_wherever_it_is,
@@ -43,6 +44,15 @@ fn a_running_instance_pauses_when_its_owner_suspends(w: &mut World) {
     w.advance(100_000);
     w.count(workflow::journal::command::Command::WakeDue { limit: 10 });
     assert_eq!(w.state("i"), State::Paused, "no timer wakes it");
+}
+
+fn a_running_instance_pauses_when_its_owner_gives_it_back(w: &mut World) {
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    assert_eq!(w.control("i", Action::Pause), ControlReply::Done(State::Running));
+    w.done(&mut held, write(Then::Release));
+    let Place::Paused { reason: PauseReason::Operator, .. } = w.head("i").place else { panic!("{:?}", w.head("i")) };
+    assert!(w.claim(session).is_empty());
 }
 
 fn the_time_paused_reaches_the_next_owner_until_it_is_recorded(w: &mut World) {

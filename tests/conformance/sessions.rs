@@ -22,7 +22,40 @@ on_every_store!(
     a_pause_that_waited_for_a_lost_owner_takes_effect,
     a_wake_for_a_session_that_is_gone_goes_to_anyone,
     opening_a_session_again_changes_nothing_but_its_lease,
+    a_trial_that_ends_in_a_wait_clears_the_suspect,
+    only_a_crash_during_a_trial_is_counted,
 );
+
+fn a_trial_that_ends_in_a_wait_clears_the_suspect(w: &mut World) {
+    let session = w.open(1);
+    w.hold("i", session);
+    w.crash(session);
+    let other = w.open(2);
+    let mut suspect = w.claim_one(other);
+    assert!(suspect.suspect);
+    w.done(&mut suspect, write(Then::Mark));
+    w.done(&mut suspect, suspend(vec![wait_for("paid")]));
+    w.send("i", "paid", "e");
+    assert!(!w.claim_one(other).suspect);
+}
+
+/// Its worker stopped in order during a trial: those that crash later, not trying it, say nothing of it.
+fn only_a_crash_during_a_trial_is_counted(w: &mut World) {
+    let session = w.open(1);
+    w.hold("i", session);
+    w.crash(session);
+    for number in 0..4 {
+        let tries = w.open(10 + number);
+        let mut tried = w.claim_one(tries);
+        assert!(tried.suspect, "{number}");
+        w.done(&mut tried, write(Then::Mark));
+        w.done(&mut tried, write(Then::Release));
+        let crashes = w.open(20 + number);
+        w.claim_one(crashes);
+        w.crash(crashes);
+    }
+    assert_eq!(w.state("i"), State::Queued);
+}
 
 fn a_session_is_listed_with_its_beats_and_its_lease(w: &mut World) {
     let session = w.open(1);
