@@ -152,6 +152,13 @@ fn a_control_for_another_run_or_nobody_is_unknown(w: &mut World) {
 fn what_makes_no_sense_is_refused_with_the_state(w: &mut World) {
     w.make("i");
     assert_eq!(w.control("i", Action::Resume), ControlReply::Refused(State::Queued));
+    w.make_with("delayed", |spec| spec.start_at = Some(w.in_ms(1_000)));
+    assert_eq!(w.control("delayed", Action::Resume), ControlReply::Refused(State::Queued));
+    let session = w.open(1);
+    let mut held = w.claim_one(session);
+    assert_eq!(w.control("i", Action::Resume), ControlReply::Refused(State::Running));
+    w.done(&mut held, suspend(vec![wait_for("paid")]));
+    assert_eq!(w.control("i", Action::Resume), ControlReply::Refused(State::Waiting));
     w.terminate("i");
     assert_eq!(w.control("i", Action::Pause), ControlReply::Refused(State::Terminated));
     assert_eq!(w.terminate("i"), ControlReply::Refused(State::Terminated));
