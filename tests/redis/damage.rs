@@ -1,7 +1,11 @@
 //! An instance whose fields were damaged: it alone is told, by name, and nothing that is not damaged suffers.
 
+use std::sync::Arc;
+
 use support::redis::RedisServer;
-use workflow::journal::command::{Action, Command, Control, Ending, Outgoing, OwnerWrite, Then, Write};
+use workflow::journal::command::{
+    Action, Command, Control, Ending, InstanceSpec, Outgoing, OwnerWrite, Parent, ParentClose, Then, Write,
+};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Store, StoreError};
 use workflow::words::id::{InstanceId, RequestId};
@@ -87,7 +91,10 @@ fn a_command_that_fails_halfway_leaves_no_entry_in_any_index() {
         let child = InstanceId::new("child").expect("valid");
         let close = Outgoing::Close { child, reason: "no".to_owned() };
         let ending = Ending { result: Ok(Payload::from_bytes(*b"1")) };
-        let finish = Write { outgoing: vec![close], ..write(vec![record(8)], Then::Finish(ending)) };
+        let parent = Some(Parent { id: owner.id.clone(), run: 1, on_close: ParentClose::Terminate });
+        let spec = Arc::new(InstanceSpec { parent, ..(*create("new").spec).clone() });
+        let begin = Outgoing::CreateChild { id: InstanceId::new("new").expect("valid"), spec };
+        let finish = Write { outgoing: vec![close, begin], ..write(vec![record(8)], Then::Finish(ending)) };
         let release = Write { then: Then::Release, ..finish.clone() };
         let own = |write| Command::Own(OwnerWrite { request: RequestId::generate(), owner: owner.clone(), write });
         let commands = [
