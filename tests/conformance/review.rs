@@ -275,7 +275,12 @@ fn a11_only_the_instance_tried_alone_is_quarantined(w: &mut World) {
     assert!(!w.claim_one(last).suspect);
     // And an operator may have the pill tried again.
     w.control("pill", Action::Resume);
-    assert!(w.claim_one(last).suspect);
+    let mut pill = w.claim_one(last);
+    assert!(pill.suspect);
+    // Its crashes are counted from the beginning.
+    w.done(&mut pill, write(Then::Mark));
+    w.crash(last);
+    assert_eq!(w.state("pill"), State::Queued);
 }
 
 fn a12_an_unknown_workflow_does_not_block_the_head_of_the_queue(w: &mut World) {
