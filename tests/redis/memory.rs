@@ -3,9 +3,11 @@
 use std::convert::Infallible;
 
 use support::redis::RedisServer;
+use workflow::journal::command::{Command, Ending, PauseReason, Then, Write};
 use workflow::prelude::*;
+use workflow::words::payload::Payload;
 
-use super::stage::runtime;
+use super::stage::{SESSION, once, open, own, runtime, start, write};
 
 /// Enough that the sizes of tables, which grow by doubling, do not matter much.
 const INSTANCES: usize = 3_000;
@@ -55,5 +57,26 @@ fn a_small_instance_that_has_ended_keeps_little() {
         run(&engine, INSTANCES).await;
         let each = (held(&server) - before) / INSTANCES;
         assert!(each <= BYTES_MAX, "{each} bytes");
+    });
+}
+
+#[test]
+fn a_head_names_a_session_only_while_one_has_the_instance() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        let length = |id: &str| server.command(&["HSTRLEN", &format!("wf:{{links:0}}:i:{id}"), "h"]);
+        let ending = Ending { result: Ok(Payload::from_bytes(*b"1")) };
+        // What is ready comes last: beside it nothing is handed over.
+        let ends = [Then::Park(PauseReason::Operator), Then::Finish(ending), Then::Release];
+        for (number, then) in ends.into_iter().enumerate() {
+            let (id, what) = (format!("a{number}"), format!("{then:?}"));
+            let owner = start(&store, &id).await;
+            assert_eq!(length(&id), redis::Value::Int(58), "{what}");
+            // Not the shortest way of a write.
+            own(&store, &owner, Write { shifted_ms: 1, ..write(Vec::new(), then) }).await;
+            assert_eq!(length(&id), redis::Value::Int(42), "{what}");
+            once(&store, Command::CloseSession { session: SESSION }).await.expect("it closes");
+        }
     });
 }
