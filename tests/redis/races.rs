@@ -198,6 +198,28 @@ fn what_sleeps_again_meanwhile_is_not_woken() {
 }
 
 #[test]
+fn what_came_into_an_inbox_anew_meanwhile_stays_in_it() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        once(&two.quick, Command::Create(create("a"))).await.expect("it works");
+        let sleep_and_wake = async |quick: &RedisStore| {
+            let owner = claim(quick, QUICK).await.remove(0);
+            let path = Path::root().join(Kind::Sleep, "s", None, 0);
+            let wait = Wait { path, channel: None, due: Some(two.clock.now().shifted(1)), shifts: false };
+            own(quick, owner, Then::Suspend { waits: vec![wait], paused: false }).await;
+            two.clock.advance(Duration::from_millis(1));
+            once(quick, Command::WakeDue { limit: 10 }).await.expect("it works");
+        };
+        sleep_and_wake(&two.quick).await;
+        two.clock.advance(Duration::from_secs(2));
+        let unstick = Command::Unstick { older_than: Duration::from_secs(1), limit: 10 };
+        two.act_in_between(once(&two.slow, unstick), sleep_and_wake).await.expect("it works");
+        let woken = place(&two.quick, &InstanceId::new("a").expect("valid")).await;
+        assert!(matches!(woken, Some(Place::Inbox { .. })), "{woken:?}");
+    });
+}
+
+#[test]
 fn what_has_ended_anew_meanwhile_and_has_not_told_its_parent_is_not_deleted() {
     runtime().block_on(async {
         let two = Two::new().await;
