@@ -57,7 +57,8 @@ impl Two {
             once(&quick, Command::OpenSession { session, lease: LEASE }).await.expect("it opens");
         }
         // The server knows every script: a look that it does not know is asked twice.
-        for command in [Command::WakeDue { limit: 1 }, Command::Expire { limit: 1 }] {
+        let unstick = Command::Unstick { older_than: Duration::ZERO, limit: 1 };
+        for command in [Command::WakeDue { limit: 1 }, Command::Expire { limit: 1 }, unstick] {
             once(&slow, command).await.expect("it works");
         }
         for (store, session) in [(&slow, SLOW), (&quick, QUICK)] {
