@@ -7,6 +7,7 @@ use workflow::journal::command::Command;
 use workflow::store::Store;
 
 use super::checks::{Bench, DEAD, PREFIX, tell};
+use super::log::Log;
 use super::stage::{INDEXES, SESSION, dump, runtime};
 
 /// What workers do by and by: at most so many entries are put back, at least one instance at a time.
@@ -23,6 +24,8 @@ async fn mended(bench: &Bench) -> usize {
 fn what_is_taken_out_of_the_indexes_is_put_back() {
     runtime().block_on(async {
         let bench = Bench::new().await;
+        let log = Log::default();
+        let _listening = log.listen();
         let before = dump(&bench.server);
         assert_eq!(mended(&bench).await, 0, "nothing lacks");
         assert_eq!(dump(&bench.server), before, "and nothing is changed");
@@ -40,7 +43,9 @@ fn what_is_taken_out_of_the_indexes_is_put_back() {
                 assert!(as_before, "{index}: {shown}: {after:?}");
             }
             bench.ask(&[b"DEL", key.as_bytes()]);
+            let told = log.lines().len();
             assert_eq!(mended(&bench).await, members.len(), "{index}");
+            assert!(log.lines()[told..].iter().any(|line| line.contains("not in their indexes")), "{index}");
             assert_eq!(bench.check().await.findings, [], "{index}");
         }
     });

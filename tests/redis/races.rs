@@ -199,6 +199,25 @@ fn what_sleeps_again_meanwhile_is_not_woken() {
 }
 
 #[test]
+fn an_old_run_that_a_clock_set_back_meanwhile_keeps_is_deleted_later() {
+    runtime().block_on(async {
+        let two = Two::new().await;
+        once(&two.quick, Command::Create(create("a"))).await.expect("it works");
+        let id = InstanceId::new("a").expect("valid");
+        let control = Control { request: RequestId::generate(), id, run: None, action: Action::Restart };
+        once(&two.quick, Command::Control(control)).await.expect("it works");
+        let expire = || Command::Expire { limit: 10 };
+        two.clock.advance(Duration::from_secs(61));
+        let set_back = async |_: &RedisStore| two.clock.set_back(Duration::from_secs(30));
+        let kept = two.act_in_between(once(&two.slow, expire()), set_back).await.expect("it works");
+        assert_eq!(kept, Reply::Count { done: 0, next_due: None });
+        two.clock.advance(Duration::from_secs(30));
+        let deleted = once(&two.quick, expire()).await.expect("it works");
+        assert_eq!(deleted, Reply::Count { done: 1, next_due: None });
+    });
+}
+
+#[test]
 fn what_came_into_an_inbox_anew_meanwhile_stays_in_it() {
     runtime().block_on(async {
         let two = Two::new().await;
