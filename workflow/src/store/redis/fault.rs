@@ -144,6 +144,9 @@ fn server_error(store: &str, doing: Doing, code: &str, text: &str) -> StoreError
         }
         _ => match doing {
             Doing::Connecting => refused(&format!("{code} {text}")),
+            // Nothing that a script or command of ours meets has another code: it is the server's trouble, or that of something
+            // in front of it, and it is asked again.
+            _ if !["ERR", "WRONGTYPE"].contains(&code) => unavailable(&format!("it answered {code} {text}")),
             Doing::Script(name) => {
                 StoreError::Damaged { store, message: format!("the script {name} failed: {code} {text}") }
             }
@@ -287,6 +290,16 @@ mod tests {
             assert!(error.to_string().contains("the script claim failed"), "{error}");
             assert!(error.to_string().contains("redis://h"), "{error}");
             assert!(!ends_connection(&answered(&line)));
+        }
+    }
+
+    #[test]
+    fn trouble_that_nobody_knows_is_not_taken_for_damage() {
+        for line in ["EXECABORT Transaction discarded because of previous errors.", "UPSTREAM no healthy upstream"] {
+            match told(line) {
+                StoreError::Unavailable { message, .. } => assert!(message.contains(line), "{message}"),
+                other => panic!("{line}: {other:?}"),
+            }
         }
     }
 
