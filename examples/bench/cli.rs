@@ -12,7 +12,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t = Scenario::Wf3)]
     pub(crate) scenario: Scenario,
     /// Measure over a row of values instead, and print a table of costs and how they grow.
-    #[arg(long, value_enum, conflicts_with = "scenario")]
+    #[arg(long, value_enum, conflicts_with_all = ["scenario", "steps", "bytes", "window", "seconds", "waiting"])]
     pub(crate) sweep: Option<Sweep>,
     /// The store's url, or 'redis:spawn?appendfsync=everysec' for a Redis server of the run's own; without appendfsync
     /// it writes nothing to disk. Other settings of the server may follow: 'redis:spawn?appendfsync=always&io-threads=2'.
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     /// How many at a time, and how many each worker drives at once.
     #[arg(long, default_value_t = 256, value_parser = at_least_one)]
     pub(crate) in_flight: usize,
-    /// So many worker processes of their own, up to 64; with 0 this process does the work.
+    /// So many worker processes, up to 64; with 0 this process does the work.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=64))]
     pub(crate) processes: u32,
     /// Whether instances start in the engine that creates them, or are queued and claimed by another one.
@@ -40,16 +40,16 @@ pub(crate) struct Arguments {
     /// How long the sleepers take to wake, one after the other.
     #[arg(long, default_value = "10s", value_parser = duration)]
     pub(crate) window: Duration,
-    /// How long idle looks.
+    /// How long idle looks, and how long it lets the engines settle first (10 s at most). CPU is counted in 10 ms.
     #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     pub(crate) seconds: f64,
     /// So many other instances wait for an event while the scenario is measured.
     #[arg(long, default_value_t = 0)]
     pub(crate) waiting: u32,
-    /// The largest value that a sweep goes to.
-    #[arg(long, default_value_t = 100_000, requires = "sweep")]
-    pub(crate) most: u32,
-    /// Print JSON instead of text: one line for each run.
+    /// The largest value that a sweep goes to; if not given, the last of its row, but 100,000 of waiting.
+    #[arg(long, requires = "sweep")]
+    pub(crate) most: Option<u32>,
+    /// Print JSON instead of text, one line a run.
     #[arg(long)]
     pub(crate) json: bool,
     /// Be a worker process, in this namespace, until standard input ends.

@@ -48,7 +48,8 @@ pub(crate) struct Figures {
     /// What the server had from the network, and gave to it.
     pub(crate) bytes_in: Option<f64>,
     pub(crate) bytes_out: Option<f64>,
-    /// What an instance keeps in the server's memory: a finished one, where the scenario says nothing else.
+    /// What an instance keeps in the server's memory: a finished one, where the scenario says nothing else. Of few
+    /// instances it is more about the server's buffers.
     pub(crate) store_bytes: Option<f64>,
     /// The most memory that a worker process had: this one, or the largest of others.
     pub(crate) rss_mb: f64,
@@ -125,7 +126,8 @@ impl Figures {
             bytes_out: server(|look| look.sent),
             store_bytes: outcome
                 .store_bytes
-                .map_or_else(|| server(|look| look.bytes), |all| Some(each.part(difference(0, all)))),
+                .filter(|_| plan.workflows > 0)
+                .map(|all| signed(all) / number(plan.workflows)),
             rss_mb: stage.most_memory_mb()?,
             steps: matches!(plan.scenario, Scenario::Fanout | Scenario::Long | Scenario::Replay).then_some(plan.steps),
             bytes: (plan.scenario == Scenario::Payload).then_some(plan.bytes),
@@ -175,7 +177,11 @@ fn number(count: usize) -> f64 {
     count as f64
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts and sizes of one run are far below where a float is not exact")]
+#[expect(clippy::cast_precision_loss, reason = "as above")]
+fn signed(count: i64) -> f64 {
+    count as f64
+}
+
 fn difference(before: u64, after: u64) -> f64 {
-    after as f64 - before as f64
+    signed(after.cast_signed() - before.cast_signed())
 }

@@ -57,3 +57,10 @@ impl Gauge {
         Ok(Costs { wall, own, crew: (!stage.crew.is_empty()).then_some(crew), server })
     }
 }
+
+impl Costs {
+    /// By how much the server's data grew, in bytes.
+    pub(crate) fn bytes(&self) -> Option<i64> {
+        self.server.map(|(before, after)| after.bytes.cast_signed() - before.bytes.cast_signed())
+    }
+}

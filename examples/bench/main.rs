@@ -20,7 +20,7 @@ mod window;
 
 use clap::Parser as _;
 
-use crate::cli::{Arguments, Scenario};
+use crate::cli::Arguments;
 use crate::figures::Figures;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -48,10 +48,7 @@ async fn measure(arguments: &Arguments) -> Result<Figures, AnyError> {
     let load = process::load()?;
     let place = Place::of(&arguments.store)?;
     let plan = Plan::of(arguments, &place)?;
-    let mut stage = match plan.scenario {
-        Scenario::Naive => Stage::bare(&plan, &place),
-        _ => Stage::open(&plan, &place).await?,
-    };
+    let mut stage = Stage::of(&plan, &place).await?;
     let progress = Progress::of(plan.workflows);
     let outcome = scenarios::run(&mut stage).await?;
     drop(progress);

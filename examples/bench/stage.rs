@@ -1,10 +1,10 @@
-//! What a run stands on: the store, and who creates and works in it.
+//! What a run stands on: the store, and who creates and works there.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use workflow::store::Store;
-use workflow::{Engine, Mode, open_store};
+use workflow::{Engine, Mode, StoreChoice, open_store};
 
 use crate::AnyError;
 use crate::cli::Start;
@@ -17,31 +17,26 @@ use crate::server::Place;
 /// How long what is under way may take to end.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// The store of a run, and its engines.
+/// The store of a run, and who uses it.
 pub(crate) struct Stage<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) place: &'a Place,
     pub(crate) crew: Crew,
     namespace: String,
-    /// Shared by the engines of this process. Nothing, where no engine is measured.
-    store: Option<Arc<dyn Store>>,
+    /// The store in memory, which engines must share. Any other each opens for itself, as in processes of their own.
+    shared: Option<Arc<dyn Store>>,
     engines: Vec<Engine>,
 }
 
 impl<'a> Stage<'a> {
-    /// Opens the store; nobody works in it yet.
+    /// Nobody is there yet.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub(crate) async fn open(plan: &'a Plan, place: &'a Place) -> Result<Self, AnyError> {
+    /// When there can be no such store in memory.
+    pub(crate) async fn of(plan: &'a Plan, place: &'a Place) -> Result<Self, AnyError> {
         let namespace = if place.is_own() { "default".to_owned() } else { fresh_namespace() };
-        let store = Some(open_store(&place.url, &namespace).await?);
-        Ok(Self { plan, place, crew: Crew::default(), namespace, store, engines: Vec::new() })
-    }
-
-    /// For what uses the server without an engine.
-    pub(crate) fn bare(plan: &'a Plan, place: &'a Place) -> Self {
-        Self { plan, place, crew: Crew::default(), namespace: String::new(), store: None, engines: Vec::new() }
+        let shared = if place.can_be_shared() { None } else { Some(open_store(&place.url, &namespace).await?) };
+        Ok(Self { plan, place, crew: Crew::default(), namespace, shared, engines: Vec::new() })
     }
 
     /// Starts who creates and who works: one engine for both where instances start locally.
@@ -64,7 +59,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When it does not start.
     pub(crate) async fn engine(&mut self, mode: Mode) -> Result<Engine, AnyError> {
-        let store = self.store.clone().ok_or("there is no store for an engine")?;
+        let store = self.shared.clone().map_or_else(|| StoreChoice::from(&self.place.url), StoreChoice::from);
         let builder = Engine::builder().store(store).namespace(&*self.namespace).mode(mode);
         let engine = builder.concurrency(self.plan.in_flight).start().await?;
         self.engines.push(engine.clone());
@@ -106,14 +101,13 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When a server does not say.
     pub(crate) fn server(&self) -> Result<String, AnyError> {
-        match (self.engines.first(), self.place.watch()?) {
-            (Some(engine), _) => Ok(engine.describe().server),
-            (None, Some(mut watch)) => watch.name(),
-            (None, None) => Err("nobody knows the store".into()),
+        if let Some(engine) = self.engines.first() {
+            return Ok(engine.describe().server);
         }
+        self.place.watch()?.ok_or("nobody knows the store")?.name()
     }
 
-    /// Ends all who create and work; the store stays open.
+    /// Ends all who create and work.
     ///
     /// # Errors
     /// When a worker process does not end well.

@@ -11,6 +11,8 @@ use crate::cli::{Arguments, Start, Sweep};
 /// How many bytes all inputs of a point of the payload sweep take, and how many steps all instances of one of the journals.
 const BYTES: u32 = 32 * 1024 * 1024;
 const STEPS: u32 = 20_000;
+/// More instances wait only if that is asked for: to create them takes minutes, and a GiB.
+const WAITING_MOST: u32 = 100_000;
 
 /// One value of a row.
 struct Point {
@@ -62,7 +64,8 @@ impl Sweep {
 pub(crate) fn run(sweep: Sweep, arguments: &Arguments) -> Result<(), AnyError> {
     let (scenario, name, values) = sweep.row();
     let mut points = Vec::new();
-    for &value in values.iter().filter(|value| **value <= arguments.most) {
+    let most = arguments.most.unwrap_or(if sweep == Sweep::Waiting { WAITING_MOST } else { u32::MAX });
+    for &value in values.iter().filter(|value| **value <= most) {
         let figures = measure(sweep, scenario, value, arguments)?;
         if arguments.json {
             println!("{figures}");

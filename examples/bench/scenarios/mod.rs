@@ -28,8 +28,8 @@ pub(crate) struct Outcome {
     pub(crate) costs: Costs,
     /// How long each took; which time that is, the scenario says. None where it means nothing.
     pub(crate) latencies: Vec<Duration>,
-    /// What all instances took of the server's memory at their most, where that is not what is there in the end.
-    pub(crate) store_bytes: Option<u64>,
+    /// What all instances took of the server's memory.
+    pub(crate) store_bytes: Option<i64>,
     /// How late sleepers woke.
     pub(crate) lateness: Option<Lateness>,
     /// How many records were replayed.
@@ -38,7 +38,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     fn of(costs: Costs, latencies: Vec<Duration>) -> Self {
-        Self { costs, latencies, store_bytes: None, lateness: None, records: None }
+        Self { costs, latencies, store_bytes: costs.bytes(), lateness: None, records: None }
     }
 }
 

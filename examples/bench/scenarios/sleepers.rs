@@ -81,8 +81,7 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
         }
     });
     let lateness = Some(lateness(slept.await?)?);
-    let store_bytes = asleep.server.map(|(before, after)| after.bytes.saturating_sub(before.bytes));
-    Ok(Outcome { lateness, store_bytes, ..Outcome::of(costs, Vec::new()) })
+    Ok(Outcome { lateness, store_bytes: asleep.bytes(), ..Outcome::of(costs, Vec::new()) })
 }
 
 /// How long all would take, by some that are through at once. That is more than only falling asleep takes.
