@@ -86,8 +86,8 @@ impl Plan {
 fn usual(scenario: Scenario) -> u32 {
     match scenario {
         Scenario::Idle => 0,
-        Scenario::Fanout | Scenario::Long | Scenario::Replay => 10,
-        Scenario::Alone | Scenario::Payload => 2_000,
+        Scenario::Fanout | Scenario::Long => 50,
+        Scenario::Replay => 200,
         _ => 10_000,
     }
 }

@@ -1,5 +1,8 @@
 //! Creating and working off, each on its own.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use workflow::{Engine, Mode};
 
 use super::Outcome;
@@ -26,11 +29,13 @@ pub(super) async fn create(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
 pub(super) async fn drain(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
     let workflows = stage.plan.workflows;
     let engine = stage.engine(Mode::Client).await?;
+    let all = stage.begin()?;
     fill(stage, &engine).await?;
     let gauge = stage.begin()?;
     stage.start_workers().await?;
     until(&engine, |there| there.complete, workflows).await?;
     let costs = gauge.end(stage)?;
+    let store_bytes = all.end(stage)?.bytes();
     let right = each(workflows, READ_AT_ONCE, |number| {
         let get = three_steps::get(&engine, id("drain", number));
         async move {
@@ -39,11 +44,11 @@ pub(super) async fn drain(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
         }
     });
     right.await?;
-    Ok(Outcome::of(costs, Vec::new()))
+    Ok(Outcome { store_bytes, ..Outcome::of(costs, Vec::new()) })
 }
 
-async fn fill(stage: &Stage<'_>, engine: &Engine) -> Result<Vec<std::time::Duration>, AnyError> {
-    let create = |numbers: std::ops::Range<usize>| {
+async fn fill(stage: &Stage<'_>, engine: &Engine) -> Result<Vec<Duration>, AnyError> {
+    let create = |numbers: Range<usize>| {
         three_steps::create_batch(engine, numbers.map(|number| three_steps::new().id(id("drain", number))))
     };
     Ok(create_all(stage.plan, stage.plan.workflows, create, drop).await?.0)

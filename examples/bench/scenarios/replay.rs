@@ -1,5 +1,6 @@
 //! Recovery of instances by an engine that has never seen them.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use workflow::prelude::*;
@@ -29,7 +30,8 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
     let plan = stage.plan;
     let first = stage.staff().await?;
     background(stage, &first).await?;
-    let create = |numbers: std::ops::Range<usize>| {
+    let all = stage.begin()?;
+    let create = |numbers: Range<usize>| {
         has_a_past::create_batch(&first, numbers.map(|number| has_a_past::new(plan.steps).id(id("past", number))))
     };
     create_all(plan, plan.workflows, create, drop).await?;
@@ -57,6 +59,7 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
     });
     let latencies = latencies.await?;
     let costs = gauge.end(stage)?;
+    let store_bytes = all.end(stage)?.bytes();
     let records = usize::try_from(plan.steps)? * plan.workflows;
-    Ok(Outcome { records: Some(records), ..Outcome::of(costs, latencies) })
+    Ok(Outcome { records: Some(records), store_bytes, ..Outcome::of(costs, latencies) })
 }

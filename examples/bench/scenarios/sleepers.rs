@@ -1,5 +1,6 @@
 //! Instances that sleep, and how late they wake.
 
+use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use workflow::prelude::*;
@@ -60,7 +61,7 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
     let first = SystemTime::now() + fall_asleep_within;
     let due =
         move |number: usize| millis(first + plan.window.mul_f64(share(plan.workflows - 1 - number, plan.workflows)));
-    let create = |numbers: std::ops::Range<usize>| {
+    let create = |numbers: Range<usize>| {
         sleeper::create_batch(&engine, numbers.map(|number| sleeper::new(due(number)).id(id("sleep", number))))
     };
     create_all(plan, plan.workflows, create, drop).await?;

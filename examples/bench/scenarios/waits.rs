@@ -1,5 +1,6 @@
 //! Instances that wait for an event.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ pub(super) async fn background(stage: &Stage<'_>, engine: &Engine) -> Result<(),
 pub(super) async fn events(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
     let (engine, gauge) = begin(stage).await?;
     let plan = stage.plan;
-    let create = |numbers: std::ops::Range<usize>| waits::create_batch(&engine, numbers.map(|_| waits::new()));
+    let create = |numbers: Range<usize>| waits::create_batch(&engine, numbers.map(|_| waits::new()));
     let (_, instances) = create_all(plan, plan.workflows, create, |instance| instance).await?;
     until(&engine, |there| there.asleep, plan.waiting + plan.workflows).await?;
     let latencies = each(plan.workflows, plan.in_flight, |number| {
