@@ -118,7 +118,7 @@ pub(crate) enum Start {
 pub(crate) enum Sweep {
     /// wf3 with 1 to 10,000 instances at a time.
     InFlight,
-    /// long with 10 to 10,000 steps.
+    /// long with 10 to 10,000 steps, ten instances at a time.
     Journal,
     /// payload with 1 byte to 256 KiB.
     Payload,

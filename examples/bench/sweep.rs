@@ -8,9 +8,12 @@ use serde_json::Value;
 use crate::AnyError;
 use crate::cli::{Arguments, Start, Sweep};
 
-/// How many bytes all inputs of a point of the payload sweep take, and how many steps all instances of one of the journals.
+/// How many bytes all inputs of a point of the payload sweep take.
 const BYTES: u32 = 32 * 1024 * 1024;
-const STEPS: u32 = 20_000;
+/// How many steps all instances of a point of the journal sweep have, more or less.
+const STEPS: u32 = 100_000;
+/// How many of them there are at a time, and at least: the same for each value, for what is written together costs less.
+const LONG_ONES: u32 = 10;
 /// More instances wait only if that is asked for: to create them takes minutes, and a GiB.
 const WAITING_MOST: u32 = 100_000;
 
@@ -37,11 +40,16 @@ impl Sweep {
     fn workflows(self, value: u32) -> u32 {
         match self {
             Self::InFlight => value.saturating_mul(3).clamp(5_000, 30_000),
-            Self::Journal => (STEPS / value).clamp(2, 1_000),
+            Self::Journal => (STEPS / value).clamp(LONG_ONES, 2_000),
             Self::Payload => (BYTES / value).clamp(100, 5_000),
             Self::Waiting => 10_000,
             Self::Workers | Self::Partitions => 20_000,
         }
+    }
+
+    /// How many are under way at a time, unless that is what changes.
+    fn in_flight(self, asked: usize) -> String {
+        if self == Self::Journal { LONG_ONES.to_string() } else { asked.to_string() }
     }
 
     /// The option that sets the value; of partitions, which are part of the url, nothing.
@@ -87,7 +95,8 @@ fn measure(sweep: Sweep, scenario: &str, value: u32, arguments: &Arguments) -> R
     let mut options =
         vec![("--scenario", scenario.to_owned()), ("--store", store), ("--workflows", workflows.to_string())];
     options.push(("--start", if arguments.start == Start::Local { "local" } else { "queued" }.to_owned()));
-    let others = [("--in-flight", arguments.in_flight.to_string()), ("--processes", arguments.processes.to_string())];
+    let others =
+        [("--in-flight", sweep.in_flight(arguments.in_flight)), ("--processes", arguments.processes.to_string())];
     options.extend(others.into_iter().filter(|(option, _)| Some(*option) != sweep.option()));
     options.extend(sweep.option().map(|option| (option, value.to_string())));
     let mut command = Command::new(std::env::current_exe()?);
