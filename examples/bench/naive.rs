@@ -15,12 +15,15 @@ use redis::{AsyncCommands as _, Client};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use crate::workload::{BATCH, check};
+use crate::window::check;
 use crate::{AnyError, progress};
 
 const QUEUE: &str = "naive:queue";
 const ACTIVE: &str = "naive:active";
 const DONE: &str = "naive:done";
+
+/// After so many creates others have a turn.
+const BATCH: usize = 100;
 
 /// Who waits for which instance.
 type Waiters = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;

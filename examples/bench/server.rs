@@ -20,7 +20,7 @@ pub(crate) struct Place {
     /// What the engine is given.
     pub(crate) url: String,
     /// A server of the run's own lives as long.
-    _own: Option<Spawned>,
+    own: Option<Spawned>,
 }
 
 /// A server of this run's own. It and its data go when this is dropped.
@@ -45,7 +45,7 @@ impl Place {
     /// When it does not start: redis-server must be in PATH.
     pub(crate) fn of(store: &str) -> Result<Self, AnyError> {
         let Some(settings) = store.strip_prefix(SPAWN) else {
-            return Ok(Self { url: store.to_owned(), _own: None });
+            return Ok(Self { url: store.to_owned(), own: None });
         };
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
@@ -63,8 +63,8 @@ impl Place {
         }
         let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn();
         let child = child.map_err(|error| format!("redis-server cannot be started: {error}"))?;
-        let _own = Some(Spawned { child, _folder: folder });
-        let place = Self { url: format!("redis://127.0.0.1:{port}/{options}"), _own };
+        let own = Some(Spawned { child, _folder: folder });
+        let place = Self { url: format!("redis://127.0.0.1:{port}/{options}"), own };
         place.wait_until_it_answers()?;
         Ok(place)
     }
@@ -85,6 +85,20 @@ impl Place {
         !self.url.starts_with("sqlite")
     }
 
+    /// Whether processes can share it.
+    pub(crate) fn can_be_shared(&self) -> bool {
+        !self.in_memory()
+    }
+
+    /// Whether the store is made for this run, and goes with it.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own.is_some() || self.in_memory()
+    }
+
+    fn in_memory(&self) -> bool {
+        self.url.starts_with("sqlite::memory:")
+    }
+
     fn connect(&self) -> Result<Connection, AnyError> {
         let url = self.url.split('?').next().unwrap_or_default();
         Ok(redis::Client::open(url)?.get_connection()?)
@@ -94,8 +108,7 @@ impl Place {
     pub(crate) fn durability(&self) -> Result<String, AnyError> {
         if !self.on_server() {
             let option = self.url.split(['?', '&']).find_map(|option| option.strip_prefix("synchronous="));
-            let memory = self.url.starts_with("sqlite::memory:");
-            return Ok(if memory { "none" } else { option.unwrap_or("full") }.to_owned());
+            return Ok(if self.in_memory() { "none" } else { option.unwrap_or("full") }.to_owned());
         }
         let mut connection = self.connect()?;
         let mut setting = |name: &str| -> Result<String, AnyError> {
@@ -105,9 +118,32 @@ impl Place {
         Ok(if setting("appendonly")? == "yes" { setting("appendfsync")? } else { "none".to_owned() })
     }
 
-    /// What the server has done and holds; nothing where the store is embedded.
-    pub(crate) fn look(&self) -> Result<Option<Look>, AnyError> {
-        if self.on_server() { Look::through(&mut self.connect()?).map(Some) } else { Ok(None) }
+    /// Begins to look at the server; nothing where the store is embedded.
+    pub(crate) fn watch(&self) -> Result<Option<Watch>, AnyError> {
+        if self.on_server() { Ok(Some(Watch(self.connect()?))) } else { Ok(None) }
+    }
+}
+
+/// A connection to the server that looks at it. It is made before the first look, so that between two looks the server
+/// is asked nothing else.
+pub(crate) struct Watch(Connection);
+
+impl Watch {
+    /// Looks.
+    ///
+    /// # Errors
+    /// When the server does not answer, or not as Redis does.
+    pub(crate) fn look(&mut self) -> Result<Look, AnyError> {
+        Look::of(&redis::cmd("INFO").arg("everything").query::<String>(&mut self.0)?)
+    }
+
+    /// What the server is: `Redis 7.0.15`.
+    ///
+    /// # Errors
+    /// As [`Watch::look`].
+    pub(crate) fn name(&mut self) -> Result<String, AnyError> {
+        let info: String = redis::cmd("INFO").arg("server").query(&mut self.0)?;
+        Ok(format!("Redis {}", value(&info, "redis_version")?))
     }
 }
 
@@ -122,19 +158,18 @@ pub(crate) struct Look {
     pub(crate) scripts: u64,
     /// Writes of an instance: each transition makes one.
     pub(crate) writes: u64,
+    /// What came to it from the network, in bytes.
+    pub(crate) received: u64,
+    /// What it sent.
+    pub(crate) sent: u64,
     /// The memory of its data.
     pub(crate) bytes: u64,
 }
 
 impl Look {
-    fn through(connection: &mut Connection) -> Result<Self, AnyError> {
-        let info: String = redis::cmd("INFO").arg("everything").query(connection)?;
-        let value = |name: &str| -> Result<&str, AnyError> {
-            let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.ok_or_else(|| format!("INFO has no {name}").into())
-        };
-        let seconds = value("used_cpu_user")?.parse::<f64>()? + value("used_cpu_sys")?.parse::<f64>()?;
-        let held = |name: &str| -> Result<u64, AnyError> { Ok(value(name)?.parse()?) };
+    fn of(info: &str) -> Result<Self, AnyError> {
+        let seconds = value(info, "used_cpu_user")?.parse::<f64>()? + value(info, "used_cpu_sys")?.parse::<f64>()?;
+        let held = |name: &str| -> Result<u64, AnyError> { Ok(value(info, name)?.parse()?) };
         let calls = |command: &str| -> Result<u64, AnyError> {
             let line = format!("cmdstat_{command}:calls=");
             let found = info.lines().find_map(|known| known.strip_prefix(&line));
@@ -146,7 +181,14 @@ impl Look {
             commands: held("total_commands_processed")?,
             scripts: calls("evalsha")?,
             writes: calls("hset")?,
+            received: held("total_net_input_bytes")?,
+            sent: held("total_net_output_bytes")?,
             bytes: held("used_memory")?.saturating_sub(not_data),
         })
     }
+}
+
+fn value<'a>(info: &'a str, name: &str) -> Result<&'a str, AnyError> {
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.ok_or_else(|| format!("INFO has no {name}").into())
 }

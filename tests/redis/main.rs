@@ -15,6 +15,7 @@ mod redis {
     mod heart;
     mod hints;
     mod idle;
+    mod journals;
     mod large;
     mod limits;
     mod listing;

@@ -20,6 +20,9 @@ use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
+/// Records that the first command of a read asks for, before it is known how many there are: most instances have no more.
+/// The server looks for each, whether it is there or not, and answers for each.
+const RECORDS_FIRST: u32 = 32;
 /// Records read by one command.
 const RECORDS_A_READ: u32 = 500;
 /// Most entries of the outbox read at once.
@@ -88,23 +91,26 @@ impl RedisStore {
         let keys = self.keys_of(id);
         let key = keys.instance(id);
         let mut records: Vec<Payload> = Vec::new();
+        let mut asked = RECORDS_FIRST;
         loop {
             // The number of records is read with them: a run may be deleted, or begin anew, between two reads.
             let first = from.saturating_add(u32::try_from(records.len()).unwrap_or(u32::MAX));
             let fields: Vec<String> =
-                (first..first.saturating_add(RECORDS_A_READ)).map(|number| stored::record_field(run, number)).collect();
+                (first..first.saturating_add(asked)).map(|number| stored::record_field(run, number)).collect();
             let mut pipeline = Pipeline::new();
             pipeline.cmd("HMGET").arg(&key).arg("h").arg("a").arg(fields);
             let found = self.optional_fields(&self.answers(keys, pipeline).await?, 0)?;
             let Some(length) = self.length_of(id, run, &found)? else { return Ok(None) };
-            let wanted = usize::try_from(length.saturating_sub(first).min(RECORDS_A_READ)).unwrap_or(usize::MAX);
+            let wanted = usize::try_from(length.saturating_sub(first).min(asked)).unwrap_or(usize::MAX);
             for record in found.iter().skip(2).take(wanted) {
                 let bytes = record.as_ref().ok_or_else(|| self.damaged(&format!("{id}: a record is missing")))?;
                 records.push(Payload::from_bytes(bytes.as_slice()));
             }
-            if first.saturating_add(RECORDS_A_READ) >= length {
+            let left = length.saturating_sub(first.saturating_add(asked));
+            if left == 0 {
                 return Ok(Some(records));
             }
+            asked = left.min(RECORDS_A_READ);
         }
     }
 
