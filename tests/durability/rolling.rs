@@ -247,9 +247,9 @@ async fn a_release_that_does_not_fit_parks_what_it_cannot_go_on_with_and_a_rollb
     let status = wait::state(&bill, State::Paused).await;
     let reason = status.paused.map(|paused| paused.reason);
     assert!(matches!(reason, Some(PauseReason::Divergence(_))), "{reason:?}");
-    // Whoever reads the log is told which instance stands still, why, and what to do.
-    let log = fleet.log();
-    let said = log.lines().find(|line| line.contains("ERROR")).unwrap_or_default();
+    // Whoever reads the log is told which instance stands still, why, and what to do, a moment after it does.
+    let line = async || fleet.log().lines().find(|line| line.contains("ERROR")).map(str::to_owned);
+    let said = wait::until("the log says so", line).await;
     for words in ["instance=misfit", "workflow=bill", "version=1", "write", "type", "go back", "resume"] {
         assert!(said.contains(words), "{words} in {said:?}");
     }

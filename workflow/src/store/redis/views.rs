@@ -60,8 +60,9 @@ impl RedisStore {
         loop {
             let Some(Some(head)) = fields.first() else { return Ok(None) };
             let traffic = fields.get(1).and_then(Option::as_deref).unwrap_or_default();
-            // Only what has sent something can have children.
+            // Only what has sent something can have children; those that were read before are of a run that is over.
             if Numbers::read(head, traffic).map_err(|error| self.damaged_in(id, &error))?.outgoing == 0 {
+                children = Vec::new();
                 break;
             }
             let mut pipeline = Pipeline::new();
