@@ -56,28 +56,26 @@ impl RedisStore {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("HMGET").arg(&key).arg(&stored::FIELDS);
         let mut fields = self.optional_fields(&self.answers(keys, pipeline).await?, 0)?;
-        let mut children = Vec::new();
-        loop {
+        let children = loop {
             let Some(Some(head)) = fields.first() else { return Ok(None) };
             let traffic = fields.get(1).and_then(Option::as_deref).unwrap_or_default();
-            // Only what has sent something can have children; those that were read before are of a run that is over.
+            // Only what has sent something can have children.
             if Numbers::read(head, traffic).map_err(|error| self.damaged_in(id, &error))?.outgoing == 0 {
-                children = Vec::new();
-                break;
+                break Vec::new();
             }
             let mut pipeline = Pipeline::new();
             pipeline.cmd("ZRANGE").arg(keys.children(id)).arg(0).arg(-1);
             pipeline.cmd("HMGET").arg(&key).arg(&stored::FIELDS);
             let both = self.answers(keys, pipeline).await?;
-            children = self.read(both.ids(0))?;
+            let children = self.read(both.ids(0))?;
             // Children change only together with a field: they belong to fields that are the same before and after.
             // A server that is full would refuse `MULTI`.
             let after = self.optional_fields(&both, 1)?;
             if after == fields {
-                break;
+                break children;
             }
             fields = after;
-        }
+        };
         let (head, mut runs) = stored::read_head(&fields, children).map_err(|error| self.damaged_in(id, &error))?;
         runs.push(head.run);
         Ok(Some(Snapshot { id: id.clone(), head, runs }))
