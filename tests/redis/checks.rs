@@ -10,10 +10,10 @@ use support::prelude::*;
 use support::redis::RedisServer;
 use workflow::journal::command::{
     Action, Claim, Command, Control, Create, Ending, InstanceSpec, Outgoing, OwnReply, Owner, Parent, ParentClose,
-    Reply, Send, Then, Wait, Write,
+    Reply, Then, Wait, Write,
 };
 use workflow::journal::lease::{Lease, LimitName};
-use workflow::journal::message::{Channel, NewMessage};
+use workflow::journal::message::Channel;
 use workflow::journal::path::{Kind, Path};
 use workflow::journal::record::{Entry, Record};
 use workflow::store::Store;
@@ -24,7 +24,7 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId
 use workflow::words::payload::Payload;
 use workflow::words::time::{ManualClock, Timestamp};
 
-use super::stage::{INDEXES, SESSION, create, dump, once, open, own, runtime, start, write};
+use super::stage::{INDEXES, SESSION, create, dump, event, once, open, own, runtime, start, write};
 
 pub(super) const PREFIX: &str = "wf:{links:0}:";
 /// A session that is revoked, and holds something.
@@ -34,7 +34,7 @@ pub(super) const DEAD: SessionId = SessionId(8);
 pub(super) struct Bench {
     pub(super) server: RedisServer,
     pub(super) store: RedisStore,
-    clock: Arc<ManualClock>,
+    pub(super) clock: Arc<ManualClock>,
     sound: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -55,12 +55,6 @@ fn waits(due: Option<Timestamp>) -> Then {
     let path = Path::root().join(Kind::Wait, "x", None, 0);
     let wait = Wait { path, channel: Some(Channel::event("x", "")), due, shifts: true };
     Then::Suspend { waits: vec![wait], paused: false }
-}
-
-fn event(name: &str, event_id: &str) -> Command {
-    let message =
-        NewMessage { channel: Channel::event("x", ""), event_id: event_id.into(), payload: Payload::from_bytes(*b"1") };
-    Command::Send(Send { id: id(name), run: None, message })
 }
 
 fn control(name: &str, action: Action) -> Command {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use redis::Value;
-use workflow::journal::command::Command;
+use workflow::journal::command::{Command, Reply};
 use workflow::store::Store;
 
 use super::checks::{Bench, DEAD, PREFIX, tell};
 use super::log::Log;
-use super::stage::{INDEXES, SESSION, dump, runtime};
+use super::stage::{INDEXES, LEASE, SESSION, dump, runtime};
 
-/// What workers do by and by: at most so many entries are put back, at least one instance at a time.
+/// All that workers do by and by, seven instances at a time. How many entries were put back.
 async fn mended(bench: &Bench) -> usize {
     let mut entries = 0;
     // Wherever it begins, it comes around.
@@ -75,6 +75,19 @@ fn what_belongs_to_a_session_that_nobody_knows_is_taken_over() {
                 .collect();
             assert_eq!(tied.len(), left, "{key}");
         }
+    });
+}
+
+#[test]
+fn a_session_whose_beats_are_gone_is_revoked_when_its_lease_is_over() {
+    runtime().block_on(async {
+        let bench = Bench::new().await;
+        let fence = || tell(&bench.store, Command::Fence { session: SESSION, beats: 0 });
+        let key = format!("{PREFIX}beats");
+        bench.ask(&[b"DEL", key.as_bytes()]);
+        assert_eq!(fence().await, Reply::Fence(false), "it lives");
+        bench.clock.advance(LEASE * 2);
+        assert_eq!(fence().await, Reply::Fence(true));
     });
 }
 

@@ -9,11 +9,11 @@ use support::redis::RedisServer;
 use tracing::subscriber::DefaultGuard;
 use workflow::journal::command::{
     Action, Claim, ClaimReply, Claimed, Command, Control, Create, Ending, InstanceSpec, OwnReply, Owner, OwnerWrite,
-    Parent, ParentClose, Reply, Send, Then, Wait,
+    Parent, ParentClose, Reply, Then, Wait,
 };
 use workflow::journal::head::Place;
 use workflow::journal::lease::LimitName;
-use workflow::journal::message::{Channel, NewMessage};
+use workflow::journal::message::Channel;
 use workflow::journal::path::{Kind, Path};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Store, StoreError};
@@ -22,7 +22,7 @@ use workflow::words::payload::Payload;
 use workflow::words::time::{Clock, ManualClock, Timestamp};
 
 use super::log::Log;
-use super::stage::{LEASE, SESSION, create, once, runtime, write};
+use super::stage::{LEASE, SESSION, create, event, once, runtime, write};
 
 const BAD: &str = "wf:{links:0}:i:bad";
 /// In the order in which commands for many meet them.
@@ -74,15 +74,7 @@ impl Bench {
     }
 
     async fn ask(&self, number: u64, limit: usize) -> (Vec<Claimed>, Vec<InstanceId>) {
-        let claim = Claim {
-            session: SESSION,
-            number,
-            limit,
-            queues: vec![QueueName::new("default").expect("valid")].into(),
-            known: vec![(WorkflowName::new("order").expect("valid"), 1)].into(),
-            quotas: Vec::new(),
-            limits: Vec::new(),
-        };
+        let claim = Claim { number, limit, ..claim_of("order") };
         match self.tell(Command::Claim(claim)).await {
             Reply::Claim(ClaimReply::Given { instances, notices, .. }) => (instances, notices),
             other => panic!("{other:?}"),
@@ -139,6 +131,19 @@ impl Bench {
     }
 }
 
+/// The claim of a worker that knows one workflow.
+fn claim_of(workflow: &str) -> Claim {
+    Claim {
+        session: SESSION,
+        number: 1,
+        limit: 10,
+        queues: vec![QueueName::new("default").expect("valid")].into(),
+        known: vec![(WorkflowName::new(workflow).expect("valid"), 1)].into(),
+        quotas: Vec::new(),
+        limits: Vec::new(),
+    }
+}
+
 fn ids(owners: &[Owner]) -> Vec<&str> {
     owners.iter().map(|owner| owner.id.as_str()).collect()
 }
@@ -147,12 +152,6 @@ fn wait(due: Option<Timestamp>) -> Then {
     let path = Path::root().join(Kind::Wait, "w", None, 0);
     let wait = Wait { path, channel: Some(Channel::event("x", "")), due, shifts: true };
     Then::Suspend { waits: vec![wait], paused: false }
-}
-
-fn event(to: &str) -> Command {
-    let message =
-        NewMessage { channel: Channel::event("x", ""), event_id: "e1".into(), payload: Payload::from_bytes(*b"1") };
-    Command::Send(Send { id: InstanceId::new(to).expect("valid"), run: None, message })
 }
 
 #[test]
@@ -190,15 +189,7 @@ fn on_a_shelf() {
             let mut bench = Bench::new().await;
             bench.make(|_| {}).await;
             bench.claims += 1;
-            let claim = Claim {
-                session: SESSION,
-                number: bench.claims,
-                limit: 10,
-                queues: vec![QueueName::new("default").expect("valid")].into(),
-                known: vec![(WorkflowName::new("other").expect("valid"), 1)].into(),
-                quotas: Vec::new(),
-                limits: Vec::new(),
-            };
+            let claim = Claim { number: bench.claims, ..claim_of("other") };
             bench.tell(Command::Claim(claim)).await;
             bench.harm(how);
             assert_eq!(ids(&bench.claim().await), GOOD, "{how:?}");
@@ -275,16 +266,8 @@ fn in_an_inbox_out_of_which_it_goes_as_no_token_is_left() {
             let mut bench = woken().await;
             bench.harm(how);
             bench.claims += 1;
-            let order = WorkflowName::new("order").expect("valid");
-            let claim = Claim {
-                session: SESSION,
-                number: bench.claims,
-                limit: 10,
-                queues: vec![QueueName::new("default").expect("valid")].into(),
-                known: vec![(order.clone(), 1)].into(),
-                quotas: Vec::new(),
-                limits: vec![(LimitName::Workflow(order), 0)],
-            };
+            let order = LimitName::Workflow(WorkflowName::new("order").expect("valid"));
+            let claim = Claim { number: bench.claims, limits: vec![(order, 0)], ..claim_of("order") };
             bench.tell(Command::Claim(claim)).await;
             bench.is_in_nobodys_way(&["inbox", "ready"]);
             let ready = bench.places().await;
@@ -301,7 +284,7 @@ async fn woken() -> Bench {
         bench.own(owner, wait(None)).await;
     }
     for id in ALL {
-        bench.tell(event(id)).await;
+        bench.tell(event(id, "e1")).await;
     }
     bench
 }
@@ -393,7 +376,7 @@ fn with_a_notice_for_its_owner() {
             bench.make(|_| {}).await;
             bench.claim().await;
             for id in ALL {
-                bench.tell(event(id)).await;
+                bench.tell(event(id, "e1")).await;
             }
             bench.harm(how);
             let (given, notices) = bench.ask(2, 10).await;

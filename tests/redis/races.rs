@@ -11,11 +11,10 @@ use support::proxy::Proxy;
 use support::redis::RedisServer;
 use workflow::journal::command::{
     Action, Claim, ClaimReply, Command, Control, Create, Ending, InstanceSpec, OwnReply, Owner, OwnerWrite, Parent,
-    ParentClose, Reply, Send, Then, Wait, Write,
+    ParentClose, Reply, Then, Wait, Write,
 };
 use workflow::journal::head::Place;
 use workflow::journal::lease::LimitName;
-use workflow::journal::message::{Channel, NewMessage};
 use workflow::journal::path::{Kind, Path};
 use workflow::store::Store;
 use workflow::store::redis::RedisStore;
@@ -23,7 +22,7 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId
 use workflow::words::payload::Payload;
 use workflow::words::time::{Clock, ManualClock, Timestamp};
 
-use super::stage::{LEASE, create, once, runtime};
+use super::stage::{LEASE, create, event, once, runtime};
 
 const SLOW: SessionId = SessionId(1);
 const QUICK: SessionId = SessionId(2);
@@ -368,12 +367,6 @@ async fn notices(store: &RedisStore, session: SessionId) -> Vec<InstanceId> {
         Reply::Claim(ClaimReply::Given { notices, .. }) => notices,
         other => panic!("{other:?}"),
     }
-}
-
-fn event(to: &str, event_id: &str) -> Command {
-    let message =
-        NewMessage { channel: Channel::event("x", ""), event_id: event_id.into(), payload: Payload::from_bytes(*b"1") };
-    Command::Send(Send { id: InstanceId::new(to).expect("valid"), run: None, message })
 }
 
 #[test]

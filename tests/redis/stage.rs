@@ -8,8 +8,9 @@ use std::time::Duration;
 use support::redis::RedisServer;
 use tokio::runtime::Runtime;
 use workflow::journal::command::{
-    Command, Create, CreateReply, InstanceSpec, OwnReply, Owner, OwnerWrite, Reply, Then, Write,
+    Command, Create, CreateReply, InstanceSpec, OwnReply, Owner, OwnerWrite, Reply, Send, Then, Write,
 };
+use workflow::journal::message::{Channel, NewMessage};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Store, StoreError};
 use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
@@ -48,6 +49,13 @@ pub(super) fn runtime() -> Runtime {
 /// Opens a store in the namespace of these tests.
 pub(super) async fn open(url: &str) -> Result<RedisStore, StoreError> {
     RedisStore::open(url, &Namespace::new("links").expect("valid")).await
+}
+
+/// An event for an instance.
+pub(super) fn event(to: &str, event_id: &str) -> Command {
+    let message =
+        NewMessage { channel: Channel::event("x", ""), event_id: event_id.into(), payload: Payload::from_bytes(*b"1") };
+    Command::Send(Send { id: InstanceId::new(to).expect("valid"), run: None, message })
 }
 
 /// A create, with a request of its own.

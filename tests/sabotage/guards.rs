@@ -76,7 +76,7 @@ fn of_script(file: &str, text: &str) -> Vec<Guard> {
     lua::conditions(text).into_iter().map(guard).collect()
 }
 
-/// The tests of a script: what is about its commands, what compares stores, and then all.
+/// The tests of a script: what is about its commands, what is about its server, and then all.
 fn tests_of(file: &str) -> Vec<Test> {
     let about: &[&str] = match file {
         "create.lua" => &["creates::redis", "children::redis"],
@@ -90,7 +90,10 @@ fn tests_of(file: &str) -> Vec<Test> {
         _ => &["views::redis"],
     };
     let mut tests: Vec<Test> = about.iter().map(|filter| Test::read(&format!("conformance:{filter}"))).collect();
-    tests.extend(["conformance:random::redis::", "conformance:redis::", "redis:", "semantics:redis::"].map(Test::read));
+    // What is quick and close comes before what takes a minute.
+    tests
+        .extend(["neighbours", "races", "damage", "mending", "hints"].map(|part| Test::read(&format!("redis:{part}"))));
+    tests.extend(["conformance:redis::", "redis:", "semantics:redis::"].map(Test::read));
     tests
 }
 

@@ -111,6 +111,7 @@ async fn fall_asleep(stage: &Stage<'_>, engine: &Engine, night: Night, before: u
 /// Measures how they wake, from the first to the last.
 async fn wake(stage: &Stage<'_>, engine: &Engine, night: Night, before: usize) -> Result<Outcome, AnyError> {
     let gauge = stage.begin()?;
+    // A look at the store meanwhile would be measured too.
     tokio::time::sleep(night.window).await;
     until(engine, |there| there.complete, before + night.sleepers).await?;
     let costs = gauge.end(stage)?;

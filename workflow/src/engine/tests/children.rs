@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::stage::{LONG_LEASE, SHORT_LEASE, Stage, create, eventually, id, soon};
+use super::stage::{Engine, LONG_LEASE, SHORT_LEASE, Stage, create, eventually, id, soon};
 use crate::engine::Mode;
 use crate::journal::command::{Action, Create};
 use crate::journal::head::State;
@@ -72,16 +72,21 @@ async fn child_to_come(create: Create) -> InstanceId {
     child_of(&learning, "p").expect("created")
 }
 
+/// The parent is closed before its child is created, or it can hear that it was not: to create that meets damage.
+async fn closed_too_soon(stage: &Stage, engine: &Engine, create: Create, child: &InstanceId) {
+    *engine.way.damaged.lock().expect("not poisoned") = Some(child.clone());
+    soon(engine.core.create(create)).await.expect("created");
+    stage.until("p", "has queued its child", |head| head.outgoing == 1).await;
+    engine.control("p", Action::Terminate { reason: "enough".to_owned() }).await;
+}
+
 #[tokio::test]
 async fn a_child_that_could_not_be_created_before_its_parent_closed_is_closed_all_the_same() {
     let create = create("parent", "p");
     let child = child_to_come(create.clone()).await;
     let stage = Stage::new();
     let engine = stage.worker().await;
-    *engine.way.damaged.lock().expect("not poisoned") = Some(child.clone());
-    soon(engine.core.create(create)).await.expect("created");
-    stage.until("p", "has queued its child", |head| head.outgoing == 1).await;
-    engine.control("p", Action::Terminate { reason: "enough".to_owned() }).await;
+    closed_too_soon(&stage, &engine, create, &child).await;
     let queued = || stage.store.dump().instances[&id("p")].outbox.len();
     eventually("both are queued", || queued() == 2).await;
     let met = engine.way.damage_met.load(Ordering::SeqCst);
@@ -100,11 +105,7 @@ async fn a_parent_that_closes_closes_nobody_who_has_the_id_of_its_child() {
     let engine = stage.worker().await;
     engine.create("waits", child.as_str()).await;
     stage.until_state(child.as_str(), State::Waiting).await;
-    // The parent is closed before it can hear that its child was not created.
-    *engine.way.damaged.lock().expect("not poisoned") = Some(child.clone());
-    soon(engine.core.create(create)).await.expect("created");
-    stage.until("p", "has queued its child", |head| head.outgoing == 1).await;
-    engine.control("p", Action::Terminate { reason: "enough".to_owned() }).await;
+    closed_too_soon(&stage, &engine, create, &child).await;
     *engine.way.damaged.lock().expect("not poisoned") = None;
     let left = || stage.store.dump().instances[&id("p")].outbox.len();
     eventually("everything is acknowledged", || left() == 0).await;
