@@ -285,13 +285,11 @@ impl RedisServer {
     /// When it is dead.
     pub fn engross(&self) {
         let mut connection = self.connect().expect("it runs");
-        // So it says by itself that it is busy, which no scheduler's whim can be taken for; its replicas are sent everything
-        // before that.
+        // So it says that it is busy, for which a busy machine cannot be taken. Before that its replicas are sent everything.
         redis::cmd("CONFIG").arg(&["SET", "lua-time-limit", "100"]).exec(&mut connection).expect("it may be set");
         // Counting takes it about three seconds; what it says then nobody hears.
-        let count = move || {
-            let _ = redis::cmd("EVAL").arg("for i = 1, 3e8 do end").arg(0).query::<Value>(&mut connection);
-        };
+        let count =
+            move || drop(redis::cmd("EVAL").arg("for i = 1, 3e8 do end").arg(0).query::<Value>(&mut connection));
         let mut other = self.connect().expect("it runs");
         std::thread::Builder::new().name("engrossing".to_owned()).spawn(count).expect("a test can have threads");
         while redis::cmd("PING").query::<Value>(&mut other).map_or_else(|error| error.code() != Some("BUSY"), |_| true)
