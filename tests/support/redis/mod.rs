@@ -4,6 +4,7 @@
 //! server is touched. Dropping one kills it and removes its data, also when the test panics. Several of them make a
 //! [`cluster`], or a primary with replicas behind [`sentinels`]. Knows nothing of workflows.
 
+mod asking;
 pub mod cluster;
 mod keeper;
 pub mod sentinels;
@@ -28,8 +29,8 @@ use crate::tls::Identity;
 const ASK_EVERY: Duration = Duration::from_millis(1);
 /// How often it is asked at most. Only a server that does not start is asked so often.
 const ASKED_MAX: u32 = 30_000;
-/// How long one answer may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long clients may take to leave a port.
+const LEFT_WITHIN: Duration = Duration::from_secs(60);
 /// With this variable set to 1 the user of a server's url may do no more than the docs' line for `ACL SETUSER` grants, in
 /// any namespace.
 const ACL_VARIABLE: &str = "WORKFLOW_TEST_ACL";
@@ -284,9 +285,9 @@ impl RedisServer {
     /// # Panics
     /// When it is dead.
     pub fn engross(&self) {
-        let mut connection = self.connect().expect("it runs");
         // So it says that it is busy, for which a busy machine cannot be taken. Before that its replicas are sent everything.
-        redis::cmd("CONFIG").arg(&["SET", "lua-time-limit", "100"]).exec(&mut connection).expect("it may be set");
+        self.command(&["CONFIG", "SET", "lua-time-limit", "100"]);
+        let mut connection = self.connect().expect("it runs");
         // Counting takes it about three seconds; what it says then nobody hears.
         let count =
             move || drop(redis::cmd("EVAL").arg("for i = 1, 3e8 do end").arg(0).query::<Value>(&mut connection));
@@ -321,14 +322,7 @@ impl RedisServer {
     /// # Errors
     /// When it does not answer, or answers with an error.
     pub fn try_command(&self, words: &[&str]) -> RedisResult<Value> {
-        let (name, arguments) = words.split_first().expect("a command has a name");
-        loop {
-            match redis::cmd(name).arg(arguments).query(&mut self.connect()?) {
-                // A child process of the test has ended while it was waited for: nothing is wrong with the server.
-                Err(error) if error.to_string().contains("Interrupted system call") => {}
-                answer => return answer,
-            }
-        }
+        asking::ask(&self.own_url(), words)
     }
 
     /// A connection to it.
@@ -336,13 +330,15 @@ impl RedisServer {
     /// # Errors
     /// When it does not take one.
     pub fn connect(&self) -> RedisResult<Connection> {
-        let url = match self.restricted {
+        asking::connect(&self.own_url())
+    }
+
+    /// By which the harness reaches it.
+    fn own_url(&self) -> String {
+        match self.restricted {
             true => format!("unix://{}?user={HARNESS}&pass={HARNESS}", self.socket().display()),
             false => self.socket_url(),
-        };
-        let connection = redis::Client::open(url)?.get_connection_with_timeout(ANSWER_WITHIN)?;
-        connection.set_read_timeout(Some(ANSWER_WITHIN))?;
-        Ok(connection)
+        }
     }
 
     /// What it says of itself under this name in one section of `INFO`; nothing when it does not answer.
@@ -478,7 +474,7 @@ fn until<T>(
 pub fn wait_until_left(port: u16, processes: &[u32]) {
     let seen = || format!("{processes:?} are connected to {port}");
     let left = || processes.iter().all(|process| connections(port, *process) <= 1).then_some(());
-    until("a port is left", ANSWER_WITHIN * 2, ASK_EVERY * 20, left, seen);
+    until("a port is left", LEFT_WITHIN, ASK_EVERY * 20, left, seen);
 }
 
 /// How many connections a process has to a port of loopback, as the system says.

@@ -313,11 +313,7 @@ impl Sentinel {
     }
 
     fn ask(&self, words: &[&str]) -> RedisResult<Value> {
-        let (name, arguments) = words.split_first().expect("a command has a name");
-        let mut connection = redis::Client::open(format!("redis://127.0.0.1:{}", self.port))?
-            .get_connection_with_timeout(super::ANSWER_WITHIN)?;
-        connection.set_read_timeout(Some(super::ANSWER_WITHIN))?;
-        redis::cmd(name).arg(arguments).query(&mut connection)
+        super::asking::ask(&format!("redis://127.0.0.1:{}", self.port), words)
     }
 
     fn primary_port(&self) -> Option<u16> {
