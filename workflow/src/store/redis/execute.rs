@@ -3,22 +3,24 @@
 //! Owns the order: commands of a batch are carried out as they stand in it. Those that must find their instances first
 //! are asked in two calls, one that looks and one that decides. Decides nothing itself. Called by the store.
 
+use std::collections::HashSet;
+
 use redis::Value;
 
 use super::RedisStore;
 use super::keys::Keys;
 use super::link::Request;
-use super::losses::Asked;
+use super::losses;
 use super::scripts::claim::{Answered, Given, Unreadable};
 use super::scripts::session::Why;
 use super::scripts::{
-    Answer, Call, Misread, Said, Sender, Skipped, claim, control, create, limit, look, own, send, session, sweep,
-    transitions,
+    Answer, Call, Misread, Outcome, Said, Sender, Skipped, claim, control, create, limit, look, own, send, session,
+    sweep, transitions,
 };
-use crate::journal::command::{Claim, ClaimReply, Command, Owner, Reply};
+use crate::journal::command::{Claim, ClaimReply, Command, Owner, Reply, Then};
 use crate::journal::lease::LimitName;
-use crate::store::StoreError;
-use crate::words::id::SessionId;
+use crate::store::{Hint, StoreError};
+use crate::words::id::{InstanceId, SessionId};
 use crate::words::time::Timestamp;
 
 /// Most commands of one call: no script may hold the server up for long.
@@ -36,50 +38,99 @@ impl RedisStore {
     pub(super) async fn carry_out(&self, partition: usize, batch: &[Command]) -> Result<Vec<Reply>, StoreError> {
         let keys = &self.keys[partition];
         let mut replies = Vec::with_capacity(batch.len());
-        let mut direct: Vec<(&Command, Call)> = Vec::new();
+        let mut direct: Vec<Asked<'_>> = Vec::with_capacity(batch.len());
+        let repeated = repeated(batch);
         for command in batch {
-            if let Some(call) = direct_call(keys, command) {
-                direct.push((command, call));
+            // What is asked again comes after all others, so no other may be about the same instance.
+            let alone = command.instance().is_none_or(|id| !repeated.contains(id));
+            if let Some(call) =
+                alone.then(|| short_call(keys, command)).flatten().or_else(|| direct_call(keys, command))
+            {
+                direct.push(Asked { command, call });
                 continue;
             }
-            self.send_direct(partition, &mut direct, &mut replies).await?;
+            self.send_direct(partition, std::mem::take(&mut direct), &mut replies).await?;
             replies.push(self.find_and_do(partition, command).await?);
         }
-        self.send_direct(partition, &mut direct, &mut replies).await?;
+        self.send_direct(partition, direct, &mut replies).await?;
         Ok(replies)
     }
 
-    /// Sends commands that need no look first, in as many calls as the bounds ask for, all at once.
+    /// Sends commands that need no look first, and those again that have no short way where they were sent it.
     async fn send_direct(
         &self,
         partition: usize,
-        direct: &mut Vec<(&Command, Call)>,
+        asked: Vec<Asked<'_>>,
         replies: &mut Vec<Reply>,
     ) -> Result<(), StoreError> {
-        if direct.is_empty() {
-            return Ok(());
+        let mut again = Vec::new();
+        for (command, reply) in self.send_once(partition, asked).await? {
+            match reply {
+                Some(reply) => replies.push(reply),
+                None => {
+                    let call =
+                        direct_call(&self.keys[partition], command).expect("what has a short way has a long one");
+                    again.push((replies.len(), Asked { command, call }));
+                    replies.push(count(0, None));
+                }
+            }
         }
-        let (commands, calls): (Vec<&Command>, Vec<Call>) = direct.drain(..).unzip();
+        let (places, asked): (Vec<usize>, Vec<Asked<'_>>) = again.into_iter().unzip();
+        for (place, (_, reply)) in places.into_iter().zip(self.send_once(partition, asked).await?) {
+            replies[place] = reply.ok_or_else(|| self.damaged("a command was sent the long way and has no answer"))?;
+        }
+        Ok(())
+    }
+
+    /// Sends commands in as many calls as the bounds ask for, all at once. No reply: it has no short way, and nothing was done.
+    async fn send_once<'a>(
+        &self,
+        partition: usize,
+        asked: Vec<Asked<'a>>,
+    ) -> Result<Vec<(&'a Command, Option<Reply>)>, StoreError> {
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (commands, calls): (Vec<&Command>, Vec<Call>) =
+            asked.into_iter().map(|Asked { command, call }| (command, call)).unzip();
         let groups = in_groups(calls);
         let sent = groups.iter().map(|group| self.sent(partition, group));
-        let asked = self.losses.asking(partition);
+        let counter = self.losses.asking(partition);
         let values = self.link.run_all(&self.scripts.transitions, sent.collect()).await?;
+        let mut replies = Vec::with_capacity(commands.len());
         let mut commands = commands.into_iter();
         for (group, value) in groups.iter().zip(values) {
-            let answer = self.read_answer(asked, value)?;
+            let answer = self.read_answer(counter, value)?;
             if answer.replies.len() != group.len() {
                 return Err(self.damaged("a script answered another number of commands than it was given"));
             }
-            for said in answer.replies {
+            for outcome in answer.replies {
                 let command = commands.next().expect("one command for each call");
-                let read = read_direct(command, &said, answer.now);
-                replies.push(read.map_err(|Misread(what)| match command.instance() {
+                let read = self.read_outcome(command, outcome, answer.now);
+                let reply = read.map_err(|Misread(what)| match command.instance() {
                     Some(id) => self.damaged(&format!("{id}: {what}")),
                     None => self.damaged(&what),
-                })?);
+                })?;
+                replies.push((command, reply));
             }
         }
-        Ok(())
+        Ok(replies)
+    }
+
+    fn read_outcome(&self, command: &Command, outcome: Outcome, now: Timestamp) -> Result<Option<Reply>, Misread> {
+        Ok(Some(match (outcome, command) {
+            (Outcome::NotShort, _) => return Ok(None),
+            (Outcome::Said(said), _) => read_direct(command, &said, now)?,
+            (Outcome::Short(said), Command::Create(request)) => Reply::Create(create::read_short(request, said, now)?),
+            (Outcome::Short(v), Command::Own(request)) => {
+                if matches!(request.write.then, Then::Finish(_)) {
+                    // Of ends on the short way a script tells others only. Nobody may be listening.
+                    let _ = self.hints.send(Hint::Changed(request.owner.id.clone()));
+                }
+                Reply::Own(own::read_short(v, now)?)
+            }
+            (Outcome::Short(_), _) => return Err(Misread("what has no short way was answered shortly".to_owned())),
+        }))
     }
 
     fn sent(&self, partition: usize, calls: &[Call]) -> Request {
@@ -88,7 +139,7 @@ impl RedisStore {
         transitions(&self.keys[partition], &sender, calls)
     }
 
-    fn read_answer(&self, asked: Asked, value: Value) -> Result<Answer, StoreError> {
+    fn read_answer(&self, asked: losses::Asked, value: Value) -> Result<Answer, StoreError> {
         let mut answer = Answer::read(value).map_err(|misread| self.damaged(&misread.0))?;
         self.losses.called(asked, answer.calls);
         for hint in answer.hints.drain(..) {
@@ -105,7 +156,7 @@ impl RedisStore {
         let value = self.link.run(&self.scripts.transitions, keys, arguments).await?;
         let mut answer = self.read_answer(asked, value)?;
         match answer.replies.pop() {
-            Some(said) if answer.replies.is_empty() => Ok((said, answer.now)),
+            Some(outcome) if answer.replies.is_empty() => Ok((self.understand(outcome.said())?, answer.now)),
             _ => Err(self.damaged("a script answered another number of commands than it was given")),
         }
     }
@@ -267,6 +318,27 @@ impl RedisStore {
 
     fn understand<T>(&self, read: Result<T, Misread>) -> Result<T, StoreError> {
         read.map_err(|misread| self.damaged(&misread.0))
+    }
+}
+
+/// The instances that more than one command of a batch is about.
+fn repeated(batch: &[Command]) -> HashSet<&InstanceId> {
+    let mut named = HashSet::with_capacity(batch.len());
+    batch.iter().filter_map(Command::instance).filter(|id| !named.insert(*id)).collect()
+}
+
+/// A command, and the call that asks it.
+struct Asked<'a> {
+    command: &'a Command,
+    call: Call,
+}
+
+/// The call of a command that may go the short way.
+fn short_call(keys: &Keys, command: &Command) -> Option<Call> {
+    match command {
+        Command::Create(request) => create::short(keys, request),
+        Command::Own(write) => own::short(keys, write),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@
 use super::topology::Slot;
 use crate::words::id::{InstanceId, Namespace};
 
-/// The kinds of keys a partition has one of, in the order in which `scripts/prelude.lua` expects them. The
+/// The kinds of keys a partition has one of, in the order in which `scripts/base.lua` expects them. The
 /// last two are a HASH by the keys of names, what limits hold across workers, which only scripts look into; and a counter of
 /// calls: see `losses.rs`.
 const OF_PARTITION: &[&str] = &[

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::pack::Unpacker;
 use super::scripts::claim::Answered;
-use super::scripts::{Answer, Misread, Said, claim, control, create, limit, look, own, read_published, send, session};
+use super::scripts::{
+    Answer, Misread, Outcome, Said, claim, control, create, limit, look, own, read_published, send, session,
+};
 use super::url::Target;
 use super::{listing, stored};
 use crate::journal::command::{Create, InstanceSpec};
@@ -35,8 +37,13 @@ pub fn answer(bytes: &[u8]) -> usize {
     let mut read = Readers::default();
     if let Ok(answer) = Answer::read(value.clone()) {
         read.understood += 1;
-        answer.replies.iter().for_each(|reply| read.reply(reply, answer.now));
-        answer.replies.into_iter().for_each(|reply| read.claim(reply, answer.now));
+        for outcome in answer.replies {
+            read.shortly(&outcome, answer.now);
+            if let Ok(said) = outcome.said() {
+                read.reply(&said, answer.now);
+                read.claim(said, answer.now);
+            }
+        }
     }
     if let Ok(said) = Said::read(value.clone()) {
         read.look(&said);
@@ -75,23 +82,17 @@ impl Readers {
         self.understood += usize::from(read.is_ok());
     }
 
+    /// The answer to one command that went the short way.
+    fn shortly(&mut self, outcome: &Outcome, now: Timestamp) {
+        if let Outcome::Short(said) = outcome {
+            self.saw(create::read_short(&asked(), *said, now));
+            self.saw(own::read_short(*said, now));
+        }
+    }
+
     /// The answer to one command.
     fn reply(&mut self, said: &Said, now: Timestamp) {
-        let spec = InstanceSpec {
-            workflow: WorkflowName::new("order").expect("a valid name"),
-            version: 1,
-            queue: QueueName::new("default").expect("a valid name"),
-            priority: 0,
-            input: Payload::default(),
-            seed: 0,
-            start_at: None,
-            keep_complete: Duration::ZERO,
-            keep_failed: Duration::ZERO,
-            parent: None,
-        };
-        let id = InstanceId::new("order-1").expect("a valid id");
-        let asked = Create { request: RequestId(1), id, spec: Arc::new(spec), local: None, message: None };
-        self.saw(create::read(&asked, said, now));
+        self.saw(create::read(&asked(), said, now));
         self.saw(control::read(said));
         self.saw(own::read(said));
         self.saw(send::read(said));
@@ -131,4 +132,22 @@ impl Readers {
             self.saw(Unpacker::new(member).medium());
         }
     }
+}
+
+/// A create, to read answers to.
+fn asked() -> Create {
+    let spec = InstanceSpec {
+        workflow: WorkflowName::new("order").expect("a valid name"),
+        version: 1,
+        queue: QueueName::new("default").expect("a valid name"),
+        priority: 0,
+        input: Payload::default(),
+        seed: 0,
+        start_at: None,
+        keep_complete: Duration::ZERO,
+        keep_failed: Duration::ZERO,
+        parent: None,
+    };
+    let id = InstanceId::new("order-1").expect("a valid id");
+    Create { request: RequestId(1), id, spec: Arc::new(spec), local: None, message: None }
 }

@@ -192,7 +192,8 @@ mod tests {
     use super::*;
 
     /// Every text that can hold a command.
-    const TEXTS: [&str; 36] = [
+    const TEXTS: [&str; 38] = [
+        include_str!("scripts/base.lua"),
         include_str!("scripts/beat.lua"),
         include_str!("scripts/candidates.lua"),
         include_str!("scripts/claim.lua"),
@@ -211,6 +212,7 @@ mod tests {
         include_str!("scripts/send.lua"),
         include_str!("scripts/session.lua"),
         include_str!("scripts/sets.lua"),
+        include_str!("scripts/short.lua"),
         include_str!("scripts/stuck.lua"),
         include_str!("scripts/sweep.lua"),
         include_str!("scripts/tied.lua"),

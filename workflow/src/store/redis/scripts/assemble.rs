@@ -1,12 +1,13 @@
 //! Puts `transitions` together: names that stand for constants become literals, and the files of commands functions.
 //!
-//! Every call of a script makes its functions and variables anew, which takes longer than a command. So a file of
-//! commands is a function that is carried out when the first command of its kind comes, and what Lua needs of Rust's
-//! constants is written where it is used. Owns the constants. Called once for each store.
+//! Every call of a script makes its functions and variables anew, which takes longer than a command. So what has no short way
+//! is in a function that is carried out when the first command comes that needs it, in that each file of commands is one that
+//! is carried out when the first command of its kind comes, and what Lua needs of Rust's constants is written where it is used. Owns the constants. Called once for each store.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use super::{create, own};
 use crate::journal::command::{PauseReason, Wait};
 use crate::journal::head_codec;
 use crate::journal::path::Path;
@@ -55,9 +56,14 @@ const KEYS: &[&str] = &[
 
 /// The text of `transitions`, for a namespace that keeps an index of ids or does not.
 pub(super) fn transitions(keeps_ids: bool) -> String {
-    let commands = COMMANDS.map(on_demand).concat();
-    let text = [include_str!("prelude.lua"), &commands, include_str!("main.lua")].concat();
-    with_literals(&text, &literals(keeps_ids))
+    with_literals(&joined(), &literals(keeps_ids))
+}
+
+/// All files as one, names and comments still in it.
+fn joined() -> String {
+    let long = [include_str!("prelude.lua"), &COMMANDS.map(on_demand).concat()].concat();
+    let long = format!("local function long_ways()\n{long}return commands, define, told\nend\n");
+    [include_str!("base.lua"), include_str!("short.lua"), &long, include_str!("main.lua")].concat()
 }
 
 /// A file of commands as a function of `define`, under the letter of each of its commands.
@@ -103,6 +109,10 @@ fn literals(keeps_ids: bool) -> HashMap<&'static str, String> {
         ("COMPLETE", 1),
         ("ERRORED", 2),
         ("TERMINATED", 3),
+        // Letters of what has a short way.
+        ("SHORT_APPEND", i64::from(own::APPEND)),
+        ("SHORT_END", i64::from(own::END)),
+        ("SHORT_CREATE", i64::from(create::SHORT)),
         // Whether an instance may be what crashes workers.
         ("INNOCENT", 0),
         ("SUSPECT", 1),
@@ -190,7 +200,7 @@ mod tests {
 
     #[test]
     fn every_name_in_capitals_is_declared_or_a_literal_and_every_literal_is_used() {
-        let source = [include_str!("prelude.lua"), &COMMANDS.concat(), include_str!("main.lua")].concat();
+        let source = joined();
         for name in literals(true).keys() {
             assert!(source.contains(name), "{name} is used");
         }

@@ -19,27 +19,6 @@ local function starts_later(m)
   return starts == 1 and unpack_('>i6', m, at) > now
 end
 
--- What starts at once, here or by anyone.
-local function create_now(key, id, m, born_of, input, session)
-  local version, priority, starts, at = unpack_('>I4BxxxxxxxxxxB', m)
-  local workflow, queue = unpack_('>ss', m, starts == 1 and at + 6 or at)
-  if queue == '' then queue = COMMON_QUEUE end
-  local here = session and alive(session) and not any_ready(queue)
-  local since = here and now or now + priority * PRIORITY_STEP_MS
-  local head = pack(HEAD, here and HELD or READY, 0, 0, here and 1 or 0, INNOCENT, 0, 0, now, since, now, 0, 0, 1, now + 1)
-  call('HSET', key, 'h', here and head .. session or head, 'b', born_of .. pack('>I6', now), 'm', m, 'i', input)
-  if here then
-    put(HELD_KEY, session .. id, '0')
-  else
-    filled[queue] = true
-    put(READY_KEY, queue .. '\0001' .. workflow .. '\0' .. sortable(since) .. id .. '\0' .. version, '0')
-    hint('r' .. queue)
-  end
-  put(ALL, workflow .. '\0' .. sortable(now) .. id, '0')
-  if KEEPS_IDS then put(IDS, id, '0') end
-  return { here and 'STARTED' or 'CREATED' }
-end
-
 -- What starts later sleeps until then.
 local function create_later(key, id, m, born_of, input)
   local d = {
@@ -69,7 +48,6 @@ end
 commands.C = function(packed, k)
   local born_of, session, id, packed_meta, input, event_id, message = unpack_('>xxxxc32c16Bc0I2c0I4c0I2c0I4c0', packed)
   local key = KEYS[k]
-  if session == NO_SESSION then session = nil end
   local d = read(key, id)
   if d then
     local birth = call('HGET', key, 'b')
@@ -79,7 +57,7 @@ commands.C = function(packed, k)
     return { 'CREATED' }
   end
   local reply = starts_later(packed_meta) and create_later(key, id, packed_meta, born_of, input)
-    or create_now(key, id, packed_meta, born_of, input, session)
+    or { create_now(key, id, packed_meta, born_of, input, session) and 'STARTED' or 'CREATED' }
   if event_id ~= '' then begin_with(key, id, KEYS[k + 1], KEYS[k + 2], event_id, message) end
   return reply
 end

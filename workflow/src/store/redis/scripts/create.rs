@@ -6,17 +6,40 @@ use crate::journal::command::{Claimed, Create, CreateReply, Granted};
 use crate::journal::head::State;
 use crate::journal::message::Message;
 use crate::store::redis::keys::Keys;
+use crate::store::redis::pack::Packer;
 use crate::store::redis::stored::{pack_message, pack_meta};
 use crate::words::id::{SessionId, WorkflowName};
 use crate::words::time::Timestamp;
+
+/// The letter of a create on the short way.
+pub(super) const SHORT: u8 = b'c';
+
+/// The create as a call that goes the short way, if it has it: see `short.lua`.
+pub(in super::super) fn short(keys: &Keys, create: &Create) -> Option<Call> {
+    (create.message.is_none() && create.spec.start_at.is_none())
+        .then(|| Call::new(SHORT, vec![keys.instance(&create.id)], |to| pack(to, create)))
+}
+
+/// What was done on the short way: 1 made, 2 made and held.
+pub(in super::super) fn read_short(create: &Create, said: i64, now: Timestamp) -> Result<CreateReply, Misread> {
+    match said {
+        1 => Ok(CreateReply::Created { claimed: None }),
+        2 => Ok(CreateReply::Created { claimed: Some(Box::new(started(create, now))) }),
+        other => Err(Misread(format!("a create was answered {other}"))),
+    }
+}
+
+fn pack(to: &mut Packer, create: &Create) {
+    to.wide(create.request.0).wide(create.spec.seed).session(create.local.unwrap_or(SessionId(0)));
+    to.id(&create.id).medium(&pack_meta(&create.spec)).long(create.spec.input.as_bytes());
+}
 
 /// The create as a call.
 pub(in super::super) fn call(keys: &Keys, create: &Create) -> Call {
     let mut needed = vec![keys.instance(&create.id), keys.mailbox(&create.id)];
     needed.extend(create.message.as_ref().map(|_| keys.events(&create.id)));
     Call::new(b'C', needed, |to| {
-        to.wide(create.request.0).wide(create.spec.seed).session(create.local.unwrap_or(SessionId(0)));
-        to.id(&create.id).medium(&pack_meta(&create.spec)).long(create.spec.input.as_bytes());
+        pack(to, create);
         match &create.message {
             Some(message) => to.medium(message.event_id.as_bytes()).long(&pack_message(message)),
             None => to.medium(b"").long(b""),

@@ -1,7 +1,7 @@
 //! The scripts, each `.lua` file with its typed twin in Rust.
 //!
-//! `transitions` is one script for every command that changes something: `prelude.lua`, a file for each kind of command,
-//! `main.lua`, put together by [`assemble`]. One call carries out any mix of commands in order, each a transition of
+//! `transitions` is one script for every command that changes something: `base.lua`, `short.lua`, `prelude.lua`, a file for each
+//! kind of command, `main.lua`, put together by [`assemble`]. One call carries out any mix of commands in order, each a transition of
 //! [`crate::journal::table`], and so a batch costs one round trip. A command that must find its instances first
 //! (claims, sweeps, the end of a session) is asked in two calls: a script that only looks and finds ids, then the
 //! transition, which gets their keys and decides again; so every key of every script is declared.
@@ -267,17 +267,46 @@ pub(super) struct Answer {
     pub(super) hints: Vec<Hint>,
     /// How many calls there were in the partition, with this one; 0: not known.
     pub(super) calls: u64,
-    pub(super) replies: Vec<Said>,
+    pub(super) replies: Vec<Outcome>,
+}
+
+/// What was answered to one command.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It went the short way, and this came of it.
+    Short(i64),
+    /// It cannot go the short way, and nothing was done.
+    NotShort,
+    /// It went the long way.
+    Said(Said),
+}
+
+impl Outcome {
+    fn read(value: Value) -> Result<Self, Misread> {
+        Ok(match value {
+            Value::Int(number) => Self::Short(number),
+            Value::Nil => Self::NotShort,
+            other => Self::Said(Said::read(other)?),
+        })
+    }
+
+    /// The answer to a command that was sent the long way.
+    pub(super) fn said(self) -> Result<Said, Misread> {
+        match self {
+            Self::Said(said) => Ok(said),
+            Self::Short(_) | Self::NotShort => Err(Misread("what went the long way was answered shortly".to_owned())),
+        }
+    }
 }
 
 impl Answer {
     pub(super) fn read(value: Value) -> Result<Self, Misread> {
-        let said = Said::read(value)?;
+        let mut said = Said::read(value)?;
         let now = Timestamp::from_millis(said.int(0)?);
         let packed = said.list(1)?;
         let hints = (0..packed.len()).map(|index| read_hint(packed.bytes(index)?)).collect::<Result<_, _>>()?;
         let calls = said.natural(2)?;
-        let replies = said.lists_from(3).collect::<Result<_, _>>()?;
+        let replies = said.0.drain(3..).map(Outcome::read).collect::<Result<_, _>>()?;
         Ok(Self { now, hints, calls, replies })
     }
 }

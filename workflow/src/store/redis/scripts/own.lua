@@ -5,7 +5,7 @@
 --          shifted ms 6 (signed), bytes of the records 4, id (1 byte count), records 3 and each (4), consumed 3 and
 --          each 6, outgoing 3 and each (child it creates and closes with it (1; '': none), command (4)),
 --          and to its letter: H hold | C clear | M mark | K forked | L release | W paused 1, due 1 and 6, waits (4) |
---          F ending 1, end (4) | P reason (4) | A nothing (hold; nothing is shifted, consumed or outgoing)
+--          F ending 1, end (4) | P reason (4)
 -- RETURNS  OK state version, pause, time, (position message).. | CONTINUE the same: the records are kept, the owner
 --          goes on | FENCED | STALE | BEHIND | GONE | FULL: nothing was written
 -- INVARIANT only the session that holds this run at this state version writes; `v` rises with every write, to the time at least
@@ -14,7 +14,6 @@
 local moves = {}
 
 moves.H = function() end
-moves.A = moves.H
 moves.C = function(d) clear_suspicion(d) end
 moves.M = function(d) d.suspect = MARKED end
 moves.L = function(d)
@@ -80,87 +79,15 @@ local function refusal(d, session, run, v, records, bytes)
   if records > 0 and (d.records + records > RECORDS_MAX or d.bytes + bytes > JOURNAL_BYTES_MAX) then return 'FULL' end
 end
 
--- What an owner is that nobody has disturbed: it holds the instance and has begun, without
--- traffic, notice, pause or suspicion.
-local UNDISTURBED = string.char(HELD, 0, 0, 1, INNOCENT, 0, 0)
-
--- An owner is run, state version and session, as a head ends with them.
-local function is_undisturbed(head, packed)
-  return head:sub(1, 7) == UNDISTURBED and head:sub(33) == packed:sub(22, 47)
-end
-
--- Most writes: such an owner appends a record, and goes on. Nil when it is not such a one, or there are limits to look
--- at: then the long way decides.
-local function append(key, head, packed, request, bytes, records, at)
-  if records ~= 1 or not is_undisturbed(head, packed) then return nil end
-  local number, held, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
-  if not alive(session) or number + 1 > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX then return nil end
-  local raised = math.max(v + 1, now)
-  call('HSET', key, 'h',
-    pack('>c19I6I3I4I4I6c16', head, now, number + 1, held + bytes, run, raised, session),
-    'q', pack('>c16BI6I6', request, 0, raised, now), record_field(run, number), packed:sub(at + 4, -7))
-  return { 'OK', raised, 0, now }
-end
-
--- A time as a text: many end at one moment and are kept as long.
-local texts = {}
-local function text_of(time)
-  local text = texts[time]
-  if not text then
-    text = string.format('%.0f', time)
-    texts[time] = text
-  end
-  return text
-end
-
--- What is neither consumed nor outgoing, as a write says it.
-local NEITHER = '\0\0\0\0\0\0'
-
--- Most ends: such an owner, who has no parent to tell and nothing to leave behind. Nil as for `append`.
-local function end_undisturbed(key, id, head, m, packed, request, shifted, bytes, records, at)
-  if shifted ~= 0 or not is_undisturbed(head, packed) then return nil end
-  local number, held, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
-  local over = records > 0 and (number + records > RECORDS_MAX or held + bytes > JOURNAL_BYTES_MAX)
-  if over or not alive(session) then return nil end
-  local keep_complete, keep_failed, starts, named_at = unpack_('>xxxxxI5I5B', m)
-  local _, _, parent = unpack_('>sss', m, starts == 1 and named_at + 6 or named_at)
-  local raised = math.max(v + 1, now)
-  local fields, record = { 'h', '', 'q', pack('>c16BI6I6', request, 0, raised, now), 'o', '' }, nil
-  for i = 0, records - 1 do
-    record, at = unpack_('>I4c0', packed, at)
-    fields[2 * i + 7], fields[2 * i + 8] = record_field(run, number + i), record
-  end
-  if parent ~= '' or packed:sub(at, at + 5) ~= NEITHER then return nil end
-  local ending, how = unpack_('>BI4c0', packed, at + 6)
-  local expires = now + (ending == COMPLETE and keep_complete or keep_failed)
-  fields[2] = pack('>BBBBBBBc6i6I6I3I4I4I6', DONE, 0, 0, 1, INNOCENT, 0, ending, head:sub(8, 13), expires, now,
-    number + records, held + bytes, run, raised)
-  fields[6] = how
-  call_with('HSET', key, fields)
-  drop(HELD_KEY, session .. id)
-  put(ended_key(ending), id, text_of(expires))
-  hint('c' .. id)
-  return { 'OK', raised, 0, now }
-end
-
 commands.O = function(packed, k)
   local word, request, run, v, session, seen, shifted, bytes, id, records, at =
     unpack_('>xxxxc1c16I4I6c16I6i6I4Bc0I3', packed)
   local key = KEYS[k]
-  local f = word == 'F' and call('HMGET', key, 'h', 'q', 'm') or call('HMGET', key, 'h', 'q')
+  local f = call('HMGET', key, 'h', 'q')
   local head, last = f[1], f[2]
   if not head then return { 'GONE' } end
-  local repeated = last and last:find(request, 1, true) == 1
-  if word == 'A' and not repeated then
-    local reply = append(key, head, packed, request, bytes, records, at)
-    if reply then return reply end
-  elseif word == 'F' and not repeated then
-    local reply = end_undisturbed(key, id, head, f[3], packed, request, shifted, bytes, records, at)
-    if reply then return reply end
-  end
   local d = decode(key, id, head)
-  d.packed_meta = f[3]
-  if repeated then return again(d, last, k, run, session, seen) end
+  if last and last:find(request, 1, true) == 1 then return again(d, last, k, run, session, seen) end
   local refused = refusal(d, session, run, v, records, bytes)
   if refused then return { refused } end
 

@@ -12,6 +12,45 @@ use crate::words::id::RequestId;
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
+/// The letter of an append on the short way.
+pub(super) const APPEND: u8 = b'a';
+/// That of an end.
+pub(super) const END: u8 = b'e';
+
+/// The write as a call that goes the short way, if it may be one that has it: see `short.lua`.
+pub(in super::super) fn short(keys: &Keys, request: &OwnerWrite) -> Option<Call> {
+    let (owner, write) = (&request.owner, &request.write);
+    // Who has seen messages is not undisturbed, and would be refused.
+    if write.seen > 0 || write.shifted_ms != 0 || !write.consumed.is_empty() || !write.outgoing.is_empty() {
+        return None;
+    }
+    let call = |letter, body: &dyn Fn(&mut Packer)| {
+        Call::new(letter, vec![keys.instance(&owner.id)], |to| {
+            to.four(owner.run).six(owner.v).session(owner.session).wide(request.request.0);
+            body(to);
+        })
+    };
+    match (&write.then, write.records.as_slice()) {
+        (Then::Hold, [record]) => Some(call(APPEND, &|to| {
+            to.raw(Payload::as_bytes(record));
+        })),
+        (Then::Finish(ending), records) => Some(call(END, &|to| {
+            let (tag, end) = pack_ending(ending);
+            to.id(&owner.id).byte(tag).long(&end).three(records.len());
+            for record in records {
+                to.long(Payload::as_bytes(record));
+            }
+        })),
+        _ => None,
+    }
+}
+
+/// What was done on the short way: the state version after it.
+pub(in super::super) fn read_short(v: i64, now: Timestamp) -> Result<OwnReply, Misread> {
+    let v = u64::try_from(v).map_err(|_| Misread("a state version is below zero".to_owned()))?;
+    Ok(OwnReply::Ok(Granted { v, pause: false, now, messages: Vec::new() }))
+}
+
 /// The write as a call.
 pub(in super::super) fn call(keys: &Keys, request: &OwnerWrite) -> Call {
     let (owner, write) = (&request.owner, &request.write);
@@ -57,9 +96,7 @@ fn closed_with(outgoing: &Outgoing) -> &str {
 
 /// How the write is called in `own.lua`.
 fn letter(write: &Write) -> u8 {
-    let only_records = write.consumed.is_empty() && write.outgoing.is_empty() && write.shifted_ms == 0;
     match &write.then {
-        Then::Hold if only_records => b'A',
         Then::Hold => b'H',
         Then::Clear => b'C',
         Then::Mark => b'M',

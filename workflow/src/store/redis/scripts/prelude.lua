@@ -1,90 +1,24 @@
--- What every transition stands on: the store's time, heads, places, hints, and index entries that are written together.
+-- What every command stands on that has no short way, or not here: heads, places, moves and ends.
 --
--- The files of this folder are joined into one script: this file, one file for each kind of command (carried out when the
--- first command of its kind comes), `main.lua`. Names in capitals that no file declares stand for the partition's keys and
--- for numbers and texts of Rust: see `literals` in `assemble.rs`.
--- A command reads and decides first and writes last, so that one that meets damage changes nothing. Every write of an
--- instance begins with HSET: a server without memory refuses it before anything is written.
---
--- KEYS     the partition's keys, in the order of `keys.rs`; then the keys of each command, in order
--- ARGV     [1] the time in ms for tests, '' for the server's; [2] the channel of hints; [3] the sender's tag;
---          [4] 1 when the sender itself listens to the channel, else 0; -1 when others listen on other nodes;
---          [5..] one packed command each
--- RETURNS  { time in ms, { hint.. }, how many calls there were with this one (0: not known), { word, .. } for each command }
--- INVARIANT an instance is in exactly one place, and in the index of that place
--- REPEAT   the whole call may be repeated: each command says what a repeat of it does
+-- KEYS     as `base.lua`
+-- ARGV     as `base.lua`
+-- RETURNS  the commands, and those that are yet to be made; what tells a damaged instance from a server that refuses
+-- INVARIANT as `base.lua`
+-- REPEAT   as `base.lua`
 
-local call, pack, unpack_ = redis.call, struct.pack, struct.unpack
-local now = tonumber(ARGV[1])
-if not now then
-  local time = call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+-- ---- hints and index entries
 
--- ---- hints
-
-local hints, hinted, next_timer = {}, {}, nil
-local function hint(text)
-  if not hinted[text] then
-    hinted[text] = true
-    hints[#hints + 1] = text
-  end
-end
 local function hint_timer(due)
   if not next_timer or due < next_timer then next_timer = due end
 end
 
--- ---- index entries: gathered by key, written once; of sets that are ordered by member the score is '0', as a text: a
--- number that is handed to the server is printed as a fraction first, which takes longer than all else of an entry
-
--- No more than this many arguments at once: Lua's stack is bounded.
-local ARGUMENTS_MAX = 1000
-local function call_with(command, key, list)
-  local count = #list
-  for from = 1, count, ARGUMENTS_MAX do
-    call(command, key, unpack(list, from, math.min(from + ARGUMENTS_MAX - 1, count)))
-  end
-end
-
-local pending = {}
-local function put(key, member, score)
-  local of = pending[key]
-  if not of then
-    of = {}
-    pending[key] = of
-  end
-  of[member] = score
-end
-local function drop(key, member)
-  put(key, member, false)
-end
 -- An entry that was to be dropped or put stays as it is.
 local function stays(key, member)
   pending[key][member] = nil
 end
-local function flush(key)
-  local of = pending[key]
-  if not of then return end
-  pending[key] = nil
-  local add, remove = {}, {}
-  for member, score in pairs(of) do
-    if score then
-      add[#add + 1] = score
-      add[#add + 1] = member
-    else
-      remove[#remove + 1] = member
-    end
-  end
-  call_with('ZADD', key, add)
-  call_with('ZREM', key, remove)
-end
 
 -- ---- numbers and texts, as stored
 
--- Seven bytes that sort as the number does, also below zero.
-local function sortable(number)
-  return pack('>I7', number + 4503599627370496)
-end
 -- A counted text as `journal/wire.rs` writes it: the count seven bits a byte, lowest first.
 local function counted(text)
   local count, bytes = #text, ''
@@ -139,27 +73,8 @@ local function drop_found(packed, at, number)
   drop(key, entry:sub(2))
 end
 
--- ---- sessions
-
-local living = {}
-local function alive(session)
-  if not session then return false end
-  local known = living[session]
-  if known == nil then
-    known = call('ZSCORE', SESSIONS, session) and true or false
-    living[session] = known
-  end
-  return known
-end
-
 -- ---- heads
 
--- A head is HEAD, then the session that holds it, has it in its inbox, or in memory while it sleeps, if there is one;
--- with what most instances never have in a field of its own. Each stays below 64 bytes: longer values make Redis keep
--- the whole hash in a form that takes twice the memory.
--- place (more by TRAFFIC_FLAG where there is traffic), notice, pause, begun, suspect, crashes, ending, started,
--- since (the score of what is ready, the expiry of what has ended), updated, records, bytes, run, v
-local HEAD, HEAD_BYTES = '>BBBBBBBI6i6I6I3I4I4I6', 42
 local SESSION_BYTES, TRAFFIC_FLAG = 16, 16
 -- arrivals, unread, outgoing, unsent, shift
 local TRAFFIC = '>I4I3I4I3i6'
@@ -247,19 +162,6 @@ end
 local function shelf_member(d, begun)
   local m = meta(d)
   return m.workflow .. '\0' .. pack('>I4', m.version) .. m.queue .. (begun == 1 and '\0000' or '\0001') .. d.id
-end
--- What has ended is kept by how it did, so that each kind is counted and found without the others.
-local function ended_key(ending)
-  return ending == COMPLETE and COMPLETE_KEY or ending == ERRORED and ERRORED_KEY or TERMINATED_KEY
-end
--- By queue: whether anything is ready, once it was asked for.
-local filled = {}
-local function any_ready(queue)
-  if filled[queue] == nil then
-    flush(READY_KEY)
-    filled[queue] = call('ZRANGEBYLEX', READY_KEY, '[' .. queue .. '\0', '(' .. queue .. '\1', 'LIMIT', 0, 1)[1] ~= nil
-  end
-  return filled[queue]
 end
 local function leave(d)
   local place = d.was_place
@@ -514,14 +416,6 @@ local function take_from_owner(d)
     if alive(d.session) then also(d, LOST, d.session .. d.id, '0') end
     hint('i' .. d.session)
   end
-end
-
--- ---- journals
-
--- The field of a record.
-local function record_field(run, number)
-  if run ~= 1 then return run .. ':' .. number end
-  return number < 10 and string.char(48 + number) or number
 end
 
 local commands = {}

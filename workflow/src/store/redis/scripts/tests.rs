@@ -9,7 +9,7 @@ use super::assemble::{COMMANDS, letters};
 use super::session::Why;
 use super::{Call, Found, Said, Scripts, claim, control, create, limit, look, own, send, session, sweep};
 use crate::journal::command::{
-    Action, Claim, Control, Create, Ending, InstanceSpec, Owner, OwnerWrite, Send, Then, Write,
+    Action, Claim, Control, Create, Ending, InstanceSpec, Outgoing, Owner, OwnerWrite, Send, Then, Write,
 };
 use crate::journal::lease::{Lease, LimitName};
 use crate::journal::message::{Channel, NewMessage};
@@ -17,9 +17,12 @@ use crate::store::redis::keys::Keys;
 use crate::store::redis::link::Request;
 use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
 use crate::words::payload::Payload;
+use crate::words::time::Timestamp;
 
 /// Each file, its twins, and whether it answers with words of its own.
-const FILES: [(&str, &str, &[&str]); 21] = [
+const FILES: [(&str, &str, &[&str]); 23] = [
+    ("base", include_str!("base.lua"), &[include_str!("mod.rs")]),
+    ("short", include_str!("short.lua"), &[include_str!("create.rs"), include_str!("own.rs")]),
     ("prelude", include_str!("prelude.lua"), &[include_str!("mod.rs"), include_str!("claim.rs")]),
     ("main", include_str!("main.lua"), &[include_str!("mod.rs")]),
     ("create", include_str!("create.lua"), &[include_str!("create.rs")]),
@@ -248,6 +251,49 @@ fn every_command_is_one_that_the_head_of_its_script_describes() {
         let (_, lua, _) = FILES.iter().find(|(name, ..)| *name == file).expect("a script");
         assert!(letters(lua).any(|defined| defined == letter.to_string()), "{file}: {letter}");
     }
+}
+
+#[test]
+fn what_goes_the_short_way_is_described_and_needs_the_instance_alone() {
+    let keys = keys();
+    let ending = || Then::Finish(Ending { result: Ok(Payload::from_bytes(*b"1")) });
+    let append = {
+        let mut append = an_own(Then::Hold);
+        append.write.records.push(Payload::from_bytes(*b"record"));
+        append
+    };
+    let calls =
+        [create::short(&keys, &a_create(None)), own::short(&keys, &append), own::short(&keys, &an_own(ending()))];
+    for (call, letter) in calls.into_iter().zip(["c", "a", "e"]) {
+        let call = call.expect("it has a short way");
+        assert_eq!(call.packed[0], letter.as_bytes()[0]);
+        assert!(said_of("short", "ARGV").contains(&format!("'{letter}'")), "{letter}");
+        assert_eq!(call.keys, [keys.instance(&id())]);
+    }
+}
+
+#[test]
+fn what_needs_more_than_the_instance_has_no_short_way() {
+    let keys = keys();
+    let message =
+        NewMessage { channel: Channel::event("x", ""), event_id: "e".into(), payload: Payload::from_bytes(*b"1") };
+    assert!(create::short(&keys, &a_create(Some(message))).is_none());
+    let later = InstanceSpec { start_at: Some(Timestamp::from_millis(1)), ..(*spec()).clone() };
+    assert!(create::short(&keys, &Create { spec: Arc::new(later), ..a_create(None) }).is_none());
+    let ending = Then::Finish(Ending { result: Ok(Payload::from_bytes(*b"1")) });
+    let changes: [fn(&mut Write); 5] = [
+        |write| write.seen = 1,
+        |write| write.shifted_ms = -1,
+        |write| write.consumed = vec![1],
+        |write| write.outgoing = vec![Outgoing::Close { child: id(), reason: String::new() }],
+        |write| write.then = Then::Release,
+    ];
+    for change in changes {
+        let mut own = an_own(ending.clone());
+        change(&mut own.write);
+        assert!(own::short(&keys, &own).is_none(), "{:?}", own.write);
+    }
+    assert!(own::short(&keys, &an_own(Then::Hold)).is_none(), "nothing is appended");
 }
 
 /// What the heads call the keys of an instance.
