@@ -30,6 +30,7 @@ mod redis {
     mod repeats;
     mod replicas;
     mod secrets;
+    mod short;
     mod stage;
     mod stale;
     mod start;

@@ -22,7 +22,7 @@ use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId
 use workflow::words::payload::Payload;
 use workflow::words::time::{Clock, ManualClock, Timestamp};
 
-use super::stage::{LEASE, create, event, once, runtime};
+use super::stage::{LEASE, create, event, once, runtime, scripts_run};
 
 const SLOW: SessionId = SessionId(1);
 const QUICK: SessionId = SessionId(2);
@@ -66,18 +66,12 @@ impl Two {
         Self { server, proxy, clock, slow, quick }
     }
 
-    fn looks(&self) -> usize {
-        let info: String = redis::from_redis_value(self.server.command(&["INFO", "commandstats"])).expect("a text");
-        let line = info.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
-        line.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default()
-    }
-
     /// Lets the slow store look, the other one act, and the slow one decide.
     async fn act_in_between<T>(&self, slow: impl Future<Output = T>, act: impl AsyncFnOnce(&RedisStore)) -> T {
-        let before = self.looks();
+        let before = scripts_run(&self.server);
         self.proxy.delay(HELD_BACK);
         let acting = async {
-            support::wait::until("the look", async || (self.looks() > before).then_some(())).await;
+            support::wait::until("the look", async || (scripts_run(&self.server) > before).then_some(())).await;
             act(&self.quick).await;
             self.proxy.delay(Duration::ZERO);
         };

@@ -137,6 +137,13 @@ pub(super) async fn own(store: &RedisStore, owner: &Owner, write: Write) -> OwnR
     }
 }
 
+/// How many calls of scripts a server has answered.
+pub(super) fn scripts_run(server: &RedisServer) -> usize {
+    let info: String = redis::from_redis_value(server.command(&["INFO", "commandstats"])).expect("a text");
+    let line = info.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    line.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default()
+}
+
 /// Every key and all that it holds, sorted: the order of a large hash is the server's own affair.
 #[derive(PartialEq, Eq)]
 pub(super) struct Dump(BTreeMap<Vec<u8>, Vec<Vec<u8>>>);

@@ -36,7 +36,14 @@ for i = 1, queue_count do
 end
 local known_from = 7 + 2 * (queue_count + limit_count)
 for i = 7 + 2 * queue_count, known_from - 1, 2 do tokens[ARGV[i]] = tonumber(ARGV[i + 1]) end
-for i = known_from, #ARGV, 2 do known[ARGV[i] .. '\0' .. ARGV[i + 1]] = true end
+for i = known_from, #ARGV, 2 do
+  local versions = known[ARGV[i]] or {}
+  known[ARGV[i]], versions[ARGV[i + 1]] = versions, true
+end
+local function knows(workflow, version)
+  local versions = known[workflow]
+  return versions and versions[version]
+end
 
 -- ---- limits: what is ready or on a shelf lies in lists of one queue, begun ('0') or not ('1'), and one workflow
 
@@ -85,7 +92,7 @@ local function own_inbox()
     -- What was woken has begun. In the inbox it would be in the way of what was woken after it.
     if is_short('w' .. workflow) then
       add(set_aside, id, entry)
-    elseif known[workflow .. '\0' .. version] then
+    elseif knows(workflow, version) then
       spend('', '0', workflow)
       add(give, id, entry)
     else
@@ -169,15 +176,17 @@ end
 local function take_from(lists, most)
   most = #give + 2 * most
   while #give < most and not enough() do
-    local best
-    for i = 1, #lists do
+    local best = lists[2] == nil and lists[1] or nil
+    if best and not best.member then return end
+    for i = 1, best and 0 or #lists do
       if lists[i].member and is_first(lists[i], best) then best = lists[i] end
     end
     if not best then return end
     if admits(best.queue, best.begun, best.workflow) then
-      local id, version = best.member:match('^([^%z]*)%z(.*)$', #best.prefix + 8)
+      local zero = best.member:find('\0', #best.prefix + 8, true)
+      local id, version = best.member:sub(#best.prefix + 8, zero - 1), best.member:sub(zero + 1)
       local entry = 'R' .. best.member
-      if known[best.workflow .. '\0' .. version] then
+      if knows(best.workflow, version) then
         spend(best.queue, best.begun, best.workflow)
         add(give, id, entry)
       else

@@ -86,8 +86,9 @@ local function end_shortly(key, packed)
   local head, m = f[1], f[2]
   if not head or sub(head, 33) ~= owner or sub(head, 1, 7) ~= UNDISTURBED then return false end
   local number, bytes, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
-  -- What has a parent ends with the parent's run, which is not zero.
-  if not alive(session) or sub(m, -5) ~= '\0\0\0\0\0' then return false end
+  local keep_complete, keep_failed, starts, named_at = unpack_('>xxxxxI5I5B', m)
+  local _, _, parent = unpack_('>sss', m, starts == 1 and named_at + 6 or named_at)
+  if not alive(session) or parent ~= '' then return false end
   local fields, outcome = nil, nil
   v, outcome = raised(v)
   if records == 0 then
@@ -105,7 +106,6 @@ local function end_shortly(key, packed)
     end
     if number + records > RECORDS_MAX or bytes > JOURNAL_BYTES_MAX then return false end
   end
-  local keep_complete, keep_failed = unpack_('>xxxxxI5I5', m)
   local expires = now + (ending == COMPLETE and keep_complete or keep_failed)
   fields[2] = pack('>BBBBBBBc6i6I6I3I4I4I6', DONE, 0, 0, 1, INNOCENT, 0, ending, sub(head, 8, 13), expires, now,
     number + records, bytes, run, v)
