@@ -29,7 +29,7 @@ use super::{Config, Mode, VerifyReplay};
 use crate::authoring::task::RunTask;
 use crate::definition::Resources;
 use crate::journal::command::{Claimed, Command, Create, CreateReply};
-use crate::store::{Shelf, Store, StoreError};
+use crate::store::{LostWrites, Shelf, Store, StoreError};
 use crate::words::id::{Namespace, QueueName, WorkflowName};
 
 /// How far the worker's life has gone.
@@ -73,6 +73,7 @@ impl Count {
 /// What an engine that executes is made of.
 pub(crate) struct Worker {
     pub(super) store: Arc<dyn Store>,
+    lost: watch::Receiver<LostWrites>,
     pub(super) commands: Arc<Commands>,
     pub(super) time: Arc<StoreTime>,
     pub(super) namespace: Namespace,
@@ -111,6 +112,7 @@ impl Worker {
     pub(super) fn new(config: &Config, registry: Registry, commands: Arc<Commands>, time: Arc<StoreTime>) -> Arc<Self> {
         meter::slots(config.concurrency, 0);
         Arc::new(Self {
+            lost: config.store.lost_writes(),
             store: config.store.clone(),
             concurrency: config.concurrency,
             time,
@@ -143,7 +145,7 @@ impl Worker {
 
     /// How often the store was found to have lost acknowledged writes.
     pub(super) fn losses(&self) -> u64 {
-        self.store.lost_writes().borrow().times
+        self.lost.borrow().times
     }
 
     /// From now on it drives nothing.

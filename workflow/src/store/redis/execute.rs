@@ -94,9 +94,8 @@ impl RedisStore {
         let (commands, calls): (Vec<&Command>, Vec<Call>) =
             asked.into_iter().map(|Asked { command, call }| (command, call)).unzip();
         let groups = in_groups(calls);
-        let sent = groups.iter().map(|group| self.sent(partition, group));
         let counter = self.losses.asking(partition);
-        let values = self.link.run_all(&self.scripts.transitions, sent.collect()).await?;
+        let values = self.call(partition, groups.iter().map(Vec::as_slice)).await?;
         let mut replies = Vec::with_capacity(commands.len());
         let mut commands = commands.into_iter();
         for (group, value) in groups.iter().zip(values) {
@@ -133,10 +132,25 @@ impl RedisStore {
         }))
     }
 
-    fn sent(&self, partition: usize, calls: &[Call]) -> Request {
-        let now = self.now_argument();
+    /// One call of the transitions for each group.
+    async fn call<'a>(
+        &self,
+        partition: usize,
+        groups: impl Iterator<Item = &'a [Call]>,
+    ) -> Result<Vec<Value>, StoreError> {
+        let (now, keys, script) = (self.now_argument(), &self.keys[partition], &self.scripts.transitions);
         let sender = Sender { now: &now, tag: &self.tag, audience: self.audience() };
-        transitions(&self.keys[partition], &sender, calls)
+        let calls: Vec<_> = groups.map(|group| transitions(script, keys, &sender, group)).collect();
+        self.link.run_all(script, keys.slot(), calls).await
+    }
+
+    /// One call of the transitions.
+    async fn call_once(&self, partition: usize, calls: &[Call]) -> Result<Answer, StoreError> {
+        let asked = self.losses.asking(partition);
+        match self.call(partition, std::iter::once(calls)).await?.pop() {
+            Some(value) => self.read_answer(asked, value),
+            None => Err(self.damaged("a call of a script was not answered")),
+        }
     }
 
     fn read_answer(&self, asked: losses::Asked, value: Value) -> Result<Answer, StoreError> {
@@ -151,10 +165,7 @@ impl RedisStore {
 
     /// One call of one command.
     pub(super) async fn transition(&self, partition: usize, call: Call) -> Result<(Said, Timestamp), StoreError> {
-        let (keys, arguments) = self.sent(partition, &[call]);
-        let asked = self.losses.asking(partition);
-        let value = self.link.run(&self.scripts.transitions, keys, arguments).await?;
-        let mut answer = self.read_answer(asked, value)?;
+        let mut answer = self.call_once(partition, &[call]).await?;
         match answer.replies.pop() {
             Some(outcome) if answer.replies.is_empty() => Ok((self.understand(outcome.said())?, answer.now)),
             _ => Err(self.damaged("a script answered another number of commands than it was given")),
@@ -164,10 +175,7 @@ impl RedisStore {
     /// Waits until as many replicas as the url asks for have all that was written in a partition so far: a call without a
     /// command writes its number.
     pub(super) async fn reach_replicas(&self, partition: usize) -> Result<(), StoreError> {
-        let (keys, arguments) = self.sent(partition, &[]);
-        let asked = self.losses.asking(partition);
-        let value = self.link.run(&self.scripts.transitions, keys, arguments).await?;
-        self.read_answer(asked, value).map(drop)
+        self.call_once(partition, &[]).await.map(drop)
     }
 
     pub(super) async fn look(

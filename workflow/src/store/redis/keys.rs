@@ -6,47 +6,61 @@
 use super::topology::Slot;
 use crate::words::id::{InstanceId, Namespace};
 
-/// The kinds of keys a partition has one of, in the order in which `scripts/base.lua` expects them. The
-/// last two are a HASH by the keys of names, what limits hold across workers, which only scripts look into; and a counter of
-/// calls: see `losses.rs`.
+/// The kinds of keys a partition has one of, in the order in which `scripts/base.lua` expects them: first those that the short
+/// ways need.
 const OF_PARTITION: &[&str] = &[
     "ready",
+    "held",
+    "sessions",
+    "complete",
+    "errored",
+    "terminated",
+    "all",
+    "ids",
+    "calls",
     "timers",
     "paused",
-    "complete",
-    "held",
     "inbox",
     "notes",
     "lost",
     "shelf",
-    "all",
     "out",
     "old",
-    "sessions",
     "beats",
     "dead",
     "claims",
-    "errored",
-    "terminated",
     "later",
-    "ids",
     "limits",
-    "calls",
 ];
+
+/// So many of them the short ways need.
+const SHORT: usize = 9;
 
 /// A key that a partition has one of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
     /// ZSET by member: what waits for a worker: queue, begun or not, workflow, score, id, version.
     Ready,
+    /// ZSET by member: what sessions hold: session, id.
+    Held,
+    /// ZSET by expiry: sessions that live.
+    Sessions,
+    /// ZSET by expiry: what has completed. What has ended in another way has a set of its own.
+    Complete,
+    /// ZSET by expiry: what has failed.
+    Errored,
+    /// ZSET by expiry: what was terminated.
+    Terminated,
+    /// ZSET by member: every instance: workflow, creation, id.
+    All,
+    /// ZSET by member: the id of every instance, in namespaces that keep it.
+    Ids,
+    /// STRING: how many calls of the transitions there were: see `losses.rs`.
+    Calls,
     /// ZSET by due time: what sleeps.
     Timers,
     /// ZSET by time: what is paused.
     Paused,
-    /// ZSET by expiry: what has completed. What has ended in another way has a set of its own.
-    Complete,
-    /// ZSET by member: what sessions hold: session, id.
-    Held,
     /// ZSET by member: what was woken for sessions: session, since, id, workflow, version.
     Inbox,
     /// ZSET by member: held instances with a notice for their owner: session, id.
@@ -55,28 +69,20 @@ pub(super) enum Of {
     Lost,
     /// ZSET by member: what no worker knew: workflow, version, queue, begun or not, id.
     Shelf,
-    /// ZSET by member: every instance: workflow, creation, id.
-    All,
     /// ZSET by time: commands for other instances: id, number.
     Out,
     /// ZSET by expiry: runs that were replaced: id, run.
     Old,
-    /// ZSET by expiry: sessions that live.
-    Sessions,
     /// HASH: how often each session's heart beat.
     Beats,
     /// HASH: sessions that were revoked and have something left, with their expiry.
     Dead,
     /// HASH: each session's newest claim that gave something.
     Claims,
-    /// ZSET by expiry: what has failed.
-    Errored,
-    /// ZSET by expiry: what was terminated.
-    Terminated,
     /// ZSET by member: what sleeps until its start time. It is among the timers too.
     Later,
-    /// ZSET by member: the id of every instance, in namespaces that keep it.
-    Ids,
+    /// HASH: what limits hold across workers, by the keys of their names. Only scripts look into it.
+    Limits,
 }
 
 impl Of {
@@ -164,6 +170,11 @@ impl Keys {
         &self.of_partition
     }
 
+    /// Those of them that the short ways need, the first of all.
+    pub(super) fn short(&self) -> &[Vec<u8>] {
+        &self.of_partition[..SHORT]
+    }
+
     /// One of them.
     pub(super) fn of(&self, which: Of) -> Vec<u8> {
         self.of_partition[which as usize].clone()
@@ -201,12 +212,12 @@ impl Keys {
 
     /// HASH: what limits hold across workers, by the keys of their names.
     pub(super) fn limits(&self) -> Vec<u8> {
-        self.of_partition[Of::Ids as usize + 1].clone()
+        self.of(Of::Limits)
     }
 
     /// STRING: how many calls of the transitions there were.
     pub(super) fn calls(&self) -> Vec<u8> {
-        self.of_partition[Of::Ids as usize + 2].clone()
+        self.of(Of::Calls)
     }
 
     /// What a key of this partition is; `None` for a key that is not of this partition.
@@ -254,10 +265,10 @@ mod tests {
         assert_eq!(keys.of(Of::Sessions), b"wf:{shop:3}:sessions");
         assert_eq!(keys.of(Of::Claims), b"wf:{shop:3}:claims");
         assert_eq!(keys.of(Of::Ids), b"wf:{shop:3}:ids");
-        assert_eq!(keys.all().last().expect("many"), b"wf:{shop:3}:calls");
+        assert_eq!(keys.short().last().expect("some"), b"wf:{shop:3}:calls");
         assert_eq!(keys.limits(), b"wf:{shop:3}:limits");
         assert_eq!(keys.calls(), b"wf:{shop:3}:calls");
-        assert_eq!(keys.all().len(), Of::Ids as usize + 3);
+        assert_eq!(keys.all().len(), Of::Limits as usize + 1);
         let of_instance = keys.of_instance(&InstanceId::new("a-1").expect("valid"));
         assert!(keys.all().iter().chain(&of_instance).all(|key| Slot::of(key) == keys.slot()));
         assert_eq!(keys.instance(&InstanceId::new("a-1").expect("valid")), b"wf:{shop:3}:i:a-1");

@@ -8,7 +8,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use redis::{Pipeline, Value};
+use redis::{Cmd, Pipeline, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -94,7 +94,8 @@ impl Link {
         keys: Vec<Vec<u8>>,
         arguments: Vec<Vec<u8>>,
     ) -> Result<Value, StoreError> {
-        let mut values = self.run_all(script, vec![(keys, arguments)]).await?;
+        let slot = Slot::of(keys.first().map(Vec::as_slice).unwrap_or_default());
+        let mut values = self.run_all(script, slot, [script.call(&keys, &arguments)]).await?;
         values.pop().ok_or_else(|| self.gone())
     }
 
@@ -109,24 +110,27 @@ impl Link {
         arguments: Vec<Vec<u8>>,
     ) -> Result<Value, StoreError> {
         let mut calls = Pipeline::with_capacity(1);
-        calls.add_command(script.call(&[], &arguments));
+        calls.add_command(script.call(&[][..], &arguments[..]));
         let work = Work::Calls { script: script.clone(), calls };
         let mut values = self.hear(self.send(Route::Node(address.clone()), work)).await?;
         values.pop().ok_or_else(|| self.gone())
     }
 
-    /// Runs a script several times, with keys and arguments for each time, in order. The keys of all are of one slot.
+    /// Carries out calls of a script, in order, whose keys are all of one slot.
     ///
     /// # Errors
     /// As [`Self::run`], when any of them fails; the others may have been carried out.
-    pub(super) async fn run_all(&self, script: &Arc<Script>, calls: Vec<Request>) -> Result<Vec<Value>, StoreError> {
-        let mut pipeline = Pipeline::with_capacity(calls.len());
-        for (keys, arguments) in &calls {
-            pipeline.add_command(script.call(keys, arguments));
+    pub(super) async fn run_all(
+        &self,
+        script: &Arc<Script>,
+        slot: Slot,
+        calls: impl IntoIterator<Item = Cmd>,
+    ) -> Result<Vec<Value>, StoreError> {
+        let mut pipeline = Pipeline::new();
+        for call in calls {
+            pipeline.add_command(call);
         }
-        let slot = Slot::of(calls.first().and_then(|(keys, _)| keys.first()).map(Vec::as_slice).unwrap_or_default());
-        let work = Work::Calls { script: script.clone(), calls: pipeline };
-        let answered = self.send(Route::Slot(slot), work);
+        let answered = self.send(Route::Slot(slot), Work::Calls { script: script.clone(), calls: pipeline });
         self.hear(answered).await
     }
 

@@ -27,8 +27,8 @@ impl Script {
     }
 
     /// The command that carries it out.
-    pub(super) fn call(&self, keys: &[Vec<u8>], arguments: &[Vec<u8>]) -> redis::Cmd {
-        let size = keys.iter().chain(arguments).map(Vec::len).sum::<usize>() + self.hash.len() + 16;
+    pub(super) fn call<T: AsRef<[u8]> + redis::ToRedisArgs>(&self, keys: &[T], arguments: &[T]) -> redis::Cmd {
+        let size = keys.iter().chain(arguments).map(|text| text.as_ref().len()).sum::<usize>() + self.hash.len() + 16;
         let mut command = redis::Cmd::with_capacity(keys.len() + arguments.len() + 3, size);
         command.arg("EVALSHA").arg(&self.hash).arg(keys.len()).arg(keys).arg(arguments);
         command

@@ -32,7 +32,7 @@ async fn a_server_that_is_silent_is_doubted_and_not_waited_for_once_it_is_replac
     lane.line = Line::Up { connection, answered: true, known: Known::default() };
     let script = Arc::new(Script::new("one", "return 1".to_owned()));
     let mut calls = Pipeline::new();
-    calls.add_command(script.call(&[], &[]));
+    calls.add_command(script.call::<&[u8]>(&[], &[]));
     let (job, answered) = Job::new(Work::Calls { script, calls }, Route::Slot(Slot::of(b"a")));
     lane.take(job);
     let (job, _read) = asked();

@@ -31,27 +31,27 @@ pub(super) const COMMANDS: [&str; 8] = [
 /// What scripts call the keys of a partition, in the order of `keys.rs`.
 const KEYS: &[&str] = &[
     "READY_KEY",
+    "HELD_KEY",
+    "SESSIONS",
+    "COMPLETE_KEY",
+    "ERRORED_KEY",
+    "TERMINATED_KEY",
+    "ALL",
+    "IDS",
+    "CALLS",
     "TIMERS",
     "PAUSED_KEY",
-    "COMPLETE_KEY",
-    "HELD_KEY",
     "INBOX_KEY",
     "NOTES",
     "LOST",
     "SHELF",
-    "ALL",
     "OUT",
     "OLD",
-    "SESSIONS",
     "BEATS",
     "DEAD",
     "CLAIMS",
-    "ERRORED_KEY",
-    "TERMINATED_KEY",
     "LATER",
-    "IDS",
     "LIMITS",
-    "CALLS",
 ];
 
 /// The text of `transitions`, for a namespace that keeps an index of ids or does not.
@@ -132,7 +132,6 @@ fn literals(keeps_ids: bool) -> HashMap<&'static str, String> {
     literals.extend(numbers.map(|(name, value)| (name, value.to_string())));
     literals.extend(texts.map(|(name, bytes)| (name, quoted(&bytes))));
     literals.extend((1..).zip(KEYS).map(|(number, name)| (*name, format!("KEYS[{number}]"))));
-    literals.insert("KEYS_OF_PARTITION", KEYS.len().to_string());
     literals.insert("KEEPS_IDS", keeps_ids.to_string());
     let words = STATES.map(|state| format!("'{}'", state.word())).join(", ");
     literals.insert("STATES", format!("({{ {words} }})"));

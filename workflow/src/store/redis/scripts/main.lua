@@ -7,25 +7,25 @@
 -- INVARIANT whatever one command meets, the others are carried out whole, and every index entry is written
 -- REPEAT   as each command
 
-local replies, i, k, own = {}, 5, KEYS_OF_PARTITION + 1, 1
+local replies, i, k, own = {}, 6, ARGV[5] + 1, 1
 local last, commands, define, told = #ARGV, nil, nil, nil
 -- From the first command that was not carried out on, until one fails.
 local function carry_out()
   while i <= last do
     local packed = ARGV[i]
     local kind = byte(packed)
-    own, replies[i - 4] = 1, false
+    own, replies[i - 5] = 1, false
     if kind == SHORT_APPEND then
-      replies[i - 4] = append(KEYS[k], packed)
+      replies[i - 5] = append(KEYS[k], packed)
     elseif kind == SHORT_END then
-      replies[i - 4] = end_shortly(KEYS[k], packed)
+      replies[i - 5] = end_shortly(KEYS[k], packed)
     elseif kind == SHORT_CREATE then
-      replies[i - 4] = create_shortly(KEYS[k], packed)
+      replies[i - 5] = create_shortly(KEYS[k], packed)
     else
       if not commands then commands, define, told = long_ways() end
       kind, own = unpack_('>c1I3', packed)
       if not commands[kind] then define[kind]() end
-      replies[i - 4] = commands[kind](packed, k)
+      replies[i - 5] = commands[kind](packed, k)
     end
     i, k = i + 1, k + own
   end
@@ -38,7 +38,7 @@ while i <= last do
     -- The server refuses to write: so it has refused the first write of this call, and nothing was written.
     if refused then return redis.error_reply(text) end
     -- What fails a short way is told by the long one.
-    if byte(ARGV[i]) < 97 then replies[i - 4] = { 'DAMAGED', text } end
+    if byte(ARGV[i]) < 97 then replies[i - 5] = { 'DAMAGED', text } end
     i, k = i + 1, k + own
   end
 end

@@ -10,10 +10,9 @@
 
 use std::sync::Arc;
 
-use redis::Value;
+use redis::{Cmd, Value};
 
 use super::keys::Keys;
-use super::link::Request;
 use super::pack::{Packer, Unpacker};
 use super::script::Script;
 use super::stored::STATES;
@@ -85,6 +84,11 @@ impl Call {
         Self { packed: to.into_bytes(), keys }
     }
 
+    /// Whether it goes the short way: its letter is small.
+    fn is_short(&self) -> bool {
+        self.packed.first().is_some_and(u8::is_ascii_lowercase)
+    }
+
     /// How large it is, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.packed.len()
@@ -112,9 +116,9 @@ pub(super) enum Audience {
     Anywhere,
 }
 
-/// The keys and arguments of one call of `transitions`.
-pub(super) fn transitions(keys: &Keys, sender: &Sender<'_>, calls: &[Call]) -> Request {
-    let mut all = keys.all().to_vec();
+/// One call of the script of transitions.
+pub(super) fn transitions(script: &Script, keys: &Keys, sender: &Sender<'_>, calls: &[Call]) -> Cmd {
+    let of_partition = if calls.iter().all(Call::is_short) { keys.short() } else { keys.all() };
     // So many hear it of whom the sender need not think.
     let uncounted: &[u8] = match sender.audience {
         Audience::WithSender => b"1",
@@ -122,12 +126,12 @@ pub(super) fn transitions(keys: &Keys, sender: &Sender<'_>, calls: &[Call]) -> R
         // There are always more.
         Audience::Anywhere => b"-1",
     };
-    let mut arguments = vec![sender.now.to_vec(), keys.channel(), sender.tag.to_vec(), uncounted.to_vec()];
-    for call in calls {
-        all.extend(call.keys.iter().cloned());
-        arguments.push(call.packed.clone());
-    }
-    (all, arguments)
+    let (channel, count) = (keys.channel(), of_partition.len().to_string());
+    let first: [&[u8]; 5] = [sender.now, &channel, sender.tag, uncounted, count.as_bytes()];
+    let of_calls = calls.iter().flat_map(|call| &call.keys);
+    let keys: Vec<&[u8]> = of_partition.iter().chain(of_calls).map(Vec::as_slice).collect();
+    let arguments: Vec<&[u8]> = first.into_iter().chain(calls.iter().map(|call| call.packed.as_slice())).collect();
+    script.call(&keys, &arguments)
 }
 
 /// An instance that a look found, and the entry of an index that led to it.
