@@ -147,6 +147,8 @@ async fn creates_and_claims(store: &Heard) {
     let started = Command::Create(Create { local: Some(SESSION), ..create("started") });
     store.tell(started.clone()).await;
     store.tell(started).await;
+    let Command::Send(first) = event("told", 1) else { unreachable!("an event is sent") };
+    store.tell(Command::Create(Create { local: Some(SESSION), message: Some(first.message), ..create("told") })).await;
 }
 
 async fn events_and_controls(store: &Heard) {

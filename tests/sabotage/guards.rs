@@ -80,6 +80,8 @@ fn of_script(file: &str, text: &str) -> Vec<Guard> {
 fn tests_of(file: &str) -> Vec<Test> {
     let about: &[&str] = match file {
         "create.lua" => &["creates::redis", "children::redis"],
+        "short.lua" => &["owners::redis", "creates::redis", "children::redis"],
+        "base.lua" | "main.lua" => &["owners::redis", "creates::redis"],
         "send.lua" => &["events::redis"],
         "control.lua" => &["controls::redis", "forks::redis", "children::redis"],
         "own.lua" => &["owners::redis", "forks::redis", "children::redis"],
@@ -91,8 +93,9 @@ fn tests_of(file: &str) -> Vec<Test> {
     };
     let mut tests: Vec<Test> = about.iter().map(|filter| Test::read(&format!("conformance:{filter}"))).collect();
     // What is quick and close comes before what takes a minute.
-    tests
-        .extend(["neighbours", "races", "damage", "mending", "hints"].map(|part| Test::read(&format!("redis:{part}"))));
+    tests.extend(
+        ["short", "neighbours", "races", "damage", "mending", "hints"].map(|part| Test::read(&format!("redis:{part}"))),
+    );
     tests.extend(["conformance:redis::", "redis:", "semantics:redis::"].map(Test::read));
     tests
 }

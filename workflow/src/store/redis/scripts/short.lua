@@ -46,6 +46,9 @@ end
 -- How the head of an owner begins whom nobody has disturbed: it holds the instance and has begun, without traffic, notice,
 -- pause or suspicion. It ends with run, state version and session.
 local UNDISTURBED = char(HELD, 0, 0, 1, INNOCENT, 0, 0)
+local function is_undisturbed(head, owner)
+  return head and sub(head, 33) == owner and sub(head, 1, 7) == UNDISTURBED
+end
 
 -- The state version after a write, and what is remembered of the request but its name.
 local UNDISTURBED_NOW = '\0' .. pack('>I6I6', now, now)
@@ -57,7 +60,7 @@ end
 local function append(key, packed)
   local owner, request = unpack_('>xxxxc26c16', packed)
   local head = call('HGET', key, 'h')
-  if not head or sub(head, 33) ~= owner or sub(head, 1, 7) ~= UNDISTURBED then return false end
+  if not is_undisturbed(head, owner) then return false end
   local number, bytes, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
   local record = sub(packed, 47)
   bytes = bytes + #record
@@ -84,12 +87,12 @@ local function end_shortly(key, packed)
   local owner, request, id, ending, how, records, at = unpack_('>xxxxc26c16Bc0BI4c0I3', packed)
   local f = call('HMGET', key, 'h', 'm')
   local head, m = f[1], f[2]
-  if not head or sub(head, 33) ~= owner or sub(head, 1, 7) ~= UNDISTURBED then return false end
+  if not is_undisturbed(head, owner) then return false end
   local number, bytes, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
   local keep_complete, keep_failed, starts, named_at = unpack_('>xxxxxI5I5B', m)
   local _, _, parent = unpack_('>sss', m, starts == 1 and named_at + 6 or named_at)
   if not alive(session) or parent ~= '' then return false end
-  local fields, outcome = nil, nil
+  local fields, outcome
   v, outcome = raised(v)
   if records == 0 then
     fields = { 'h', '', 'q', request .. outcome, 'o', how }
