@@ -22,6 +22,7 @@ on_every_store!(
     a_write_to_what_was_never_there_is_gone,
     a_full_journal_refuses_records_and_can_still_be_ended,
     several_writes_of_one_batch_are_carried_out_in_order,
+    a_write_is_carried_out_before_the_fence_that_follows_it_in_its_batch,
 );
 
 fn records_are_appended_in_order_and_read_back_from_any_place(w: &mut World) {
@@ -197,4 +198,18 @@ fn several_writes_of_one_batch_are_carried_out_in_order(w: &mut World) {
     assert_eq!(fine, [true, true, false, true], "one refused write stops no other");
     assert_eq!(w.journal("a", 1), Some(vec!["a1".to_owned(), "a2".to_owned()]));
     assert_eq!(w.journal("b", 1), Some(vec!["b1".to_owned()]));
+}
+
+fn a_write_is_carried_out_before_the_fence_that_follows_it_in_its_batch(w: &mut World) {
+    use workflow::journal::command::{Command, Reply};
+    let session = w.open(1);
+    let held = w.hold("i", session);
+    // Its owner is disturbed: a store that looks whether it can take a short cut finds that it cannot.
+    w.control("i", Action::Pause);
+    w.advance(60_000);
+    let write = Command::Own(held.request(w.request(), record("one")));
+    let replies = w.execute(vec![write, Command::Fence { session, beats: 0 }]);
+    assert!(matches!(&replies[0], Reply::Own(OwnReply::Ok(granted)) if granted.pause), "{replies:?}");
+    assert_eq!(replies[1], Reply::Fence(true));
+    assert_eq!(w.journal("i", 1), Some(vec!["one".to_owned()]));
 }

@@ -15,7 +15,7 @@ use workflow::journal::head::{Head, State};
 use workflow::journal::message::{Channel, Message, NewMessage};
 use workflow::journal::path::{Kind, Path};
 use workflow::store::fsck::{Area, Finding};
-use workflow::store::{Beat, Pending, Snapshot, Store};
+use workflow::store::{Beat, Outcome, Pending, Snapshot, Store};
 use workflow::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName};
 use workflow::words::payload::Payload;
 use workflow::words::time::{Clock, ManualClock, Timestamp};
@@ -293,7 +293,10 @@ impl World {
     }
 
     pub(crate) fn inspect(&self, name: &str) -> Option<Snapshot> {
-        self.wait(self.store().inspect(id(name))).expect("the store works")
+        let snapshot = self.wait(self.store().inspect(id(name))).expect("the store works");
+        let outcome = self.wait(self.store().outcome(id(name))).expect("the store works");
+        assert_eq!(outcome, snapshot.clone().map(|snapshot| Outcome::of(snapshot.head)), "{name}");
+        snapshot
     }
 
     pub(crate) fn head(&self, name: &str) -> Head {

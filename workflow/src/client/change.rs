@@ -82,7 +82,10 @@ impl<W: Subject> Changes<W> {
         // Watched from before the look, so that no change falls between the two.
         let mut watch = self.engine.core().changes().watch(&self.id);
         loop {
-            let Some(snapshot) = look(&self.engine, &self.id).await? else { return Ok(None) };
+            let Some(snapshot) = look(&self.engine, &self.id, || self.engine.store().inspect(self.id.clone())).await?
+            else {
+                return Ok(None);
+            };
             check_workflow::<W>(&snapshot)?;
             let shown = Shown::of(&snapshot.head);
             if self.given.as_ref() != Some(&shown) {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::engine::{Engine, Pause};
 use super::failure::RecordedError;
-use super::handle::{Subject, check_workflow};
+use super::handle::Subject;
 use crate::definition::{WorkflowError, WorkflowOutput};
 use crate::engine::{Signal, Watch};
 use crate::journal::command::{Ending, PauseReason};
 use crate::journal::divergence::Divergence;
-use crate::journal::head::{End, Place};
-use crate::store::{Snapshot, StoreError};
+use crate::journal::head::End;
+use crate::store::{BoxFuture, Outcome, Stands, StoreError};
 use crate::words::id::InstanceId;
 
 /// How long a drive may take to tell of an end after the hint of it.
@@ -131,19 +131,18 @@ pub(super) async fn wait<W: Subject>(
 
 /// How it ended, if it has.
 async fn look_for_end<W: Subject>(engine: &Engine, id: &InstanceId) -> Result<Option<End>, ResultError<W::Error>> {
-    let snapshot = look(engine, id).await.map_err(ResultError::Store)?;
-    let snapshot = snapshot.ok_or_else(|| ResultError::Unknown { id: id.to_string() })?;
-    if check_workflow::<W>(&snapshot).is_err() {
-        let found = snapshot.head.spec.workflow.to_string();
-        return Err(ResultError::WrongWorkflow { id: id.to_string(), found });
+    let outcome = look(engine, id, || engine.store().outcome(id.clone())).await.map_err(ResultError::Store)?;
+    let Outcome { workflow, stands } = outcome.ok_or_else(|| ResultError::Unknown { id: id.to_string() })?;
+    if W::WORKFLOW.is_some_and(|wanted| wanted != workflow.as_str()) {
+        return Err(ResultError::WrongWorkflow { id: id.to_string(), found: workflow.to_string() });
     }
-    match snapshot.head.place {
-        Place::Done { end, .. } => Ok(Some(end)),
+    match stands {
+        Stands::Ended(end) => Ok(Some(end)),
         // Any other pause is one before the end, and may be over before who waits here would know what to do.
-        Place::Paused { reason: PauseReason::Divergence(divergence), .. } if divergence.traces.is_some() => {
+        Stands::Paused(PauseReason::Divergence(divergence)) if divergence.traces.is_some() => {
             Err(ResultError::Differs(divergence))
         }
-        _ => Ok(None),
+        Stands::Open | Stands::Paused(_) => Ok(None),
     }
 }
 
@@ -171,11 +170,15 @@ fn ended<W: Subject>(end: &End) -> Result<W::Output, ResultError<W::Error>> {
 }
 
 /// Looks at an instance, for as long as it takes to reach the store.
-pub(super) async fn look(engine: &Engine, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {
+pub(super) async fn look<'a, T>(
+    engine: &Engine,
+    id: &InstanceId,
+    mut read: impl FnMut() -> BoxFuture<'a, Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     let mut pause = Pause::default();
     let mut told = false;
     loop {
-        let answer = engine.store().inspect(id.clone()).await;
+        let answer = read().await;
         engine.core().commands().was_read(&answer);
         match answer {
             Err(StoreError::Unavailable { store, message }) => {

@@ -12,8 +12,8 @@ use crate::journal::command::{Command, Reply};
 use crate::journal::lease::LimitName;
 use crate::store::fsck::Report;
 use crate::store::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, QueueView, SessionView, Shelf,
-    Snapshot, Store, StoreError, StoreFacts,
+    Beat, BoxFuture, Heart, Hint, ListQuery, LostWrites, Outcome, Overview, Page, Pending, QueueView, SessionView,
+    Shelf, Snapshot, Store, StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, QueueName, SessionId};
 use crate::words::payload::Payload;
@@ -98,6 +98,10 @@ impl Store for Metered {
 
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
         timed("inspect", self.0.inspect(id))
+    }
+
+    fn outcome(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Outcome>, StoreError>> {
+        timed("outcome", self.0.outcome(id))
     }
 
     fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {

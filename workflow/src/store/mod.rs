@@ -20,11 +20,11 @@ use tokio::sync::{broadcast, watch};
 
 use self::fsck::Report;
 pub use self::listing::{Cursor, DamagedRow, ListQuery, Overview, Page, Row, Shelf};
-use crate::journal::command::{Command, Reply};
-use crate::journal::head::Head;
+use crate::journal::command::{Command, PauseReason, Reply};
+use crate::journal::head::{End, Head, Place};
 use crate::journal::lease::LimitName;
 pub use crate::journal::table::Hint;
-use crate::words::id::{InstanceId, QueueName, SessionId};
+use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
@@ -90,6 +90,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// One instance, or `None` when it does not exist.
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>>;
+
+    /// What became of an instance: less than [`Self::inspect`] tells, for whoever waits for an end. `None` when it does not exist.
+    fn outcome(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Outcome>, StoreError>> {
+        Box::pin(async move { Ok(self.inspect(id).await?.map(|snapshot| Outcome::of(snapshot.head))) })
+    }
 
     /// The encoded records of one run, from record number `from`; `None` when the run does not exist (any more).
     fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>>;
@@ -204,6 +209,39 @@ pub struct Snapshot {
     pub head: Head,
     /// The runs whose journal is still kept, oldest first, the newest included.
     pub runs: Vec<u32>,
+}
+
+/// What became of an instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// What it is an instance of.
+    pub workflow: WorkflowName,
+    /// How far its newest run is.
+    pub stands: Stands,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stands {
+    /// It goes on.
+    Open,
+    /// It is paused, for this reason.
+    Paused(PauseReason),
+    /// It ended so.
+    Ended(End),
+}
+
+impl Outcome {
+    /// What a head says.
+    #[must_use]
+    pub fn of(head: Head) -> Self {
+        let stands = match head.place {
+            Place::Done { end, .. } => Stands::Ended(end),
+            Place::Paused { reason, .. } => Stands::Paused(reason),
+            _ => Stands::Open,
+        };
+        Self { workflow: head.spec.workflow.clone(), stands }
+    }
 }
 
 /// A worker's session as the store sees it.

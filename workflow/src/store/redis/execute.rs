@@ -14,8 +14,8 @@ use super::losses;
 use super::scripts::claim::{Answered, Given, Unreadable};
 use super::scripts::session::Why;
 use super::scripts::{
-    Answer, Call, Misread, Outcome, Said, Sender, Skipped, claim, control, create, limit, look, own, send, session,
-    sweep, transitions,
+    Answer, Call, Misread, Said, Sender, Skipped, Way, claim, control, create, limit, look, own, send, session, sweep,
+    transitions,
 };
 use crate::journal::command::{Claim, ClaimReply, Command, Owner, Reply, Then};
 use crate::journal::lease::LimitName;
@@ -39,13 +39,9 @@ impl RedisStore {
         let keys = &self.keys[partition];
         let mut replies = Vec::with_capacity(batch.len());
         let mut direct: Vec<Asked<'_>> = Vec::with_capacity(batch.len());
-        let repeated = repeated(batch);
+        let apart = Apart::of(batch);
         for command in batch {
-            // What is asked again comes after all others, so no other may be about the same instance.
-            let alone = command.instance().is_none_or(|id| !repeated.contains(id));
-            if let Some(call) =
-                alone.then(|| short_call(keys, command)).flatten().or_else(|| direct_call(keys, command))
-            {
+            if let Some(call) = apart.short_call(keys, command).or_else(|| direct_call(keys, command)) {
                 direct.push(Asked { command, call });
                 continue;
             }
@@ -103,9 +99,9 @@ impl RedisStore {
             if answer.replies.len() != group.len() {
                 return Err(self.damaged("a script answered another number of commands than it was given"));
             }
-            for outcome in answer.replies {
+            for way in answer.replies {
                 let command = commands.next().expect("one command for each call");
-                let read = self.read_outcome(command, outcome, answer.now);
+                let read = self.read_way(command, way, answer.now);
                 let reply = read.map_err(|Misread(what)| match command.instance() {
                     Some(id) => self.damaged(&format!("{id}: {what}")),
                     None => self.damaged(&what),
@@ -116,19 +112,19 @@ impl RedisStore {
         Ok(replies)
     }
 
-    fn read_outcome(&self, command: &Command, outcome: Outcome, now: Timestamp) -> Result<Option<Reply>, Misread> {
-        Ok(Some(match (outcome, command) {
-            (Outcome::NotShort, _) => return Ok(None),
-            (Outcome::Said(said), _) => read_direct(command, &said, now)?,
-            (Outcome::Short(said), Command::Create(request)) => Reply::Create(create::read_short(request, said, now)?),
-            (Outcome::Short(v), Command::Own(request)) => {
+    fn read_way(&self, command: &Command, way: Way, now: Timestamp) -> Result<Option<Reply>, Misread> {
+        Ok(Some(match (way, command) {
+            (Way::NotShort, _) => return Ok(None),
+            (Way::Long(said), _) => read_direct(command, &said, now)?,
+            (Way::Short(said), Command::Create(request)) => Reply::Create(create::read_short(request, said, now)?),
+            (Way::Short(v), Command::Own(request)) => {
                 if matches!(request.write.then, Then::Finish(_)) {
                     // Of ends on the short way a script tells others only. Nobody may be listening.
                     let _ = self.hints.send(Hint::Changed(request.owner.id.clone()));
                 }
                 Reply::Own(own::read_short(v, now)?)
             }
-            (Outcome::Short(_), _) => return Err(Misread("what has no short way was answered shortly".to_owned())),
+            (Way::Short(_), _) => return Err(Misread("what has no short way was answered shortly".to_owned())),
         }))
     }
 
@@ -167,7 +163,7 @@ impl RedisStore {
     pub(super) async fn transition(&self, partition: usize, call: Call) -> Result<(Said, Timestamp), StoreError> {
         let mut answer = self.call_once(partition, &[call]).await?;
         match answer.replies.pop() {
-            Some(outcome) if answer.replies.is_empty() => Ok((self.understand(outcome.said())?, answer.now)),
+            Some(way) if answer.replies.is_empty() => Ok((self.understand(way.said())?, answer.now)),
             _ => Err(self.damaged("a script answered another number of commands than it was given")),
         }
     }
@@ -329,10 +325,31 @@ impl RedisStore {
     }
 }
 
-/// The instances that more than one command of a batch is about.
-fn repeated(batch: &[Command]) -> HashSet<&InstanceId> {
-    let mut named = HashSet::with_capacity(batch.len());
-    batch.iter().filter_map(Command::instance).filter(|id| !named.insert(*id)).collect()
+/// Which commands of a batch may go the short way: what is asked again, the long way, comes after all others, so none of those
+/// may be about the same instance, or about what all instances have in common.
+struct Apart<'a> {
+    /// The instances that more than one is about.
+    repeated: HashSet<&'a InstanceId>,
+    /// One is about a session or a limit.
+    none: bool,
+}
+
+impl<'a> Apart<'a> {
+    fn of(batch: &'a [Command]) -> Self {
+        let mut named = HashSet::with_capacity(batch.len());
+        let repeated = batch.iter().filter_map(Command::instance).filter(|id| !named.insert(*id)).collect();
+        let is_common = |command: &Command| {
+            matches!(command, Command::OpenSession { .. } | Command::Fence { .. } | Command::Lease(_))
+        };
+        Self { repeated, none: batch.iter().any(is_common) }
+    }
+
+    fn short_call(&self, keys: &Keys, command: &Command) -> Option<Call> {
+        if self.none || command.instance().is_some_and(|id| self.repeated.contains(id)) {
+            return None;
+        }
+        short_call(keys, command)
+    }
 }
 
 /// A command, and the call that asks it.

@@ -31,8 +31,8 @@ use crate::journal::lease::LimitName;
 use crate::journal::wire::Damaged;
 use crate::store::fsck::Report;
 use crate::store::{
-    BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
-    StoreError, StoreFacts,
+    BoxFuture, Heart, Hint, ListQuery, LostWrites, Outcome, Overview, Page, Pending, QueueView, SessionView, Snapshot,
+    Store, StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId};
 use crate::words::payload::Payload;
@@ -320,6 +320,10 @@ impl Store for RedisStore {
 
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
         Box::pin(async move { self.read_told(&id).await })
+    }
+
+    fn outcome(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Outcome>, StoreError>> {
+        Box::pin(async move { self.read_outcome_told(&id).await })
     }
 
     fn journal(&self, id: InstanceId, run: u32, from: u32) -> BoxFuture<'_, Result<Option<Vec<Payload>>, StoreError>> {

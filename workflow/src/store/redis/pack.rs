@@ -153,6 +153,11 @@ impl<'a> Unpacker<'a> {
         rest
     }
 
+    /// Passes by so many bytes.
+    pub(super) fn skip(&mut self, width: usize) -> Result<(), Damaged> {
+        self.raw(width, "what stands before a field").map(drop)
+    }
+
     fn unsigned(&mut self, width: usize) -> Result<u64, Damaged> {
         Ok(self.raw(width, "a number")?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }

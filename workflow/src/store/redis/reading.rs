@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::pack::Unpacker;
 use super::scripts::claim::Answered;
 use super::scripts::{
-    Answer, Misread, Outcome, Said, claim, control, create, limit, look, own, read_published, send, session,
+    Answer, Misread, Said, Way, claim, control, create, limit, look, own, read_published, send, session,
 };
 use super::url::Target;
 use super::{listing, stored};
@@ -37,9 +37,9 @@ pub fn answer(bytes: &[u8]) -> usize {
     let mut read = Readers::default();
     if let Ok(answer) = Answer::read(value.clone()) {
         read.understood += 1;
-        for outcome in answer.replies {
-            read.shortly(&outcome, answer.now);
-            if let Ok(said) = outcome.said() {
+        for way in answer.replies {
+            read.shortly(&way, answer.now);
+            if let Ok(said) = way.said() {
                 read.reply(&said, answer.now);
                 read.claim(said, answer.now);
             }
@@ -83,8 +83,8 @@ impl Readers {
     }
 
     /// The answer to one command that went the short way.
-    fn shortly(&mut self, outcome: &Outcome, now: Timestamp) {
-        if let Outcome::Short(said) = outcome {
+    fn shortly(&mut self, way: &Way, now: Timestamp) {
+        if let Way::Short(said) = way {
             self.saw(create::read_short(&asked(), *said, now));
             self.saw(own::read_short(*said, now));
         }

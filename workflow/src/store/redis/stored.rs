@@ -24,6 +24,7 @@ use crate::journal::head::{End, Fork, Head, Place, State, Suspect};
 use crate::journal::message::{Channel, ChildEnd, Message, NewMessage};
 use crate::journal::path::Path;
 use crate::journal::wire::Damaged;
+use crate::store::{Outcome, Stands};
 use crate::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::{Timestamp, millis_rounded_up};
@@ -32,6 +33,9 @@ use super::pack::{Packer, Unpacker};
 
 /// The fields a whole head is read from, in order.
 pub(super) const FIELDS: [&str; 12] = ["h", "t", "b", "m", "i", "w", "p", "o", "q", "k", "a", "f"];
+
+/// The fields that say what became of an instance, in order.
+pub(super) const OUTCOME_FIELDS: [&str; 4] = ["h", "m", "p", "o"];
 
 /// The states, numbered from 1 as scripts number them.
 pub(super) const STATES: [State; 7] = State::ALL;
@@ -177,13 +181,20 @@ pub(super) fn pack_meta(spec: &InstanceSpec) -> Vec<u8> {
     to.into_bytes()
 }
 
+fn read_start(from: &mut Unpacker<'_>) -> Result<Option<Timestamp>, Damaged> {
+    Ok(if from.flag()? { Some(Timestamp::from_millis(from.signed_six()?)) } else { None })
+}
+
+fn read_workflow(from: &mut Unpacker<'_>) -> Result<WorkflowName, Damaged> {
+    WorkflowName::new(from.zero_ended()?).map_err(|_| from.damaged("a workflow name"))
+}
+
 /// Reads what [`pack_meta`] wrote.
 pub(super) fn read_spec(meta: &[u8], seed: u128, input: &[u8]) -> Result<InstanceSpec, Damaged> {
     let mut from = Unpacker::new(meta);
     let (version, priority) = (from.small(4)?, from.byte()?);
     let (keep_complete, keep_failed) = (Duration::from_millis(from.five()?), Duration::from_millis(from.five()?));
-    let start_at = if from.flag()? { Some(Timestamp::from_millis(from.signed_six()?)) } else { None };
-    let workflow = WorkflowName::new(from.zero_ended()?).map_err(|_| from.damaged("a workflow name"))?;
+    let (start_at, workflow) = (read_start(&mut from)?, read_workflow(&mut from)?);
     let queue = Some(from.zero_ended()?).filter(|queue| !queue.is_empty()).unwrap_or(COMMON_QUEUE);
     let queue = QueueName::new(queue).map_err(|_| from.damaged("a queue name"))?;
     let parent = match from.zero_ended()? {
@@ -343,6 +354,24 @@ pub(super) fn read_old_runs(bytes: &[u8]) -> Result<Vec<(u32, u32)>, Damaged> {
 /// The name of a record's field.
 pub(super) fn record_field(run: u32, number: u32) -> String {
     if run == 1 { number.to_string() } else { format!("{run}:{number}") }
+}
+
+/// What became of an instance, from its fields, in the order of [`OUTCOME_FIELDS`]; `None` when there is none.
+pub(super) fn read_outcome(fields: &[Option<Vec<u8>>]) -> Result<Option<Outcome>, Damaged> {
+    let field = |index: usize| fields.get(index).and_then(Option::as_deref);
+    let needed = |index| field(index).ok_or(Damaged { at: 0, what: "a field of an instance" });
+    let Some(head) = field(0) else { return Ok(None) };
+    let mut meta = Unpacker::new(needed(1)?);
+    // Version, priority, and how long it is kept.
+    meta.skip(4 + 1 + 5 + 5)?;
+    read_start(&mut meta)?;
+    let stands = match Numbers::read(head, &[])?.place {
+        6 => Stands::Paused(read_reason(needed(2)?)?),
+        7 => Stands::Ended(read_end(needed(3)?)?),
+        1..=5 => Stands::Open,
+        _ => return Err(Damaged { at: 0, what: "a place" }),
+    };
+    Ok(Some(Outcome { workflow: read_workflow(&mut meta)?, stands }))
 }
 
 /// The head of an instance from its fields, in the order of [`FIELDS`]; and its old runs.

@@ -15,7 +15,7 @@ use super::scripts::{Misread, Said, look, sweep};
 use super::stored::{self, Numbers};
 use crate::journal::command::Outgoing;
 use crate::journal::table::ready_since;
-use crate::store::{Overview, Pending, QueueView, SessionView, Shelf, Snapshot, StoreError};
+use crate::store::{Outcome, Overview, Pending, QueueView, SessionView, Shelf, Snapshot, Stands, StoreError};
 use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
@@ -34,20 +34,44 @@ pub(super) const SORTABLE_ZERO: i64 = 1 << 52;
 type Pair = (Vec<u8>, Vec<u8>);
 
 impl RedisStore {
-    /// An instance as others are told of it. Where the url asks for replicas, an end is not told before they have it: a
-    /// failover would take it back.
+    /// An instance as others are told of it.
     pub(super) async fn read_told(&self, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {
-        let mut told = self.read_instance(id).await?;
-        while self.target.replicas() > 0 && told.as_ref().is_some_and(|instance| instance.head.state().is_final()) {
+        let has_ended = |read: &Snapshot| read.head.state().is_final();
+        self.told(id, || self.read_instance(id), has_ended).await
+    }
+
+    /// What became of an instance, as others are told of it.
+    pub(super) async fn read_outcome_told(&self, id: &InstanceId) -> Result<Option<Outcome>, StoreError> {
+        let has_ended = |read: &Outcome| matches!(read.stands, Stands::Ended(_));
+        self.told(id, || self.read_outcome(id), has_ended).await
+    }
+
+    /// Where the url asks for replicas, an end is not told before they have it: a failover would take it back.
+    async fn told<T: PartialEq, F: Future<Output = Result<Option<T>, StoreError>>>(
+        &self,
+        id: &InstanceId,
+        read: impl Fn() -> F,
+        has_ended: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>, StoreError> {
+        let mut told = read().await?;
+        while self.target.replicas() > 0 && told.as_ref().is_some_and(&has_ended) {
             self.reach_replicas(self.partition_of_text(id.as_str())).await?;
             // They may be those of another server than the one that was asked before.
-            let after = self.read_instance(id).await?;
+            let after = read().await?;
             if after == told {
                 break;
             }
             told = after;
         }
         Ok(told)
+    }
+
+    async fn read_outcome(&self, id: &InstanceId) -> Result<Option<Outcome>, StoreError> {
+        let keys = self.keys_of(id);
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("HMGET").arg(keys.instance(id)).arg(&stored::OUTCOME_FIELDS);
+        let fields = self.optional_fields(&self.answers(keys, pipeline).await?, 0)?;
+        stored::read_outcome(&fields).map_err(|error| self.damaged_in(id, &error))
     }
 
     pub(super) async fn read_instance(&self, id: &InstanceId) -> Result<Option<Snapshot>, StoreError> {

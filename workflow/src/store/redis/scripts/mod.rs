@@ -271,33 +271,33 @@ pub(super) struct Answer {
     pub(super) hints: Vec<Hint>,
     /// How many calls there were in the partition, with this one; 0: not known.
     pub(super) calls: u64,
-    pub(super) replies: Vec<Outcome>,
+    pub(super) replies: Vec<Way>,
 }
 
-/// What was answered to one command.
+/// What was answered to one command, and which way it went.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum Way {
     /// It went the short way, and this came of it.
     Short(i64),
     /// It cannot go the short way, and nothing was done.
     NotShort,
     /// It went the long way.
-    Said(Said),
+    Long(Said),
 }
 
-impl Outcome {
+impl Way {
     fn read(value: Value) -> Result<Self, Misread> {
         Ok(match value {
             Value::Int(number) => Self::Short(number),
             Value::Nil => Self::NotShort,
-            other => Self::Said(Said::read(other)?),
+            other => Self::Long(Said::read(other)?),
         })
     }
 
     /// The answer to a command that was sent the long way.
     pub(super) fn said(self) -> Result<Said, Misread> {
         match self {
-            Self::Said(said) => Ok(said),
+            Self::Long(said) => Ok(said),
             Self::Short(_) | Self::NotShort => Err(Misread("what went the long way was answered shortly".to_owned())),
         }
     }
@@ -310,7 +310,7 @@ impl Answer {
         let packed = said.list(1)?;
         let hints = (0..packed.len()).map(|index| read_hint(packed.bytes(index)?)).collect::<Result<_, _>>()?;
         let calls = said.natural(2)?;
-        let replies = said.0.drain(3..).map(Outcome::read).collect::<Result<_, _>>()?;
+        let replies = said.0.drain(3..).map(Way::read).collect::<Result<_, _>>()?;
         Ok(Self { now, hints, calls, replies })
     }
 }
