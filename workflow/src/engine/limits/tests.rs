@@ -190,3 +190,22 @@ fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
     assert!(limits.concern(&order(), &queue));
     assert!(!limits.concern(&other, &queue), "a queue of the name of a workflow is another matter");
 }
+
+#[test]
+fn what_is_idle_is_kept_while_a_claim_is_short_of_it_unless_nobody_came_for_it() {
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
+    let limits = with(&mine, 1);
+    let (rule, mut hand) = (&limits.limits[0].rule, lock(&limits.limits[0].hand));
+    assert!(hand.has_needless(rule, false) && hand.has_needless(rule, true));
+    hand.told(PARTITION, true);
+    assert!(!hand.has_needless(rule, false), "the next claim takes it");
+    assert!(hand.has_needless(rule, true));
+    let rate = LimitRule { per: Some(ASK_EVERY), ..rule.clone() };
+    assert!(hand.has_needless(&rate, false), "of a rate another worker can use it as well");
+    hand.in_use = 1;
+    for all in [false, true] {
+        assert!(!hand.has_needless(rule, all) && !hand.has_needless(&rate, all), "nothing is idle");
+    }
+    hand.told(PARTITION, false);
+    assert!(!hand.has_needless(rule, false), "nor when nobody is short of it");
+}

@@ -87,6 +87,19 @@ async fn a_second_shutdown_and_a_create_after_it_do_no_harm() {
     assert_eq!(stage.head("a").expect("created").state(), State::Queued);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_store_that_does_not_answer_was_not_told_is_not_handed_over() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    engine.create("one", "a").await;
+    let body = stage.body().await;
+    engine.way.isolate();
+    let report = engine.core.shutdown(Duration::ZERO).await;
+    assert_eq!((report.driving, report.interrupted, report.handed_over), (1, 1, false));
+    body.dropped().await;
+    assert!(!stage.store.dump().sessions.is_empty(), "its lease must run out first");
+}
+
 #[tokio::test]
 async fn a_claim_that_fails_after_the_end_is_no_failure() {
     let stage = Stage::new();
