@@ -56,6 +56,8 @@ pub(super) struct Faulty {
     pub(super) most_held: AtomicUsize,
     /// How often a journal was read.
     pub(super) journals_read: AtomicUsize,
+    /// How often a head was read.
+    pub(super) heads_read: AtomicUsize,
     /// How many batches came.
     pub(super) batches: AtomicUsize,
     /// How many of them had a claim.
@@ -85,6 +87,7 @@ impl Faulty {
             garbled_claims: AtomicUsize::new(0),
             most_held: AtomicUsize::new(0),
             journals_read: AtomicUsize::new(0),
+            heads_read: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             failing_claims: AtomicUsize::new(0),
@@ -190,6 +193,7 @@ impl Store for Faulty {
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
         Box::pin(async move {
             self.until_connected().await;
+            self.heads_read.fetch_add(1, Ordering::SeqCst);
             self.inner.inspect(id).await
         })
     }
