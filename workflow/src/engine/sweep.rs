@@ -61,7 +61,7 @@ async fn pause(worker: &Worker, duration: Duration) -> bool {
 }
 
 /// Repeats a command of a partition as long as it finds as much as it may.
-async fn exhaust(
+pub(super) async fn exhaust(
     worker: &Worker,
     partition: usize,
     command: impl Fn(usize) -> Command,

@@ -58,6 +58,10 @@ pub(super) struct Faulty {
     pub(super) journals_read: AtomicUsize,
     /// How often a head was read.
     pub(super) heads_read: AtomicUsize,
+    /// How many entries each look at the outbox asked for.
+    pub(super) outbox_looks: Mutex<Vec<usize>>,
+    /// How often indexes were looked through.
+    pub(super) mended: AtomicUsize,
     /// How many batches came.
     pub(super) batches: AtomicUsize,
     /// How many of them had a claim.
@@ -88,6 +92,8 @@ impl Faulty {
             most_held: AtomicUsize::new(0),
             journals_read: AtomicUsize::new(0),
             heads_read: AtomicUsize::new(0),
+            outbox_looks: Mutex::default(),
+            mended: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             failing_claims: AtomicUsize::new(0),
@@ -226,7 +232,13 @@ impl Store for Faulty {
     }
 
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
+        lock(&self.outbox_looks).push(limit);
         self.inner.outbox(before, limit)
+    }
+
+    fn mend(&self, partition: usize, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        self.mended.fetch_add(1, Ordering::SeqCst);
+        self.inner.mend(partition, limit)
     }
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
