@@ -360,4 +360,36 @@ mod tests {
         let owner = Owner { id, session: SessionId(1), run: 1, v: 1 };
         assert_eq!(bytes_of(&Command::Own(OwnerWrite { request: RequestId(1), owner, write })), 11_103);
     }
+
+    /// A lane of creates with inputs of so many bytes.
+    fn filled(inputs: impl IntoIterator<Item = usize>) -> Lane {
+        let lane = Lane::new();
+        for input in inputs {
+            let answer = Answer::Call(Box::new(|_| {}));
+            assert!(lane.push(create(input, 0), answer, Sending::default()).is_none(), "there is room");
+        }
+        lane
+    }
+
+    /// How many commands each batch has.
+    fn batches(lane: &Lane) -> Vec<usize> {
+        std::iter::from_fn(|| lane.take_batch().map(|batch| batch.len())).collect()
+    }
+
+    #[test]
+    fn a_batch_has_no_more_commands_and_bytes_than_it_may() {
+        assert!(filled([]).take_batch().is_none());
+        assert_eq!(batches(&filled(vec![1; BATCH_COMMANDS_MAX + 3])), [BATCH_COMMANDS_MAX, 3]);
+        let half = BATCH_BYTES_MAX / 2;
+        assert_eq!(batches(&filled([half, half, 1])), [2, 1]);
+        assert_eq!(batches(&filled([half, half + 1, 1])), [1, 2]);
+        assert_eq!(batches(&filled([1, BATCH_BYTES_MAX + 1, 1])), [1, 1, 1], "what is larger goes alone");
+    }
+
+    #[test]
+    fn what_made_a_worker_panic_goes_alone() {
+        let lane = filled([1; 5]);
+        lock(&lane.queue)[2].panics = 1;
+        assert_eq!(batches(&lane), [2, 1, 2]);
+    }
 }

@@ -410,6 +410,21 @@ async fn what_a_store_that_lost_writes_has_with_this_worker_goes_on_though_nobod
     assert_eq!(engine.lost_sessions(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_driven_is_not_given_back_however_long_it_takes() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    engine.create("one", "a").await;
+    let body = stage.body().await;
+    let held = stage.head("a").expect("held");
+    // The worker has looked for what it holds and does not drive a dozen times.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!body.is_dropped());
+    assert_eq!(stage.head("a"), Some(held));
+    body.end(1);
+    assert_eq!(stage.output("a").await, 1);
+}
+
 #[tokio::test]
 async fn a_session_the_store_does_not_know_is_replaced() {
     let stage = Stage::new();

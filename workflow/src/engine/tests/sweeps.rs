@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::stage::{Engine, LONG_LEASE, Stage, create, eventually, id, soon};
-use crate::engine::Mode;
 use crate::engine::outbox::send_before;
 use crate::engine::sweep::exhaust;
 use crate::journal::command::{Command, Outgoing, Parent, ParentClose};
