@@ -189,6 +189,10 @@ fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
     let (other, queue) = (WorkflowName::new("other").expect("valid"), QueueName::new("order").expect("valid"));
     assert!(limits.concern(&order(), &queue));
     assert!(!limits.concern(&other, &queue), "a queue of the name of a workflow is another matter");
+    let rule = LimitRule { name: LimitName::Queue(queue.clone()), tokens: 9, per: Some(ASK_EVERY) };
+    let limits = Limits::new(&[rule], 1);
+    assert!(limits.concern(&other, &queue));
+    assert!(!limits.concern(&order(), &QueueName::new("other").expect("valid")), "nor the other way around");
 }
 
 #[test]
@@ -208,4 +212,30 @@ fn what_is_idle_is_kept_while_a_claim_is_short_of_it_unless_nobody_came_for_it()
     }
     hand.told(PARTITION, false);
     assert!(!hand.has_needless(rule, false), "nor when nobody is short of it");
+}
+
+#[test]
+fn a_claim_is_worth_making_again_when_it_has_what_it_was_short_of() {
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
+    for (tokens, worth) in [(0, false), (1, true)] {
+        let limits = with(&mine, tokens);
+        lock(&limits.limits[0].hand).reserve(PARTITION, 1);
+        assert!(!limits.has_some(PARTITION), "it was short of nothing");
+        lock(&limits.limits[0].hand).told(PARTITION, true);
+        assert_eq!(limits.has_some(PARTITION), worth);
+        assert!(!limits.has_some(PARTITION + 1));
+    }
+}
+
+#[test]
+fn what_was_reserved_for_a_claim_that_is_not_made_is_given_back() {
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
+    for tokens in [0, 1] {
+        let limits = with(&mine, tokens);
+        assert_eq!(lock(&limits.limits[0].hand).reserve(PARTITION, 1), tokens);
+        assert_eq!(lock(&limits.limits[0].hand).idle(), 0);
+        limits.unreserve(PARTITION);
+        assert_eq!(lock(&limits.limits[0].hand).idle(), tokens);
+        assert_eq!(is_rung(&limits.give_back), tokens > 0);
+    }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::journal::command::ControlReply;
 use crate::journal::head::{Fork, State};
 use crate::journal::table::control::control;
+use crate::journal::table::own::own;
 use crate::journal::table::{Archive, Effects, Hint};
 
 fn step(name: &str) -> Path {
@@ -65,4 +66,22 @@ fn there_is_nothing_to_come_from_without_records_or_in_another_run_than_was_mean
         let transition = control(Some(&head), &order(action), NOW);
         assert_eq!((transition.head, transition.reply), (None, ControlReply::Refused(State::Running)));
     }
+}
+
+#[test]
+fn a_source_that_is_taken_over_is_kept_as_any_run_that_was_replaced() {
+    let fork = Fork { source: 1, streams: 1, path: step("a"), open: true };
+    let head = Head { run: 2, fork: Some(fork.clone()), ..held() };
+    let mut request = by_owner(Write { records: vec![payload("r")], ..write(Then::Forked) });
+    request.owner.run = 2;
+    let taken_over = own(Some(&head), &request, true, NOW);
+    let closed = Some(Fork { open: false, ..fork });
+    assert_eq!(taken_over.head.expect("changed").fork, closed);
+    assert_eq!(taken_over.effects.archives, [Archive { run: 1, expires_at: later(120_000) }]);
+    // Nor is it of use to a run that begins anew.
+    let (_, effects) = restarted(&head, Action::Restart);
+    let expires_at = later(120_000);
+    assert_eq!(effects.archives, [Archive { run: 2, expires_at }, Archive { run: 1, expires_at }]);
+    let (_, effects) = restarted(&Head { fork: closed, ..head }, Action::Restart);
+    assert_eq!(effects.archives, [Archive { run: 2, expires_at }], "that was done when it was taken over");
 }

@@ -79,6 +79,19 @@ fn a_write_that_would_pass_the_limits_is_refused_but_an_end_without_records_is_n
     assert!(matches!(ended.head.expect("changed").place, Place::Done { .. }));
     let last = Head { records: RECORDS_MAX - 1, ..held() };
     assert!(matches!(own(Some(&last), &from(|_| {}), true, NOW).reply, OwnReply::Ok(_)));
+    let last = Head { journal_bytes: JOURNAL_BYTES_MAX - 1, ..held() };
+    assert!(matches!(own(Some(&last), &from(|_| {}), true, NOW).reply, OwnReply::Ok(_)), "of one byte");
+}
+
+#[test]
+fn a_write_brings_what_its_owner_has_not_seen_and_no_more() {
+    let brings = |arrivals, unread, seen| {
+        let head = Head { arrivals, unread, ..held() };
+        own(Some(&head), &by_owner(Write { seen, ..write(Then::Hold) }), true, NOW).effects.messages_after
+    };
+    assert_eq!(brings(3, 1, 2), Some(2));
+    assert_eq!(brings(3, 1, 3), None, "it is unread, and its owner knows of it");
+    assert_eq!(brings(3, 0, 2), None, "all were consumed");
 }
 
 #[test]
