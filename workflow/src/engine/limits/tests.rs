@@ -156,6 +156,24 @@ fn idle_tokens_of_a_rate_are_given_back_at_once_whoever_is_short_of_them() {
 }
 
 #[test]
+fn what_was_spent_is_told_to_the_store_and_is_nothing_for_a_claim() {
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
+    let queue = QueueName::new("mail").expect("valid");
+    let name = LimitName::Queue(queue.clone());
+    for spent in [0, 2] {
+        let limits = Limits::new(&[LimitRule { name: name.clone(), tokens: 9, per: Some(ASK_EVERY) }], 1);
+        lock(&limits.limits[0].hand).of(&mine).expect("it lives").share = spent;
+        lock(&limits.limits[0].hand).reserve(PARTITION, spent);
+        let (short, started) = (vec![name.clone()], vec![(queue.clone(), spent)]);
+        limits.answered(&mine, PARTITION, &Told { short: &short, started: &started, limit: 3, gave: spent > 0 });
+        let of_hand = |hand: &Hand| (hand.spent, hand.idle());
+        assert_eq!(of_hand(&lock(&limits.limits[0].hand)), (spent, 0));
+        assert_eq!(is_rung(&limits.give_back), spent > 0);
+        assert!(!is_rung(&limits.freed[PARTITION]), "there is nothing idle");
+    }
+}
+
+#[test]
 fn what_is_being_given_back_is_found_by_no_claim() {
     let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 3);

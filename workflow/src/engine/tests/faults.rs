@@ -12,7 +12,8 @@ use crate::journal::command::{ClaimReply, Command, Reply};
 use crate::journal::head::Place;
 use crate::store::model::{Instance, ModelStore};
 use crate::store::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+    Beat, BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, SessionView, Snapshot, Store,
+    StoreError,
 };
 use crate::words::id::{InstanceId, SessionId};
 use crate::words::payload::Payload;
@@ -60,6 +61,8 @@ pub(super) struct Faulty {
     pub(super) heads_read: AtomicUsize,
     /// How many entries each look at the outbox asked for.
     pub(super) outbox_looks: Mutex<Vec<usize>>,
+    /// What the store is found to have lost.
+    pub(super) losses: watch::Sender<LostWrites>,
     /// How often indexes were looked through.
     pub(super) mended: AtomicUsize,
     /// How many batches came.
@@ -93,6 +96,7 @@ impl Faulty {
             journals_read: AtomicUsize::new(0),
             heads_read: AtomicUsize::new(0),
             outbox_looks: Mutex::default(),
+            losses: watch::channel(LostWrites::default()).0,
             mended: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
@@ -182,6 +186,10 @@ fn unreachable_store() -> StoreError {
 impl Store for Faulty {
     fn describe(&self) -> String {
         "faulty:".to_owned()
+    }
+
+    fn lost_writes(&self) -> watch::Receiver<LostWrites> {
+        self.losses.subscribe()
     }
 
     fn execute(&self, _partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {

@@ -96,3 +96,36 @@ async fn tokens_are_asked_for_as_soon_as_a_claim_was_short_of_them() {
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     assert_eq!(stage.output("b").await + stage.output("a").await, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_loss_a_worker_goes_on_from_what_the_store_has() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    engine.create("waits", "asleep").await;
+    stage.until_state("asleep", State::Waiting).await;
+    engine.create("two", "awake").await;
+    let first = stage.body().await;
+    let before = stage.store.dump();
+    first.end(1);
+    let second = stage.body().await;
+    engine.send("asleep", 7).await;
+    stage.until("asleep", "has its first event", |head| head.records == 1 && head.state() == State::Waiting).await;
+    let sessions: Vec<_> = before.sessions.keys().copied().collect();
+    stage.store.restore(before);
+    let began = Instant::now();
+    engine.way.losses.send_modify(|lost| lost.times += 1);
+    second.dropped().await;
+    let again = stage.body().await;
+    assert_eq!(again.step, "a", "the store does not know its result any more");
+    assert!(began.elapsed() < AT_ONCE, "{:?}: no lease ran out, and nobody looked", began.elapsed());
+    let session = stage.store.dump().sessions.into_keys().collect::<Vec<_>>();
+    assert!(session.len() == 1 && session != sessions, "another one");
+    again.end(1);
+    stage.body().await.end(2);
+    assert_eq!(stage.output("awake").await, 3);
+    // What it had in memory is ahead of the store.
+    for value in [1, 2] {
+        engine.send("asleep", value).await;
+    }
+    assert_eq!(stage.output("asleep").await, 12);
+}
