@@ -97,3 +97,27 @@ impl TimerBell {
         let _ = tokio::time::timeout(at_most, self.bell.notified()).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn a_timer_rings_when_it_is_earlier_than_all_that_are_known() {
+        let timer = TimerBell::default();
+        let rings = |due| {
+            timer.set(Timestamp::from_millis(due));
+            pin!(timer.bell.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        };
+        assert_eq!(timer.earliest(), None);
+        assert_eq!([5, 7, 5, 3].map(rings), [true, false, false, true]);
+        assert_eq!(timer.earliest(), Some(Timestamp::from_millis(3)));
+        timer.forget();
+        assert_eq!(timer.earliest(), None);
+        assert!(rings(9));
+    }
+}

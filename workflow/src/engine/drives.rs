@@ -283,6 +283,17 @@ mod tests {
         assert!(drives.of(&a, None).is_none());
     }
 
+    #[test]
+    fn an_instance_is_driven_until_its_drive_is_over() {
+        let drives = Arc::new(Drives::new());
+        let id = |name: &str| InstanceId::new(name).expect("valid");
+        let driven = drives.enter(SessionId(1), &claimed("a", 1, 5)).expect("new");
+        assert!(drives.has(&id("a")) && !drives.has(&id("b")));
+        drop(driven);
+        assert!(!drives.has(&id("a")));
+        assert_eq!(drives.count(), 0);
+    }
+
     #[tokio::test]
     async fn only_drives_of_the_lost_session_stop() {
         let drives = Arc::new(Drives::new());

@@ -304,7 +304,15 @@ fn bytes_of_end(then: &Then) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::engine::holding::nothing;
+    use crate::engine::tests::claimed;
+    use crate::journal::command::{Create, Ending, InstanceSpec, Owner, OwnerWrite, Send, Write};
+    use crate::journal::message::{Channel, NewMessage};
+    use crate::words::id::{InstanceId, RequestId, SessionId};
+    use crate::words::payload::Payload;
 
     #[test]
     fn each_trouble_is_told_once_until_it_is_over() {
@@ -319,5 +327,69 @@ mod tests {
             lane.is_new_trouble(&number.to_string());
         }
         assert!(!lane.is_new_trouble("one of very many"), "however many there are");
+    }
+
+    /// An instance with an input and a first message of so many bytes.
+    fn create(input: usize, message: usize) -> Command {
+        let spec = InstanceSpec { input: Payload::from_bytes(vec![0; input]), ..(*claimed("a", 1, 1).spec).clone() };
+        let message = (message > 0).then(|| of_bytes(message));
+        let (request, id) = (RequestId(1), InstanceId::new("a").expect("valid"));
+        Command::Create(Create { request, id, spec: Arc::new(spec), local: None, message })
+    }
+
+    fn of_bytes(payload: usize) -> NewMessage {
+        let payload = Payload::from_bytes(vec![0; payload]);
+        NewMessage { channel: Channel::event("a", ""), event_id: "1".into(), payload }
+    }
+
+    #[test]
+    fn what_a_command_carries_is_the_sum_of_its_payloads() {
+        let id = InstanceId::new("a").expect("valid");
+        assert_eq!(bytes_of(&create(7, 0)), 7);
+        assert_eq!(bytes_of(&create(7, 20)), 27);
+        assert_eq!(bytes_of(&Command::Send(Send { id: id.clone(), run: None, message: of_bytes(20) })), 20);
+        let Command::Create(Create { spec, .. }) = create(100, 0) else { panic!("as made") };
+        let outgoing = vec![
+            Outgoing::CreateChild { id: id.clone(), spec },
+            Outgoing::Deliver { to: id.clone(), run: 1, message: of_bytes(1_000) },
+            Outgoing::Close { child: id.clone(), reason: "enough".to_owned() },
+        ];
+        let records = vec![Payload::from_bytes(vec![0; 1]), Payload::from_bytes(vec![0; 2])];
+        let end = Then::Finish(Ending { result: Ok(Payload::from_bytes(vec![0; 10_000])) });
+        let write = Write { records, outgoing, ..nothing(end) };
+        let owner = Owner { id, session: SessionId(1), run: 1, v: 1 };
+        assert_eq!(bytes_of(&Command::Own(OwnerWrite { request: RequestId(1), owner, write })), 11_103);
+    }
+
+    /// A lane of creates with inputs of so many bytes.
+    fn filled(inputs: impl IntoIterator<Item = usize>) -> Lane {
+        let lane = Lane::new();
+        for input in inputs {
+            let answer = Answer::Call(Box::new(|_| {}));
+            assert!(lane.push(create(input, 0), answer, Sending::default()).is_none(), "there is room");
+        }
+        lane
+    }
+
+    /// How many commands each batch has.
+    fn batches(lane: &Lane) -> Vec<usize> {
+        std::iter::from_fn(|| lane.take_batch().map(|batch| batch.len())).collect()
+    }
+
+    #[test]
+    fn a_batch_has_no_more_commands_and_bytes_than_it_may() {
+        assert!(filled([]).take_batch().is_none());
+        assert_eq!(batches(&filled(vec![1; BATCH_COMMANDS_MAX + 3])), [BATCH_COMMANDS_MAX, 3]);
+        let half = BATCH_BYTES_MAX / 2;
+        assert_eq!(batches(&filled([half, half, 1])), [2, 1]);
+        assert_eq!(batches(&filled([half, half + 1, 1])), [1, 2]);
+        assert_eq!(batches(&filled([1, BATCH_BYTES_MAX + 1, 1])), [1, 1, 1], "what is larger goes alone");
+    }
+
+    #[test]
+    fn what_made_a_worker_panic_goes_alone() {
+        let lane = filled([1; 5]);
+        lock(&lane.queue)[2].panics = 1;
+        assert_eq!(batches(&lane), [2, 1, 2]);
     }
 }

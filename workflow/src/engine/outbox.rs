@@ -58,7 +58,7 @@ fn millis(duration: Duration) -> i64 {
 }
 
 /// Sends everything queued before a time, and says whether there was anything.
-async fn send_before(worker: &Arc<Worker>, before: Timestamp) -> Result<bool, StoreError> {
+pub(super) async fn send_before(worker: &Arc<Worker>, before: Timestamp) -> Result<bool, StoreError> {
     let mut page = PAGE;
     let mut any = false;
     loop {

@@ -310,3 +310,32 @@ impl Pulse {
         heart.beat(self.session.id, self.lease)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn a_lease_lasts_from_before_the_newest_beat_that_was_answered() {
+        let session = Session::new(LeaseClock::Machine, LEASE);
+        assert!(!session.may_be_over());
+        let now = session.clock.now();
+        session.beaten(now, Duration::ZERO);
+        assert!(session.may_be_over() || session.clock.now() == now);
+        session.beaten(now, LEASE);
+        assert!(!session.may_be_over());
+    }
+
+    #[test]
+    fn a_claim_has_the_number_of_the_one_before_until_that_is_answered() {
+        let session = Session::new(LeaseClock::Machine, LEASE);
+        assert_eq!([session.claim_number(0), session.claim_number(0)], [1, 1]);
+        for number in [2, 3] {
+            session.claim_answered(0);
+            assert_eq!(session.claim_number(0), number);
+        }
+        assert_eq!(session.claim_number(1), 1, "each partition counts its own");
+    }
+}

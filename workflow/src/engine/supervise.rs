@@ -237,4 +237,23 @@ mod tests {
         drop(supervisor);
         assert_eq!(seen.recv().await, None);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_supervisor_ends_a_loop_that_is_in_the_middle_of_something() {
+        let supervisor = Supervisor::new(Host::here());
+        let (begun, mut began) = mpsc::unbounded_channel();
+        let (alive, mut seen) = mpsc::unbounded_channel::<()>();
+        supervisor.watch("busy", move || {
+            let (begun, alive) = (begun.clone(), alive.clone());
+            async move {
+                begun.send(()).expect("the test listens");
+                alive.closed().await;
+                Ok(())
+            }
+        });
+        assert_eq!(began.recv().await, Some(()));
+        drop(supervisor);
+        let gone = tokio::time::timeout(Duration::from_secs(60), seen.recv()).await;
+        assert_eq!(gone, Ok(None), "nothing of it is left");
+    }
 }

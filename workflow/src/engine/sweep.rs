@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::holding::nothing;
+use super::underway::Underway;
 use super::worker::Worker;
 use crate::journal::command::{Command, Owner, OwnerWrite, Reply, Then};
 use crate::store::{SessionView, StoreError};
-use crate::words::id::{RequestId, SessionId};
+use crate::words::id::{InstanceId, RequestId, SessionId};
 use crate::words::time::Timestamp;
 
 /// Most instances one command of a sweep touches: a bound on the time it takes the store.
@@ -60,7 +61,7 @@ async fn pause(worker: &Worker, duration: Duration) -> bool {
 }
 
 /// Repeats a command of a partition as long as it finds as much as it may.
-async fn exhaust(
+pub(super) async fn exhaust(
     worker: &Worker,
     partition: usize,
     command: impl Fn(usize) -> Command,
@@ -196,10 +197,10 @@ async fn take_over(worker: &Worker, session: SessionId) -> Result<(), StoreError
 /// since a look, and everything is answered that was on its way then.
 pub(super) async fn hand_back(worker: Arc<Worker>) -> Result<(), StoreError> {
     let every = (worker.lease / 2).clamp(STRAYS_EVERY, STRAYS_LONGEST);
-    let mut strays = BTreeMap::new();
+    let mut strays = Strays::default();
     while pause(&worker, every).await {
         let Some(session) = worker.session.current() else { continue };
-        let mut found = BTreeMap::new();
+        strays.look_anew();
         // More than are driven: so what is not driven is among them.
         let limit = worker.drives.count() + LIMIT;
         for id in worker.store.held(session.id(), limit).await? {
@@ -211,16 +212,37 @@ pub(super) async fn hand_back(worker: Arc<Worker>) -> Result<(), StoreError> {
             if !snapshot.head.held_by(owner.session) || worker.drives.has(&owner.id) {
                 continue;
             }
-            let mark = worker.underway.mark();
-            match strays.get(&owner.id) {
-                Some((v, mark)) if *v == owner.v && worker.underway.are_over(*mark) => release(&worker, owner).await?,
-                Some((v, mark)) if *v == owner.v => drop(found.insert(owner.id, (owner.v, *mark))),
-                _ => drop(found.insert(owner.id, (owner.v, mark))),
+            if strays.is_nobodys(&owner.id, owner.v, &worker.underway) {
+                release(&worker, owner).await?;
             }
         }
-        strays = found;
     }
     Ok(())
+}
+
+/// What was held and not driven when the newest looks came by: in which state, and what was on its way when it was first seen
+/// so.
+#[derive(Debug, Default)]
+struct Strays {
+    before: BTreeMap<InstanceId, (u64, u64)>,
+    now: BTreeMap<InstanceId, (u64, u64)>,
+}
+
+impl Strays {
+    /// Another look begins.
+    fn look_anew(&mut self) {
+        self.before = std::mem::take(&mut self.now);
+    }
+
+    /// Whether this one is nobody's, which is held in the state `v` and not driven. Else it is remembered for the next look.
+    fn is_nobodys(&mut self, id: &InstanceId, v: u64, underway: &Underway) -> bool {
+        let unmoved = self.before.get(id).copied().filter(|(seen, _)| *seen == v);
+        if unmoved.is_some_and(|(_, mark)| underway.are_over(mark)) {
+            return true;
+        }
+        self.now.insert(id.clone(), unmoved.unwrap_or_else(|| (v, underway.mark())));
+        false
+    }
 }
 
 async fn release(worker: &Worker, owner: Owner) -> Result<(), StoreError> {
@@ -340,6 +362,42 @@ mod tests {
             assert!(hearts.look(&view(1), woken + Duration::from_secs(seconds), EXPIRED).is_empty());
         }
         assert_eq!(hearts.look(&view(1), woken + LEASE, EXPIRED), [SessionId(1)]);
+    }
+
+    #[test]
+    fn what_is_held_is_nobodys_when_it_has_not_moved_and_no_answer_can_bring_it() {
+        let id = InstanceId::new("a").expect("valid");
+        let underway = Arc::new(Underway::default());
+        let mut strays = Strays::default();
+        let mut look = |v: u64| {
+            strays.look_anew();
+            strays.is_nobodys(&id, v, &underway)
+        };
+        let claim = underway.begin();
+        assert!(!look(5), "it may have been given just now");
+        assert!(!look(5), "the answer is still to come");
+        drop(claim);
+        // It was driven, it let go, and another claim gave it.
+        let next = underway.begin();
+        assert!(!look(8), "it has moved");
+        assert!(!look(8), "what was on its way at first says nothing of what came later");
+        drop(next);
+        let _later = underway.begin();
+        assert!(look(8), "what began after it was seen did not give it");
+    }
+
+    #[test]
+    fn what_was_not_seen_by_the_look_before_is_seen_for_the_first_time() {
+        let id = InstanceId::new("a").expect("valid");
+        let underway = Underway::default();
+        let mut strays = Strays::default();
+        assert!(!strays.is_nobodys(&id, 5, &underway));
+        strays.look_anew();
+        // Driven meanwhile.
+        strays.look_anew();
+        assert!(!strays.is_nobodys(&id, 5, &underway));
+        strays.look_anew();
+        assert!(strays.is_nobodys(&id, 5, &underway));
     }
 
     #[test]

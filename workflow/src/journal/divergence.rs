@@ -120,4 +120,24 @@ mod tests {
         assert_eq!(serde_json::from_str::<Divergence>(&written).expect("reads"), compared);
         assert_eq!(compared.to_string(), "it differs\nthe run:\n> an output\nits replay:\n> a panic");
     }
+
+    #[test]
+    fn a_divergence_lists_what_the_code_waits_for() {
+        let side = |operation: &str, source: Option<&str>| Side {
+            operation: operation.to_owned(),
+            path: String::new(),
+            source: source.map(str::to_owned),
+        };
+        let asked = vec![side("step a", Some("order.rs:1:1")), side("a sleep", None), side("wait b", None)];
+        let divergence = Divergence {
+            position: 4,
+            recorded: Some(side("step c", None)),
+            asked,
+            message: "it differs".to_owned(),
+            traces: None,
+        };
+        let said =
+            "it differs; the journal has step c at record 4; the code waits for step a (order.rs:1:1), a sleep, wait b";
+        assert_eq!(divergence.to_string(), said);
+    }
 }

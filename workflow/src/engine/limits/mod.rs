@@ -172,6 +172,11 @@ impl Hand {
         }
     }
 
+    /// Whether something is idle that nobody is short of, or, `all`, whatever is idle.
+    fn has_needless(&self, rule: &LimitRule, all: bool) -> bool {
+        self.idle() > 0 && (all || self.short.is_empty() || rule.per.is_some())
+    }
+
     fn idle(&self) -> u32 {
         self.share.saturating_sub(self.bound()).saturating_sub(self.spent)
     }
@@ -385,10 +390,9 @@ impl Limits {
             {
                 let mut hand = lock(&limit.hand);
                 let Some(hand) = hand.of(session) else { continue };
-                let idle = hand.idle() > 0 && (all || hand.short.is_empty() || limit.rule.per.is_some());
                 // One that is on its way will be answered.
                 let unsure = hand.unsure && limit.asking.try_lock().is_ok();
-                if !idle && hand.spent == 0 && !unsure {
+                if !hand.has_needless(&limit.rule, all) && hand.spent == 0 && !unsure {
                     continue;
                 }
             }

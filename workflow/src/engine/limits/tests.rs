@@ -156,6 +156,24 @@ fn idle_tokens_of_a_rate_are_given_back_at_once_whoever_is_short_of_them() {
 }
 
 #[test]
+fn what_was_spent_is_told_to_the_store_and_is_nothing_for_a_claim() {
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
+    let queue = QueueName::new("mail").expect("valid");
+    let name = LimitName::Queue(queue.clone());
+    for spent in [0, 2] {
+        let limits = Limits::new(&[LimitRule { name: name.clone(), tokens: 9, per: Some(ASK_EVERY) }], 1);
+        lock(&limits.limits[0].hand).of(&mine).expect("it lives").share = spent;
+        lock(&limits.limits[0].hand).reserve(PARTITION, spent);
+        let (short, started) = (vec![name.clone()], vec![(queue.clone(), spent)]);
+        limits.answered(&mine, PARTITION, &Told { short: &short, started: &started, limit: 3, gave: spent > 0 });
+        let of_hand = |hand: &Hand| (hand.spent, hand.idle());
+        assert_eq!(of_hand(&lock(&limits.limits[0].hand)), (spent, 0));
+        assert_eq!(is_rung(&limits.give_back), spent > 0);
+        assert!(!is_rung(&limits.freed[PARTITION]), "there is nothing idle");
+    }
+}
+
+#[test]
 fn what_is_being_given_back_is_found_by_no_claim() {
     let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
     let limits = with(&mine, 3);
@@ -189,4 +207,53 @@ fn only_what_is_limited_is_kept_from_starting_past_a_claim() {
     let (other, queue) = (WorkflowName::new("other").expect("valid"), QueueName::new("order").expect("valid"));
     assert!(limits.concern(&order(), &queue));
     assert!(!limits.concern(&other, &queue), "a queue of the name of a workflow is another matter");
+    let rule = LimitRule { name: LimitName::Queue(queue.clone()), tokens: 9, per: Some(ASK_EVERY) };
+    let limits = Limits::new(&[rule], 1);
+    assert!(limits.concern(&other, &queue));
+    assert!(!limits.concern(&order(), &QueueName::new("other").expect("valid")), "nor the other way around");
+}
+
+#[test]
+fn what_is_idle_is_kept_while_a_claim_is_short_of_it_unless_nobody_came_for_it() {
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
+    let limits = with(&mine, 1);
+    let (rule, mut hand) = (&limits.limits[0].rule, lock(&limits.limits[0].hand));
+    assert!(hand.has_needless(rule, false) && hand.has_needless(rule, true));
+    hand.told(PARTITION, true);
+    assert!(!hand.has_needless(rule, false), "the next claim takes it");
+    assert!(hand.has_needless(rule, true));
+    let rate = LimitRule { per: Some(ASK_EVERY), ..rule.clone() };
+    assert!(hand.has_needless(&rate, false), "of a rate another worker can use it as well");
+    hand.in_use = 1;
+    for all in [false, true] {
+        assert!(!hand.has_needless(rule, all) && !hand.has_needless(&rate, all), "nothing is idle");
+    }
+    hand.told(PARTITION, false);
+    assert!(!hand.has_needless(rule, false), "nor when nobody is short of it");
+}
+
+#[test]
+fn a_claim_is_worth_making_again_when_it_has_what_it_was_short_of() {
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
+    for (tokens, worth) in [(0, false), (1, true)] {
+        let limits = with(&mine, tokens);
+        lock(&limits.limits[0].hand).reserve(PARTITION, 1);
+        assert!(!limits.has_some(PARTITION), "it was short of nothing");
+        lock(&limits.limits[0].hand).told(PARTITION, true);
+        assert_eq!(limits.has_some(PARTITION), worth);
+        assert!(!limits.has_some(PARTITION + 1));
+    }
+}
+
+#[test]
+fn what_was_reserved_for_a_claim_that_is_not_made_is_given_back() {
+    let mine = Session::new(LeaseClock::Machine, Duration::from_secs(600));
+    for tokens in [0, 1] {
+        let limits = with(&mine, tokens);
+        assert_eq!(lock(&limits.limits[0].hand).reserve(PARTITION, 1), tokens);
+        assert_eq!(lock(&limits.limits[0].hand).idle(), 0);
+        limits.unreserve(PARTITION);
+        assert_eq!(lock(&limits.limits[0].hand).idle(), tokens);
+        assert_eq!(is_rung(&limits.give_back), tokens > 0);
+    }
 }

@@ -83,6 +83,33 @@ async fn damage_fails_the_command_that_meets_it_and_no_neighbour() {
 }
 
 #[tokio::test]
+async fn a_neighbour_of_damage_that_is_not_answered_is_sent_again() {
+    let stage = Stage::new();
+    let client = stage.engine(Mode::Client, LONG_LEASE).await;
+    *client.way.damaged.lock().expect("not poisoned") = Some(id("bad"));
+    client.way.cut.send_replace(true);
+    let mut answers = Vec::new();
+    // The first three keep the three workers busy, so that the others go in one batch.
+    for (number, name) in ["x", "y", "z", "bad", "good"].into_iter().enumerate() {
+        answers.push(client.core.commands().begin(Command::Create(create("one", name))).await);
+        if number < 3 {
+            eventually("it is sent", || client.way.batches.load(Ordering::SeqCst) == number + 1).await;
+        }
+    }
+    // Each that is carried out is not answered at first.
+    client.way.lose_replies.store(4, Ordering::SeqCst);
+    client.way.cut.send_replace(false);
+    for (number, answer) in answers.into_iter().enumerate() {
+        let answer = soon(answer).await.expect("answered");
+        if number == 3 {
+            assert!(matches!(answer, Err(StoreError::Damaged { .. })), "{answer:?}");
+        } else {
+            assert_eq!(answer.expect("created"), Reply::Create(CreateReply::Created { claimed: None }));
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_queued_meanwhile_goes_in_one_batch() {
     let stage = Stage::new();
     let client = stage.engine(Mode::Client, LONG_LEASE).await;

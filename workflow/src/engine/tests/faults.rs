@@ -12,7 +12,8 @@ use crate::journal::command::{ClaimReply, Command, Reply};
 use crate::journal::head::Place;
 use crate::store::model::{Instance, ModelStore};
 use crate::store::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+    Beat, BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, SessionView, Snapshot, Store,
+    StoreError,
 };
 use crate::words::id::{InstanceId, SessionId};
 use crate::words::payload::Payload;
@@ -56,6 +57,14 @@ pub(super) struct Faulty {
     pub(super) most_held: AtomicUsize,
     /// How often a journal was read.
     pub(super) journals_read: AtomicUsize,
+    /// How often a head was read.
+    pub(super) heads_read: AtomicUsize,
+    /// How many entries each look at the outbox asked for.
+    pub(super) outbox_looks: Mutex<Vec<usize>>,
+    /// What the store is found to have lost.
+    pub(super) losses: watch::Sender<LostWrites>,
+    /// How often indexes were looked through.
+    pub(super) mended: AtomicUsize,
     /// How many batches came.
     pub(super) batches: AtomicUsize,
     /// How many of them had a claim.
@@ -85,6 +94,10 @@ impl Faulty {
             garbled_claims: AtomicUsize::new(0),
             most_held: AtomicUsize::new(0),
             journals_read: AtomicUsize::new(0),
+            heads_read: AtomicUsize::new(0),
+            outbox_looks: Mutex::default(),
+            losses: watch::channel(LostWrites::default()).0,
+            mended: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             failing_claims: AtomicUsize::new(0),
@@ -175,6 +188,10 @@ impl Store for Faulty {
         "faulty:".to_owned()
     }
 
+    fn lost_writes(&self) -> watch::Receiver<LostWrites> {
+        self.losses.subscribe()
+    }
+
     fn execute(&self, _partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>> {
         Box::pin(self.carry_out(batch))
     }
@@ -190,6 +207,7 @@ impl Store for Faulty {
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
         Box::pin(async move {
             self.until_connected().await;
+            self.heads_read.fetch_add(1, Ordering::SeqCst);
             self.inner.inspect(id).await
         })
     }
@@ -222,7 +240,13 @@ impl Store for Faulty {
     }
 
     fn outbox(&self, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Pending>, StoreError>> {
+        lock(&self.outbox_looks).push(limit);
         self.inner.outbox(before, limit)
+    }
+
+    fn mend(&self, partition: usize, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        self.mended.fetch_add(1, Ordering::SeqCst);
+        self.inner.mend(partition, limit)
     }
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {

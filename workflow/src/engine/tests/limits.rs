@@ -58,6 +58,20 @@ async fn a_token_is_used_again_while_there_is_more_to_do_and_then_given_back() {
 }
 
 #[tokio::test]
+async fn nobody_asks_for_tokens_of_what_is_not_there() {
+    let stage = Stage::new();
+    let engine = limited(&stage, LONG_LEASE, &[at_once(2)]).await;
+    for name in ["a", "b"] {
+        stage.put("two", name);
+        stage.body().await.end(1);
+        stage.body().await.end(1);
+        assert_eq!(stage.output(name).await, 2);
+    }
+    assert!(stage.store.dump().limits.is_empty(), "others may need them");
+    assert_eq!((health(&engine).tokens, health(&engine).in_use), (0, 0));
+}
+
+#[tokio::test]
 async fn tokens_go_to_the_worker_that_can_use_them() {
     let stage = Stage::new();
     let one = limited(&stage, LONG_LEASE, &[at_once(1)]).await;

@@ -7,9 +7,11 @@ mod faults;
 mod flow;
 mod fork;
 mod limits;
+mod prompt;
 mod recovery;
 mod shutdown;
 mod stage;
+mod sweeps;
 mod time;
 mod verify;
 

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::stage::{Body, LONG_LEASE, SHORT_LEASE, Stage, eventually};
+use super::stage::{Body, LONG_LEASE, SHORT_LEASE, Stage, control, eventually, send};
 use crate::engine::Mode;
-use crate::journal::command::PauseReason;
+use crate::journal::command::{Action, ControlReply, PauseReason, Reply, SendReply};
 use crate::journal::head::{Place, State, Suspect};
 use crate::words::id::SessionId;
 
@@ -183,6 +183,35 @@ async fn suspects_are_tried_one_at_a_time_and_a_record_ends_a_trial() {
 }
 
 #[tokio::test]
+async fn a_trial_goes_on_when_its_suspect_hears_of_something() {
+    let stage = Stage::new();
+    let crashing = stage.engine(Mode::All, SHORT_LEASE).await;
+    crashing.ready().await;
+    crashing.create("pair", "a").await;
+    crashing.create("pair", "b").await;
+    drop([stage.body().await, stage.body().await]);
+    crashing.crash();
+    let recovering = stage.engine(Mode::All, LONG_LEASE).await;
+    let sweeping = stage.engine_of(Mode::Worker, SHORT_LEASE, Vec::new()).await;
+    let tried = stage.body().await;
+    eventually("both are held", || recovering.driving() == 2).await;
+    // It looks, and has nothing to record.
+    recovering.control(&tried.instance, Action::Pause).await;
+    stage.until(&tried.instance, "was looked at", |head| matches!(head.place, Place::Held { notice: false, .. })).await;
+    let head = stage.head(&tried.instance).expect("kept");
+    assert!(matches!(head.suspect, Suspect::Marked { .. }), "{head:?}");
+    // What is no suspect runs meanwhile; the other one would be marked before anything of it runs.
+    recovering.create("one", "c").await;
+    stage.body().await.end(3);
+    assert_eq!(stage.output("c").await, 3);
+    let other = if tried.instance == "a" { "b" } else { "a" };
+    let head = stage.head(other).expect("kept");
+    assert!(matches!(head.suspect, Suspect::Yes { .. }), "{head:?}");
+    stage.no_body().await;
+    drop((tried, sweeping));
+}
+
+#[tokio::test]
 async fn a_suspect_that_survives_a_lease_is_none_any_more() {
     let stage = Stage::new();
     let crashing = stage.engine(Mode::All, SHORT_LEASE).await;
@@ -190,10 +219,12 @@ async fn a_suspect_that_survives_a_lease_is_none_any_more() {
     crashing.create("one", "a").await;
     drop(stage.body().await);
     crashing.crash();
+    let before = tokio::time::Instant::now();
     let _engine = stage.engine(Mode::Worker, SHORT_LEASE).await;
     let body = stage.body().await;
     assert!(matches!(stage.head("a").expect("kept").suspect, Suspect::Marked { .. }));
     stage.until("a", "is cleared", |head| head.suspect == Suspect::No).await;
+    assert!(before.elapsed() >= SHORT_LEASE, "what crashes its worker later in a lease is still a suspect");
     assert!(!body.is_dropped());
     body.end(1);
     assert_eq!(stage.output("a").await, 1);
@@ -291,6 +322,77 @@ async fn a_look_finds_out_that_another_has_the_instance_while_a_body_runs() {
 }
 
 #[tokio::test]
+async fn a_look_finds_the_event_and_the_resume_that_nobody_told_of() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    engine.create("pair", "waits").await;
+    let waits = stage.body().await;
+    assert_eq!(stage.unheard(&send("waits", 20)), Reply::Send(SendReply::Accepted));
+    stage.until("waits", "has its event while its body runs", |head| head.records == 1).await;
+    waits.end(1);
+    assert_eq!(stage.output("waits").await, 21);
+    engine.create("branches", "paused").await;
+    let mut bodies = [stage.body().await, stage.body().await];
+    bodies.sort_by_key(|body| body.step);
+    let [first, second] = bodies;
+    engine.control("paused", Action::Pause).await;
+    stage.until("paused", "was looked at", |head| matches!(head.place, Place::Held { notice: false, .. })).await;
+    second.end(2);
+    stage.until("paused", "has a result", |head| head.records == 1).await;
+    stage.no_body().await;
+    assert_eq!(stage.unheard(&control("paused", Action::Resume)), Reply::Control(ControlReply::Done(State::Running)));
+    let next = stage.body().await;
+    assert_eq!(next.step, "c");
+    next.end(3);
+    first.end(1);
+    assert_eq!(stage.output("paused").await, 6);
+}
+
+#[tokio::test]
+async fn a_look_that_finds_nothing_new_writes_nothing() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::All, SHORT_LEASE).await;
+    engine.ready().await;
+    engine.create("pair", "a").await;
+    let body = stage.body().await;
+    engine.send("a", 20).await;
+    let before = stage.until("a", "has its event", |head| head.records == 1).await;
+    let looks = engine.way.heads_read.load(Ordering::SeqCst);
+    eventually("it looked", || engine.way.heads_read.load(Ordering::SeqCst) >= looks + 3).await;
+    assert_eq!(stage.head("a").expect("kept").v, before.v);
+    body.end(1);
+    assert_eq!(stage.output("a").await, 21);
+}
+
+#[tokio::test]
+async fn a_journal_that_has_not_as_many_records_as_its_head_counts_is_parked() {
+    let stage = Stage::new();
+    let first = stage.worker().await;
+    first.create("two", "a").await;
+    stage.body().await.end(1);
+    let _second = stage.body().await;
+    first.core.shutdown(Duration::ZERO).await;
+    let mut data = stage.store.dump();
+    let instance = data.instances.values_mut().next().expect("one");
+    assert_eq!(instance.head.records, 1);
+    let whole = instance.journals.clone();
+    instance.journals.values_mut().for_each(Vec::clear);
+    stage.store.restore(data);
+    let second = stage.worker().await;
+    let head = stage.until_state("a", State::Paused).await;
+    let Place::Paused { reason: PauseReason::Unreadable { message }, .. } = head.place else { panic!("{head:?}") };
+    assert!(message.contains("0 records") && message.contains('1'), "{message}");
+    stage.no_body().await;
+    let mut data = stage.store.dump();
+    data.instances.values_mut().for_each(|instance| instance.journals.clone_from(&whole));
+    stage.store.restore(data);
+    second.control("a", Action::Resume).await;
+    stage.body().await.end(2);
+    assert_eq!(stage.output("a").await, 3);
+}
+
+#[tokio::test]
 async fn what_a_store_that_lost_writes_has_with_this_worker_goes_on_though_nobody_drives_it_any_more() {
     let stage = Stage::new();
     let engine = stage.engine(Mode::All, SHORT_LEASE).await;
@@ -306,6 +408,21 @@ async fn what_a_store_that_lost_writes_has_with_this_worker_goes_on_though_nobod
     stage.body().await.end(2);
     assert_eq!(stage.output("a").await, 2);
     assert_eq!(engine.lost_sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_driven_is_not_given_back_however_long_it_takes() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    engine.create("one", "a").await;
+    let body = stage.body().await;
+    let held = stage.head("a").expect("held");
+    // The worker has looked for what it holds and does not drive a dozen times.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!body.is_dropped());
+    assert_eq!(stage.head("a"), Some(held));
+    body.end(1);
+    assert_eq!(stage.output("a").await, 1);
 }
 
 #[tokio::test]

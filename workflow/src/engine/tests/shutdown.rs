@@ -42,6 +42,38 @@ async fn bodies_end_within_the_grace_and_the_rest_goes_to_others_at_once() {
 }
 
 #[tokio::test]
+async fn while_a_worker_stops_its_bodies_go_on_and_none_begins() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    for (workflow, name) in [("branches", "several"), ("one", "last")] {
+        engine.create(workflow, name).await;
+    }
+    let mut bodies = [stage.body().await, stage.body().await, stage.body().await];
+    bodies.sort_by(|one, other| (&one.instance, one.step).cmp(&(&other.instance, other.step)));
+    let [last, first, second] = bodies;
+    let meanwhile = async {
+        let stopped = || engine.core.health().loops.iter().any(|found| found.name == "claims 0" && !found.running);
+        eventually("it claims nothing more", stopped).await;
+        second.end(2);
+        stage.until("several", "has one of its results", |head| head.records == 1).await;
+        last.end(7);
+        assert_eq!(stage.output("last").await, 7, "what was the last of a run ends it");
+        stage.no_body().await;
+        assert!(!first.is_dropped(), "the grace is not over");
+        first.end(1);
+        stage.until("several", "has both results", |head| head.records == 2).await;
+    };
+    let (report, ()) = tokio::join!(engine.core.shutdown(Duration::from_secs(10)), meanwhile);
+    assert_eq!((report.driving, report.interrupted, report.handed_over), (2, 0, true));
+    stage.no_body().await;
+    let _next = stage.engine(Mode::Worker, LONG_LEASE).await;
+    let rest = stage.body().await;
+    assert_eq!(rest.step, "c");
+    rest.end(3);
+    assert_eq!(stage.output("several").await, 6);
+}
+
+#[tokio::test]
 async fn what_a_loop_still_asked_for_when_all_was_over_is_no_failure() {
     let stage = Stage::new();
     let engine = stage.worker().await;
@@ -85,6 +117,19 @@ async fn a_second_shutdown_and_a_create_after_it_do_no_harm() {
     assert_eq!((report.driving, report.interrupted), (0, 0));
     engine.create("one", "a").await;
     assert_eq!(stage.head("a").expect("created").state(), State::Queued);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_that_does_not_answer_was_not_told_is_not_handed_over() {
+    let stage = Stage::new();
+    let engine = stage.worker().await;
+    engine.create("one", "a").await;
+    let body = stage.body().await;
+    engine.way.isolate();
+    let report = engine.core.shutdown(Duration::ZERO).await;
+    assert_eq!((report.driving, report.interrupted, report.handed_over), (1, 1, false));
+    body.dropped().await;
+    assert!(!stage.store.dump().sessions.is_empty(), "its lease must run out first");
 }
 
 #[tokio::test]

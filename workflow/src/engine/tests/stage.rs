@@ -10,6 +10,7 @@ use super::faults::Faulty;
 use crate::authoring::child::child;
 use crate::authoring::durable::Durable;
 use crate::authoring::join::join;
+use crate::authoring::part::part;
 use crate::authoring::sleep::sleep;
 use crate::authoring::step::{StepContext, step_with_context};
 use crate::authoring::wait::wait_for_type;
@@ -218,6 +219,21 @@ impl Stage {
         self.until(instance, &format!("is {state:?}"), |head| head.state() == state).await
     }
 
+    /// Carries a command out and tells nobody, also not the owner of what it is about.
+    pub(super) fn unheard(&self, command: &Command) -> Reply {
+        let store = ModelStore::default();
+        store.restore(self.store.dump());
+        let reply = store.apply(command);
+        let mut data = store.dump();
+        for instance in data.instances.values_mut() {
+            if let Place::Held { notice, .. } = &mut instance.head.place {
+                *notice = false;
+            }
+        }
+        self.store.restore(data);
+        reply
+    }
+
     /// What a run returned.
     pub(super) async fn output(&self, instance: &str) -> u32 {
         let head = self.until_state(instance, State::Complete).await;
@@ -250,19 +266,12 @@ impl Engine {
     }
 
     pub(super) async fn send(&self, instance: &str, value: u32) {
-        let message = NewMessage {
-            channel: Channel::event("number", ""),
-            event_id: format!("{:x}", random_u128()).into(),
-            payload: Payload::encode(&value).expect("encodes"),
-        };
-        let send = Command::Send(Send { id: id(instance), run: None, message });
-        let reply = soon(self.core.commands().send(send)).await.expect("the store answers");
+        let reply = soon(self.core.commands().send(send(instance, value))).await.expect("the store answers");
         assert_eq!(reply, Reply::Send(SendReply::Accepted));
     }
 
     pub(super) async fn control(&self, instance: &str, action: Action) -> ControlReply {
-        let control = Control { request: RequestId::generate(), id: id(instance), run: None, action };
-        match soon(self.core.commands().send(Command::Control(control))).await.expect("the store answers") {
+        match soon(self.core.commands().send(control(instance, action))).await.expect("the store answers") {
             Reply::Control(reply) => reply,
             other => panic!("{other:?}"),
         }
@@ -312,8 +321,21 @@ pub(super) fn create(workflow: &str, instance: &str) -> Create {
     Create { request: RequestId::generate(), id: id(instance), spec: Arc::new(spec), local: None, message: None }
 }
 
+pub(super) fn send(instance: &str, value: u32) -> Command {
+    let message = NewMessage {
+        channel: Channel::event("number", ""),
+        event_id: format!("{:x}", random_u128()).into(),
+        payload: Payload::encode(&value).expect("encodes"),
+    };
+    Command::Send(Send { id: id(instance), run: None, message })
+}
+
+pub(super) fn control(instance: &str, action: Action) -> Command {
+    Command::Control(Control { request: RequestId::generate(), id: id(instance), run: None, action })
+}
+
 /// Every workflow of the stage.
-pub(super) const WORKFLOWS: [&Registration; 7] = [&ONE, &TWO, &PAIR, &WAITS, &SLEEPS, &PARENT, &FAMILY];
+pub(super) const WORKFLOWS: [&Registration; 8] = [&ONE, &TWO, &PAIR, &BRANCHES, &WAITS, &SLEEPS, &PARENT, &FAMILY];
 
 /// One step.
 pub(super) static ONE: Registration = workflow("one", |start| {
@@ -338,6 +360,21 @@ pub(super) static PAIR: Registration = workflow("pair", |start| {
         let body = step_with_context("a", AT, |at| bodies.run("a", at));
         let (value, event) = join((body, wait_for_type::<u32>("number", "number"))).run(cx).await;
         ended(value.map(|value| value + event))
+    }))
+});
+
+/// A step beside two that follow each other.
+pub(super) static BRANCHES: Registration = workflow("branches", |start| {
+    let (bodies, cx) = (start.resources.get::<Bodies>()?, start.cx);
+    Ok(Box::pin(async move {
+        let one = step_with_context("a", AT, |at| bodies.run("a", at));
+        let two = part("two", AT, async |cx| {
+            let first = step_with_context("b", AT, |at| bodies.run("b", at)).run(cx.clone()).await;
+            let second = step_with_context("c", AT, |at| bodies.run("c", at)).run(cx).await;
+            first.and_then(|first| second.map(|second| first + second))
+        });
+        let (one, two) = join((one, two)).run(cx).await;
+        ended(one.and_then(|one| two.map(|two| one + two)))
     }))
 });
 

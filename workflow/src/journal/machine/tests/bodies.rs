@@ -67,6 +67,21 @@ fn a_loser_whose_body_ended_too_leaves_no_record() {
 }
 
 #[test]
+fn the_end_of_a_body_that_is_not_waited_for_any_more_is_nothing() {
+    let mut script = Script::begin();
+    let step = script.step_with("a", RetryPolicy { retries: 1, ..RetryPolicy::default() }, None);
+    assert_eq!(script.next(), Next::Run(vec![step]));
+    script.machine.body_ended(step, 1, Err(failure()));
+    assert_eq!(script.next_after_writes(), Next::Run(vec![step]));
+    script.machine.body_ended(step, 1, Ok(json("1")));
+    assert_eq!(script.next(), Next::Idle { until: None }, "the second attempt runs");
+    script.machine.body_ended(step, 2, Ok(json("2")));
+    script.machine.body_ended(step, 2, Ok(json("3")));
+    assert_eq!(script.next(), Next::Deliver(step));
+    assert_eq!(script.machine.poll(step), OpPoll::Ready(Outcome::Value(json("2"))));
+}
+
+#[test]
 fn recorded_results_are_delivered_before_anything_runs() {
     let mut script = Script::begin();
     let first = script.step("first");

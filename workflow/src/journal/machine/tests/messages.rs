@@ -35,6 +35,23 @@ fn what_begins_at_a_time_known_within_bounds_is_never_early() {
 }
 
 #[test]
+fn the_store_is_told_how_much_of_a_pause_a_run_has_counted() {
+    let mut script = Script::begin();
+    script.ask(Kind::Sleep, "nap", Ask::SleepFor(10 * SECOND));
+    script.suspend();
+    script.machine.reclaimed(500, granted(1_000, vec![]));
+    let write = script.write();
+    assert_eq!((write.shifted_ms, write.records.len()), (500, 1));
+    // A pause that has been counted is over.
+    script.machine.reclaimed(0, granted(2_000, vec![message(1, 1_500, "other", "1")]));
+    assert_eq!(script.write().shifted_ms, 0);
+    for by_ms in [30, 4] {
+        script.machine.reclaimed(by_ms, granted(2_000, vec![]));
+    }
+    assert_eq!(script.write().shifted_ms, 34);
+}
+
+#[test]
 fn a_pause_shifts_sleeps_but_not_moments() {
     let mut script = Script::begin();
     script.ask(Kind::Sleep, "", Ask::SleepFor(SECOND));

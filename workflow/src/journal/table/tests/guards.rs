@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::journal::command::{CreateReply, OwnReply, SendReply};
+use crate::journal::table::Hint;
 use crate::journal::table::claim::{Taken, again};
 use crate::journal::table::create::{self, create};
 use crate::journal::table::own::own;
@@ -78,6 +79,19 @@ fn a_write_that_would_pass_the_limits_is_refused_but_an_end_without_records_is_n
     assert!(matches!(ended.head.expect("changed").place, Place::Done { .. }));
     let last = Head { records: RECORDS_MAX - 1, ..held() };
     assert!(matches!(own(Some(&last), &from(|_| {}), true, NOW).reply, OwnReply::Ok(_)));
+    let last = Head { journal_bytes: JOURNAL_BYTES_MAX - 1, ..held() };
+    assert!(matches!(own(Some(&last), &from(|_| {}), true, NOW).reply, OwnReply::Ok(_)), "of one byte");
+}
+
+#[test]
+fn a_write_brings_what_its_owner_has_not_seen_and_no_more() {
+    let brings = |arrivals, unread, seen| {
+        let head = Head { arrivals, unread, ..held() };
+        own(Some(&head), &by_owner(Write { seen, ..write(Then::Hold) }), true, NOW).effects.messages_after
+    };
+    assert_eq!(brings(3, 1, 2), Some(2));
+    assert_eq!(brings(3, 1, 3), None, "it is unread, and its owner knows of it");
+    assert_eq!(brings(3, 0, 2), None, "all were consumed");
 }
 
 #[test]
@@ -230,6 +244,46 @@ fn a_repeated_create_hands_over_again_until_something_was_written() {
     let first = OwnerWrite { request: RequestId(100), owner, write: write(Then::Hold) };
     let head = own(Some(&head), &first, true, NOW).head.expect("changed");
     assert!(!again(&head));
+}
+
+#[test]
+fn a_repeated_create_hands_over_nothing_to_a_session_that_is_lost_or_has_it_not() {
+    let request = make(1, Some(MINE));
+    let again = |head: &Head, alive| {
+        let facts = create::Facts { alive, ready_empty: true };
+        match create(Some(head), &request, facts, later(9)).reply {
+            CreateReply::Created { claimed } => claimed.is_some(),
+            CreateReply::Exists { .. } => panic!("the request is the same"),
+        }
+    };
+    let head = create(None, &request, create::Facts { alive: true, ready_empty: true }, NOW).head.expect("created");
+    assert!(again(&head, true));
+    assert!(!again(&head, false));
+    let elsewhere = Head { place: Place::Held { session: OTHER, notice: false }, ..head.clone() };
+    let ready = Head { place: Place::Ready { score: 0 }, ..head };
+    assert!(!again(&elsewhere, true) && !again(&ready, true));
+}
+
+#[test]
+fn a_create_with_a_first_message_delivers_it_and_says_where_the_instance_is() {
+    let message = event("first").message;
+    let made = |local, alive, start_at| {
+        let spec = Arc::new(InstanceSpec { start_at, ..spec() });
+        let make = Create { message: Some(message.clone()), spec, ..make(1, local) };
+        create(None, &make, create::Facts { alive, ready_empty: true }, NOW)
+    };
+    let ready = Hint::Ready(QueueName::new("q").expect("valid"));
+    for (transition, after, hints) in [
+        (made(Some(MINE), true, None), Some(0), vec![]),
+        (made(Some(MINE), false, None), None, vec![ready]),
+        (made(Some(MINE), true, Some(later(5))), None, vec![Hint::Timer(later(5))]),
+    ] {
+        let head = transition.head.expect("created");
+        let delivered = transition.effects.deliver.expect("a message");
+        assert_eq!((delivered.seq, delivered.at, &delivered.message), (1, NOW, &message));
+        assert_eq!((head.arrivals, head.unread, head.begun), (1, 1, after.is_some()));
+        assert_eq!((transition.effects.messages_after, transition.effects.hints), (after, hints));
+    }
 }
 
 #[test]

@@ -17,7 +17,9 @@ use crate::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
+mod claims;
 mod endings;
+mod forks;
 mod guards;
 mod limits;
 mod matrix;

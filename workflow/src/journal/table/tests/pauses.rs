@@ -100,3 +100,13 @@ fn a_release_with_a_pause_asked_for_pauses() {
     let head = own(Some(&pause(&held(), NOW)), &by_owner(write(Then::Release)), true, NOW).head.expect("changed");
     assert_eq!(head.state(), State::Paused);
 }
+
+#[test]
+fn what_is_resumed_before_its_start_waits_for_it_and_from_that_moment_on_is_ready() {
+    let start = Wait { path: Path::root(), channel: None, due: Some(NOW), shifts: false };
+    let paused = Place::Paused { reason: PauseReason::Operator, since: ago(5_000), waits: vec![start] };
+    let head = Head { begun: false, records: 0, ..at(paused) };
+    let place = |now| resume(&head, now).place;
+    assert!(matches!(place(ago(1)), Place::Asleep { .. }));
+    assert!(matches!(place(NOW), Place::Ready { .. }));
+}

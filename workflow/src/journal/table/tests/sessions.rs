@@ -5,8 +5,10 @@ use crate::journal::command::PauseReason;
 use crate::journal::head::State;
 use crate::journal::lease::LimitName;
 use crate::journal::table::control::control;
+use crate::journal::table::moves::ready_since;
 use crate::journal::table::own::own;
 use crate::journal::table::session::{Earlier, Loss, Session, hand_over};
+use crate::journal::table::sweep;
 use crate::words::limits::CRASHES_MAX;
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -39,6 +41,36 @@ fn a_session_past_its_lease_lives_until_it_is_revoked_and_then_never_again() {
     assert!(!revoked.alive());
     assert_eq!(revoked.beat(LEASE, later(60_001)), None);
     assert_eq!(Session::open(Some(&revoked), LEASE, later(60_001)), None);
+}
+
+#[test]
+fn a_session_that_is_opened_again_is_the_same_and_its_lease_begins_anew() {
+    let beaten = Session::open(None, LEASE, NOW).and_then(|new| new.beat(LEASE, NOW)).expect("alive");
+    let again = Session::open(Some(&beaten), LEASE, later(5)).expect("alive");
+    assert_eq!(again, Session { expires_at: later(10_005), ..beaten });
+}
+
+#[test]
+fn what_its_session_does_not_come_for_goes_to_anyone_after_a_while() {
+    let woken = |since| at(Place::Inbox { session: MINE, since, waits: waits() });
+    let moved = |since| sweep::unstick(&woken(since), Duration::from_millis(250), NOW).head;
+    assert_eq!(moved(ago(249)), None);
+    for since in [ago(250), ago(5_000)] {
+        let head = moved(since).expect("moved");
+        assert_eq!((ready_since(&head), head.v, head.updated_at), (Some(NOW), V + 1, NOW));
+    }
+    assert_eq!(sweep::unstick(&held(), Duration::ZERO, NOW).head, None);
+}
+
+#[test]
+fn a_place_in_the_ready_list_says_since_when_it_is_taken() {
+    for (priority, begun) in [(0, false), (0, true), (3, false), (9, true)] {
+        let spec = Arc::new(InstanceSpec { priority, ..spec() });
+        let head = Head { spec, begun, ..at(Place::Inbox { session: MINE, since: ago(9_000), waits: waits() }) };
+        let ready = lost(&head, Loss::Closed);
+        assert_eq!(ready_since(&ready), Some(NOW), "{priority} {begun}");
+        assert_eq!(ready_since(&head), None);
+    }
 }
 
 #[test]
@@ -120,6 +152,8 @@ fn a_claim_is_remembered_until_a_newer_one_gives_something_and_older_copies_give
     assert!(session.claimed(&numbered(2), &[], &[id("i")]));
     assert!(matches!(session.earlier(2), Earlier::Repeated(memory) if memory.notices.len() == 1));
     assert_eq!(session.earlier(1), Earlier::Late);
+    assert!(!session.claimed(&numbered(2), &[], &[id("i"), id("j")]), "what a claim gave first is what it gave");
+    assert!(matches!(session.earlier(2), Earlier::Repeated(memory) if memory.notices.len() == 1));
 }
 
 #[test]
