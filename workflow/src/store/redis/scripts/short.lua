@@ -51,9 +51,9 @@ local function is_undisturbed(head, owner)
 end
 
 -- The state version after a write, and what is remembered of the request but its name.
-local UNDISTURBED_NOW = '\0' .. pack('>I6I6', now, now)
+local OUTCOME_NOW = '\0' .. pack('>I6I6', now, now)
 local function raised(v)
-  if v < now then return now, UNDISTURBED_NOW end
+  if v < now then return now, OUTCOME_NOW end
   return v + 1, '\0' .. pack('>I6I6', v + 1, now)
 end
 
