@@ -5,7 +5,7 @@ use std::time::Duration;
 use workflow::journal::command::{Action, Command, Ending, OwnReply, Owner, PauseReason, Then, Write};
 use workflow::journal::head::{End, Place, State};
 use workflow::words::failure::{FailureData, FailureKind};
-use workflow::words::limits::RECORDS_MAX;
+use workflow::words::limits::{JOURNAL_BYTES_MAX, RECORDS_MAX};
 
 use crate::world::{World, finish, names, payload, record, sleep_until, suspend, wait_for, write};
 
@@ -21,6 +21,7 @@ on_every_store!(
     a_write_of_a_finished_run_is_stale,
     a_write_to_what_was_never_there_is_gone,
     a_full_journal_refuses_records_and_can_still_be_ended,
+    a_journal_that_is_full_of_bytes_refuses_one_more_and_can_still_be_ended,
     several_writes_of_one_batch_are_carried_out_in_order,
     a_write_is_carried_out_before_the_fence_that_follows_it_in_its_batch,
 );
@@ -181,6 +182,20 @@ fn a_full_journal_refuses_records_and_can_still_be_ended(w: &mut World) {
     assert_eq!(w.head("i").records, RECORDS_MAX);
     w.done(&mut held, finish("1"));
     assert_eq!(w.state("i"), State::Complete);
+}
+
+fn a_journal_that_is_full_of_bytes_refuses_one_more_and_can_still_be_ended(w: &mut World) {
+    let session = w.open(1);
+    let mut held = w.hold("i", session);
+    let half = "r".repeat(usize::try_from(JOURNAL_BYTES_MAX / 2).expect("fits"));
+    w.done(&mut held, record(&half));
+    w.done(&mut held, record(&half));
+    assert_eq!(w.own(&mut held, record("r")), OwnReply::Full);
+    let last = Write { records: vec![payload("r")], ..finish("1") };
+    assert_eq!(w.own(&mut held, last), OwnReply::Full);
+    let head = w.head("i");
+    assert_eq!((head.records, head.journal_bytes), (2, JOURNAL_BYTES_MAX));
+    w.done(&mut held, finish("1"));
 }
 
 fn several_writes_of_one_batch_are_carried_out_in_order(w: &mut World) {
