@@ -33,7 +33,7 @@ fn a_server_ends_when_it_is_told_to_also_while_somebody_watches() {
         // Nobody runs the order, so this would never end by itself.
         let mut stream = send(&address, "GET /orders/order-1/watch HTTP/1.1\r\nhost: x\r\n\r\n").await;
         read_until(&mut stream, "event: queued").await;
-        server.signal("TERM").await;
+        server.signal("TERM");
         server.says("server has stopped").await;
         assert_eq!(server.ends().await, Some(0));
     });
@@ -46,7 +46,7 @@ fn a_worker_ends_when_it_is_told_to() {
         for signal in ["TERM", "INT"] {
             let mut worker = Program::start(folder.path(), "api_worker", &["--store", "sqlite:api.db"]);
             worker.says("worker is ready").await;
-            worker.signal(signal).await;
+            worker.signal(signal);
             worker.says("worker has stopped").await;
             assert_eq!(worker.ends().await, Some(0), "{signal}");
         }
@@ -69,7 +69,7 @@ fn the_demo_stops_what_it_started_when_it_is_interrupted() {
             let mut demo = Program::start(folder.path(), "api_demo", &[store]);
             demo.says("a server and a worker are ready").await;
             // Wherever it is then, in the middle or through, it stops both programs.
-            demo.signal("INT").await;
+            demo.signal("INT");
             assert_eq!(demo.says("server: ").await, "exit status: 0");
             assert_eq!(demo.says("worker: ").await, "exit status: 0");
             assert!(demo.ends().await.is_some(), "it ended by itself");
@@ -94,7 +94,7 @@ fn a_server_whose_store_is_gone_says_so_and_goes_on_when_it_is_back() {
         redis.restart();
         let back = status(&address, "\"state\"").await;
         assert!(back.starts_with("HTTP/1.1 200") && back.contains("\"queued\""), "{back}");
-        server.signal("TERM").await;
+        server.signal("TERM");
         assert_eq!(server.ends().await, Some(0));
     });
 }

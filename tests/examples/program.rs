@@ -10,6 +10,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
+use support::process;
+
 use crate::binary;
 
 /// The longest anything here may take: only a failure reaches it.
@@ -99,10 +101,8 @@ impl Program {
     }
 
     /// Sends a signal by name, such as `TERM`.
-    pub(crate) async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it was not waited for yet");
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().await;
-        assert!(sent.expect("a shell can be run").success(), "the signal {name} was not sent");
+    pub(crate) fn signal(&self, name: &str) {
+        process::signal(self.child.id().expect("it was not waited for yet"), name);
     }
 
     /// Waits for its end; gives the exit code.

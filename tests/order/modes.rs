@@ -90,14 +90,14 @@ fn a_worker_told_to_end_in_the_middle_hands_its_orders_over(store: StoreKind) {
 
 fn a_worker_that_lost_its_lease_goes_on_with_a_new_session(store: StoreKind) {
     let (stage, provider) = (Stage::new(store, orders::three()), free_address());
-    let mut frozen = worker(&stage, &provider, &["--step-time", "100ms"]);
+    let frozen = worker(&stage, &provider, &["--step-time", "100ms"]);
     let first_client = client(&stage, &provider);
     frozen.says(|line| line.contains("fetch user"));
-    frozen.signal("STOP");
+    frozen.freeze();
     let other = worker(&stage, &provider, &[]);
     stage.check_success(first_client.finish());
     // Its lease is gone: the other worker could finish its orders only because it was.
-    frozen.signal("CONT");
+    frozen.thaw();
     end(other);
     // What it had under way when it froze may have run again; nothing else.
     assert!(stage.check_executions() <= 1);

@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use support::process;
+
 use crate::binary;
 
 /// The longest anything here may take: only a failure reaches it.
@@ -105,9 +107,18 @@ impl Program {
     /// Sends a signal by name, such as `TERM`, unless the process has ended.
     pub(crate) fn signal(&mut self, name: &str) {
         if self.ends_within(Duration::ZERO).is_none() {
-            let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid)]).status();
-            assert!(sent.expect("a shell can be run").success(), "the signal {name} was not sent");
+            process::signal(self.pid, name);
         }
+    }
+
+    /// Freezes it until it is thawed.
+    pub(crate) fn freeze(&self) {
+        process::freeze(self.pid);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        process::thaw(self.pid);
     }
 
     /// Kills it outright and waits until it is gone.
@@ -121,7 +132,7 @@ impl Drop for Program {
     fn drop(&mut self) {
         if self.status.is_none() && self.ended.try_recv().is_err() {
             // A stopped process is killed too; one that ended in this moment is not there to be.
-            let _ = Command::new("sh").args(["-c", &format!("kill -KILL {}", self.pid)]).stderr(Stdio::null()).status();
+            let _ = process::try_signal(self.pid, "KILL");
         }
     }
 }

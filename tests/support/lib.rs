@@ -19,6 +19,7 @@ pub mod poison;
 pub mod power;
 pub mod preload;
 pub mod prelude;
+pub mod process;
 pub mod proxy;
 pub mod receipts;
 pub mod redis;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clock::MovedClock;
 use crate::failpoints::Failpoint;
+use crate::process;
 use crate::wait;
 
 /// The first argument of a process that runs instances.
@@ -301,25 +302,19 @@ impl TestWorker {
         self.child.wait().expect("a killed child ends");
     }
 
-    /// Freezes it: SIGSTOP.
+    /// Freezes it: SIGSTOP. It does nothing any more when this returns.
     pub fn freeze(&self) {
-        self.signal("STOP");
+        process::freeze(self.id());
     }
 
     /// Lets it go on: SIGCONT.
     pub fn thaw(&self) {
-        self.signal("CONT");
+        process::thaw(self.id());
     }
 
     /// Asks it to end: SIGTERM.
     pub fn ask_to_end(&self) {
-        self.signal("TERM");
-    }
-
-    fn signal(&self, name: &str) {
-        // The shell's own `kill`, so that no program has to be installed.
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.id())).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
+        process::signal(self.id(), "TERM");
     }
 }
 

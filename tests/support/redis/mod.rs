@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use crate::chance::Chance;
 use crate::clock::MovedClock;
 use crate::power::{Disk, Taken, Unsynced};
+use crate::process;
 use crate::tls::Identity;
 
 /// How often a server that starts is asked whether it answers.
@@ -301,12 +302,12 @@ impl RedisServer {
 
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.
     pub fn pause(&self) {
-        self.signal("STOP");
+        process::freeze(self.id());
     }
 
     /// Lets it go on: SIGCONT.
     pub fn resume(&self) {
-        self.signal("CONT");
+        process::thaw(self.id());
     }
 
     /// Asks it something on a new connection, as `redis-cli` would.
@@ -372,10 +373,6 @@ impl RedisServer {
             park_timeout(ASK_EVERY);
         }
         Err("redis-server does not answer".to_owned())
-    }
-
-    fn signal(&self, name: &str) {
-        signal(self.id(), name);
     }
 }
 
@@ -492,13 +489,6 @@ fn connections(port: u16, process: u32) -> usize {
         words.len() > 9 && words[2] == remote && words[3] == "01" && sockets.contains(words[9])
     };
     all.lines().filter(is_it).count()
-}
-
-/// Sends a signal to a process.
-fn signal(process: u32, name: &str) {
-    // The shell's own `kill`, so that no program has to be installed.
-    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {process}")).status();
-    assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
 }
 
 /// Below the ports that systems give to connections by themselves: what is started again must find its port free. The

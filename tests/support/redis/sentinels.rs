@@ -10,7 +10,8 @@ use std::time::Duration;
 use redis::{RedisResult, Value, from_redis_value};
 use tempfile::TempDir;
 
-use super::{HARNESS, PORTS_TRIED, RedisServer, free_port, signal};
+use super::{HARNESS, PORTS_TRIED, RedisServer, free_port};
+use crate::process;
 
 /// Under which name the sentinels know the primary and its replicas.
 pub const SERVICE: &str = "orders";
@@ -353,13 +354,13 @@ fn spawn_sentinel(folder: &TempDir) -> Child {
 impl Sentinels {
     /// Freezes a sentinel: SIGSTOP.
     pub fn pause_sentinel(&mut self, sentinel: usize) {
-        signal(self.sentinels[sentinel].child.id(), "STOP");
+        process::freeze(self.sentinels[sentinel].child.id());
         self.sentinels[sentinel].runs = false;
     }
 
     /// Lets it go on: SIGCONT.
     pub fn resume_sentinel(&mut self, sentinel: usize) {
-        signal(self.sentinels[sentinel].child.id(), "CONT");
+        process::thaw(self.sentinels[sentinel].child.id());
         self.sentinels[sentinel].runs = true;
     }
 }
