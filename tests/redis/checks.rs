@@ -1,5 +1,5 @@
-//! A check of what the server holds: each kind of damage is done to a sound namespace and must be found, and nothing else
-//! is; the check changes nothing, and runs beside workers.
+//! A check of what the server holds: each kind of damage is done to a sound namespace and must be found, and nothing
+//! else is; the check changes nothing, and runs beside workers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -478,7 +478,8 @@ fn a_namespace_that_is_not_there_is_refused_and_not_made() {
     });
 }
 
-/// A server without memory refuses some commands of a script and carries out others: what is refused has changed nothing.
+/// A server without memory refuses some commands of a script and carries out others: what is refused has changed
+/// nothing.
 #[test]
 fn a_server_without_memory_leaves_nothing_half_done() {
     runtime().block_on(async {

@@ -1,4 +1,5 @@
-//! A server that has lost what it had acknowledged: it is found out, said once, and what it still has goes on to its end.
+//! A server that has lost what it had acknowledged: it is found out, said once, and what it still has goes on to its
+//! end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,8 +152,8 @@ async fn notices(engine: &Engine) {
     wait::until("the loss is noticed", noticed).await;
 }
 
-/// A backup is put back under a worker that has gone on since: one run suspended in its memory, one that it held when the
-/// backup was made and has ended, and one that the backup never had.
+/// A backup is put back under a worker that has gone on since: one run suspended in its memory, one that it held when
+/// the backup was made and has ended, and one that the backup never had.
 #[test]
 fn what_a_backup_still_has_goes_on_under_a_worker_that_lives() {
     let mut server = RedisServer::start_with(&[("appendonly", "yes"), ("appendfsync", "always")]);

@@ -1,7 +1,7 @@
 //! What was found may be out of date: between the call that looks and the call that decides, another store acts.
 //!
-//! The answer to the look is held back on the wire until the other store has acted. On a machine so slow that it has not,
-//! nothing is shown and nothing fails.
+//! The answer to the look is held back on the wire until the other store has acted. On a machine so slow that it has
+//! not, nothing is shown and nothing fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! What goes the short way is answered by one call of a script; what cannot takes a second one, the long way, which decides.
+//! What goes the short way is answered by one call of a script; what cannot takes a second one, the long way, which
+//! decides.
 
 use std::sync::Arc;
 

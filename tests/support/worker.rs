@@ -145,8 +145,8 @@ impl TestWorker {
         Self::spawn(Self::running(&mut command, setup), &setup.log)
     }
 
-    /// Starts one that runs instances, as the first process of a namespace of processes of its own where the system lets
-    /// us make one: whatever it takes from the system to be told from others by, it has in common with others.
+    /// Starts one that runs instances, as the first process of a namespace of processes of its own where the system
+    /// lets us make one: whatever it takes from the system to be told from others by, it has in common with others.
     ///
     /// # Panics
     /// When the program cannot be started.
@@ -172,8 +172,8 @@ impl TestWorker {
         command.args(numbers).arg(&setup.effects)
     }
 
-    /// Starts a client that makes this many deliveries, each with its payments, until it has every result. Started again
-    /// after a crash it goes on with those of the one before. Writes down the results.
+    /// Starts a client that makes this many deliveries, each with its payments, until it has every result. Started
+    /// again after a crash it goes on with those of the one before. Writes down the results.
     ///
     /// # Panics
     /// When the program cannot be started.

@@ -73,7 +73,8 @@ impl Night {
     }
 }
 
-/// Costs are of the waking: from when the first is due until the last has ended. The store's memory is that of all asleep.
+/// Costs are of the waking: from when the first is due until the last has ended. The store's memory is that of all
+/// asleep.
 pub(super) async fn run(stage: &mut Stage<'_>) -> Result<Outcome, AnyError> {
     let plan = stage.plan;
     let engine = stage.staff().await?;

@@ -1,7 +1,7 @@
 //! Asking a server something on a connection of its own, as `redis-cli` would.
 //!
-//! The end of a child process is a signal to the test, and cuts short whatever waits with a timeout in any of its threads.
-//! Nothing is wrong with the server then, and it is asked again. Knows no server but by its url.
+//! The end of a child process is a signal to the test, and cuts short whatever waits with a timeout in any of its
+//! threads. Nothing is wrong with the server then, and it is asked again. Knows no server but by its url.
 
 use std::time::Duration;
 

@@ -32,8 +32,8 @@ const ASK_EVERY: Duration = Duration::from_millis(1);
 const ASKED_MAX: u32 = 30_000;
 /// How long clients may take to leave a port.
 const LEFT_WITHIN: Duration = Duration::from_secs(60);
-/// With this variable set to 1 the user of a server's url may do no more than the docs' line for `ACL SETUSER` grants, in
-/// any namespace.
+/// With this variable set to 1 the user of a server's url may do no more than the docs' line for `ACL SETUSER` grants,
+/// in any namespace.
 const ACL_VARIABLE: &str = "WORKFLOW_TEST_ACL";
 /// Who asks and prepares such servers on behalf of the tests.
 const HARNESS: &str = "harness";
@@ -101,8 +101,8 @@ impl RedisServer {
         tries.find_map(Result::ok).expect("redis-server starts: scripts/test installs it")
     }
 
-    /// Starts one that speaks TLS alone on a TCP port of loopback, as `identity`, whose authority's certificates it takes from
-    /// clients too: it asks for one when the settings say so (`("tls-auth-clients", "yes")`), else not.
+    /// Starts one that speaks TLS alone on a TCP port of loopback, as `identity`, whose authority's certificates it
+    /// takes from clients too: it asks for one when the settings say so (`("tls-auth-clients", "yes")`), else not.
     ///
     /// # Panics
     /// When it does not start.
@@ -280,13 +280,14 @@ impl RedisServer {
         if self.restricted { format!("AUTH {HARNESS} {HARNESS}\r\n") } else { String::new() }
     }
 
-    /// Keeps it busy for some seconds, and returns once it is: whoever ends or freezes it then does so at a moment at which
-    /// all that it has acknowledged is on its way to its replicas.
+    /// Keeps it busy for some seconds, and returns once it is: whoever ends or freezes it then does so at a moment at
+    /// which all that it has acknowledged is on its way to its replicas.
     ///
     /// # Panics
     /// When it is dead.
     pub fn engross(&self) {
-        // So it says that it is busy, for which a busy machine cannot be taken. Before that its replicas are sent everything.
+        // So it says that it is busy, for which a busy machine cannot be taken. Before that its replicas are sent
+        // everything.
         self.command(&["CONFIG", "SET", "lua-time-limit", "100"]);
         let mut connection = self.connect().expect("it runs");
         // Counting takes it about three seconds; what it says then nobody hears.
@@ -463,8 +464,8 @@ fn until<T>(
     }
 }
 
-/// Waits until each of these processes has at most one connection to a port of loopback, which is that on which it hears
-/// hints: what a server there answers from then on reaches nobody.
+/// Waits until each of these processes has at most one connection to a port of loopback, which is that on which it
+/// hears hints: what a server there answers from then on reaches nobody.
 ///
 /// # Panics
 /// When one stays.

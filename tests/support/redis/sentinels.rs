@@ -1,7 +1,7 @@
 //! A primary with replicas, watched by sentinels of a test's own.
 //!
-//! Owns who watches whom; a node is a [`RedisServer`]. Which node is the primary is for the sentinels to say. Dropping it
-//! kills all. Knows nothing of workflows.
+//! Owns who watches whom; a node is a [`RedisServer`]. Which node is the primary is for the sentinels to say. Dropping
+//! it kills all. Knows nothing of workflows.
 
 use std::fmt::Write;
 use std::process::{Child, Command, Stdio};
@@ -15,8 +15,8 @@ use crate::process;
 
 /// Under which name the sentinels know the primary and its replicas.
 pub const SERVICE: &str = "orders";
-/// How long a node may say nothing until a sentinel takes it for dead: longer than one that lives is kept waiting by a machine
-/// that does much else.
+/// How long a node may say nothing until a sentinel takes it for dead: longer than one that lives is kept waiting by a
+/// machine that does much else.
 const DOWN_AFTER_MS: u32 = 1_500;
 /// How long one try of a failover may take.
 const FAILOVER_WITHIN_MS: u32 = 3_000;
@@ -207,7 +207,8 @@ impl Sentinels {
         self.primary()
     }
 
-    /// Waits until the sentinels that run know each other and name one primary, and every other node that runs follows it.
+    /// Waits until the sentinels that run know each other and name one primary, and every other node that runs follows
+    /// it.
     ///
     /// # Panics
     /// When they do not in time.

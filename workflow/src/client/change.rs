@@ -52,8 +52,8 @@ impl<W: Subject> Changes<W> {
     /// Waits for the next change and gives the status after it; the first time, the status as it is.
     ///
     /// `None` when no more will come: the end of the instance was given, the instance does not exist (any more), or it
-    /// cannot be read, which [`Changes::error`] then tells. A store that cannot be reached is waited for. May be dropped
-    /// and called again: nothing is lost.
+    /// cannot be read, which [`Changes::error`] then tells. A store that cannot be reached is waited for. May be
+    /// dropped and called again: nothing is lost.
     pub async fn next(&mut self) -> Option<Status<W::Output>> {
         let over = self.given.as_ref().is_some_and(|given| given.state.is_final()) || self.error.is_some();
         if over {

@@ -47,8 +47,8 @@ pub enum ResultError<E> {
         /// What is wrong with it.
         message: String,
     },
-    /// Its code came to an end, and is parked instead of ended: a replay of its journal did something else, so no result
-    /// can be relied on. With code that is corrected it goes on once it is resumed. See
+    /// Its code came to an end, and is parked instead of ended: a replay of its journal did something else, so no
+    /// result can be relied on. With code that is corrected it goes on once it is resumed. See
     /// [`VerifyReplay`](crate::VerifyReplay).
     Differs(Box<Divergence>),
     /// It did not end within the time given. It goes on.

@@ -169,8 +169,8 @@ impl Drives {
         }
     }
 
-    /// The drive of an instance, if there is one and the instance is of this workflow (`None`: of any). One whose run has
-    /// ended does not count: the instance may have been restarted since.
+    /// The drive of an instance, if there is one and the instance is of this workflow (`None`: of any). One whose run
+    /// has ended does not count: the instance may have been restarted since.
     pub(crate) fn of(&self, id: &InstanceId, workflow: Option<&str>) -> Option<Arc<Signal>> {
         let driven = lock(&self.driven);
         let found = driven.get(id).filter(|found| workflow.is_none_or(|name| name == found.workflow.as_str()))?;

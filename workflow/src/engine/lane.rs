@@ -110,8 +110,8 @@ impl Lane {
         self.filled.notify_one();
     }
 
-    /// Whether this was not said since a batch was last carried out: one line for each new kind of trouble, not one for each
-    /// try, also where the tries meet several kinds in turn.
+    /// Whether this was not said since a batch was last carried out: one line for each new kind of trouble, not one for
+    /// each try, also where the tries meet several kinds in turn.
     pub(super) fn is_new_trouble(&self, message: &str) -> bool {
         let mut troubles = lock(&self.troubles);
         troubles.len() < TROUBLES_MAX && troubles.insert(message.to_owned())

@@ -1,4 +1,5 @@
-//! The worker's session: opened, kept alive by a heart on a thread of its own ([`super::host`]), replaced when it is lost.
+//! The worker's session: opened, kept alive by a heart on a thread of its own ([`super::host`]), replaced when it is
+//! lost.
 //!
 //! ```text
 //! keep() ── opens ──▶ Session ◀── revoked by: heart thread, a claim, an owner's write
@@ -180,8 +181,8 @@ async fn a_loss(losses: &mut watch::Receiver<LostWrites>) {
 }
 
 /// After a loss nothing that this worker has in memory is what the store has: what it drove may be ahead, what it holds
-/// there it may have ended long ago, and the numbers by which both know each other may come to stand for something else. So it
-/// forgets all of it, gives back what the store says it holds, and goes on with another session.
+/// there it may have ended long ago, and the numbers by which both know each other may come to stand for something
+/// else. So it forgets all of it, gives back what the store says it holds, and goes on with another session.
 async fn begin_anew(worker: &Worker, session: &Session) -> Result<(), StoreError> {
     drop(worker.sticky.clear());
     tracing::warn!(session = ?session.id, "the store has lost writes: this worker goes on from what it still has");

@@ -38,8 +38,8 @@ const TIMERS_EVERY: Duration = Duration::from_secs(2);
 /// The shortest pause between two looks at timers: the estimate of the store's time may be a little behind.
 const TIMERS_PAUSE: Duration = Duration::from_millis(1);
 
-/// The shortest pause between two looks for what this worker's session holds and nobody drives; and the longest, with long
-/// leases.
+/// The shortest pause between two looks for what this worker's session holds and nobody drives; and the longest, with
+/// long leases.
 const STRAYS_EVERY: Duration = Duration::from_secs(1);
 const STRAYS_LONGEST: Duration = Duration::from_secs(5);
 
@@ -147,7 +147,8 @@ pub(super) async fn recover(worker: Arc<Worker>) -> Result<(), StoreError> {
     let mut hearts = Hearts::new(worker.lease);
     let mut wait = Duration::ZERO;
     while pause(&worker, wait).await {
-        // After an error this loop begins anew, and with it the watch over hearts: they could not reach the store either.
+        // After an error this loop begins anew, and with it the watch over hearts: they could not reach the store
+        // either.
         let sessions = worker.store.sessions().await?;
         let due = hearts.look(&sessions, Instant::now(), worker.time.now());
         let alive = sessions.iter().filter(|view| !view.revoked).count();
@@ -193,8 +194,8 @@ async fn take_over(worker: &Worker, session: SessionId) -> Result<(), StoreError
 /// A store that lost writes it had acknowledged may be back at a moment at which this session held what it has let go
 /// of since. The session lives, so that nobody else would ever take it.
 ///
-/// What was just given is held before its answer is here, however long that takes: so it is nobody's only if it has not moved
-/// since a look, and everything is answered that was on its way then.
+/// What was just given is held before its answer is here, however long that takes: so it is nobody's only if it has not
+/// moved since a look, and everything is answered that was on its way then.
 pub(super) async fn hand_back(worker: Arc<Worker>) -> Result<(), StoreError> {
     let every = (worker.lease / 2).clamp(STRAYS_EVERY, STRAYS_LONGEST);
     let mut strays = Strays::default();
@@ -220,8 +221,8 @@ pub(super) async fn hand_back(worker: Arc<Worker>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What was held and not driven when the newest looks came by: in which state, and what was on its way when it was first seen
-/// so.
+/// What was held and not driven when the newest looks came by: in which state, and what was on its way when it was
+/// first seen so.
 #[derive(Debug, Default)]
 struct Strays {
     before: BTreeMap<InstanceId, (u64, u64)>,
@@ -234,7 +235,8 @@ impl Strays {
         self.before = std::mem::take(&mut self.now);
     }
 
-    /// Whether this one is nobody's, which is held in the state `v` and not driven. Else it is remembered for the next look.
+    /// Whether this one is nobody's, which is held in the state `v` and not driven. Else it is remembered for the next
+    /// look.
     fn is_nobodys(&mut self, id: &InstanceId, v: u64, underway: &Underway) -> bool {
         let unmoved = self.before.get(id).copied().filter(|(seen, _)| *seen == v);
         if unmoved.is_some_and(|(_, mark)| underway.are_over(mark)) {

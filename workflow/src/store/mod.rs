@@ -48,8 +48,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         true
     }
 
-    /// What it was found to have lost of what it had acknowledged, from now on too. A store that cannot tell has lost nothing.
-    /// A loss is told before the answer that proves it.
+    /// What it was found to have lost of what it had acknowledged, from now on too. A store that cannot tell has lost
+    /// nothing. A loss is told before the answer that proves it.
     fn lost_writes(&self) -> watch::Receiver<LostWrites> {
         watch::channel(LostWrites::default()).1
     }
@@ -91,7 +91,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// One instance, or `None` when it does not exist.
     fn inspect(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>>;
 
-    /// What became of an instance: less than [`Self::inspect`] tells, for whoever waits for an end. `None` when it does not exist.
+    /// What became of an instance: less than [`Self::inspect`] tells, for whoever waits for an end. `None` when it does
+    /// not exist.
     fn outcome(&self, id: InstanceId) -> BoxFuture<'_, Result<Option<Outcome>, StoreError>> {
         Box::pin(async move { Ok(self.inspect(id).await?.map(|snapshot| Outcome::of(snapshot.head))) })
     }
@@ -112,8 +113,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// How much there is of what, and what nobody can run.
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;
 
-    /// How much waits in the ready list of a queue, and for how long already. For metrics, every few seconds. A store that
-    /// does not tell shows an empty queue.
+    /// How much waits in the ready list of a queue, and for how long already. For metrics, every few seconds. A store
+    /// that does not tell shows an empty queue.
     fn queue(&self, _queue: QueueName) -> BoxFuture<'_, Result<QueueView, StoreError>> {
         Box::pin(std::future::ready(Ok(QueueView::default())))
     }
@@ -123,9 +124,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         Box::pin(async move { Ok(self.overview().await?.shelves) })
     }
 
-    /// Looks at the next `limit` instances of a partition, each time further on and around again, and puts back what indexes
-    /// lack of them: it was taken out from outside. How many entries were put back. A store whose indexes cannot be
-    /// changed without its instances has nothing to do.
+    /// Looks at the next `limit` instances of a partition, each time further on and around again, and puts back what
+    /// indexes lack of them: it was taken out from outside. How many entries were put back. A store whose indexes
+    /// cannot be changed without its instances has nothing to do.
     fn mend(&self, _partition: usize, _limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
         Box::pin(std::future::ready(Ok(0)))
     }
@@ -138,16 +139,17 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Instances page by page, newest first; of one moment, the greatest id first. With a prefix of ids: by id.
     ///
     /// What the order goes by never changes, so an instance that exists throughout is on exactly one page, unless it is
-    /// in the state asked for on one page and not on another. A page looks at a bounded number of instances: where few of
-    /// many are what is asked for it may end before it is full, with [`Page::next`]. A damaged instance fails no page.
+    /// in the state asked for on one page and not on another. A page looks at a bounded number of instances: where few
+    /// of many are what is asked for it may end before it is full, with [`Page::next`]. A damaged instance fails no
+    /// page.
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
 
     /// The store's time.
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>>;
 
-    /// Checks everything that is kept: that each head, journal, mailbox and outbox can be read and is what the others say,
-    /// that every index leads to what its heads say and to nothing else, that parents and children know of each other,
-    /// and that nothing is left of what is gone.
+    /// Checks everything that is kept: that each head, journal, mailbox and outbox can be read and is what the others
+    /// say, that every index leads to what its heads say and to nothing else, that parents and children know of each
+    /// other, and that nothing is left of what is gone.
     ///
     /// Reads everything and changes nothing, while others write: what may be wrong only because something was written
     /// meanwhile is looked at again before it is told.

@@ -1,5 +1,5 @@
-//! The tokens that this worker has of the limits it obeys: leased before a claim, in use while an instance is driven, given
-//! back when there is no use for them.
+//! The tokens that this worker has of the limits it obeys: leased before a claim, in use while an instance is driven,
+//! given back when there is no use for them.
 //!
 //! ```text
 //!              asked for where a claim was short        claim gives        drive is over
@@ -8,10 +8,10 @@
 //!        └── given back: no claim is short of it, or nobody came for it
 //! ```
 //!
-//! The store gives nothing without tokens, and counts a token as this worker's until it is told otherwise. So a claim whose
-//! answer is not known keeps what it reserved: what it gave is given again, under the same tokens. Tokens belong to a
-//! session and go with it. Owns the numbering of requests, one on its way for each limit. Called by the claim loops, and by
-//! the end of every drive.
+//! The store gives nothing without tokens, and counts a token as this worker's until it is told otherwise. So a claim
+//! whose answer is not known keeps what it reserved: what it gave is given again, under the same tokens. Tokens belong
+//! to a session and go with it. Owns the numbering of requests, one on its way for each limit. Called by the claim
+//! loops, and by the end of every drive.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -33,8 +33,8 @@ use crate::words::id::{QueueName, SessionId, WorkflowName};
 #[cfg(test)]
 mod tests;
 
-/// For how many claims a partition goes on to ask for what it was short of: what needs tokens of two limits must have both
-/// at once, and they may not come at once.
+/// For how many claims a partition goes on to ask for what it was short of: what needs tokens of two limits must have
+/// both at once, and they may not come at once.
 const ROUNDS_WANTED: u8 = 2;
 /// How long after a refusal tokens are asked for again when no hint comes; and how long what nobody uses is kept.
 const ASK_EVERY: Duration = Duration::from_secs(2);
@@ -114,8 +114,8 @@ pub(super) struct Told<'a> {
 }
 
 impl Hand {
-    /// Tokens belong to a session: those of another are gone with it. `None` for a session that is over, whose answers may
-    /// come when the next one has tokens: it is revoked before there is a next one.
+    /// Tokens belong to a session: those of another are gone with it. `None` for a session that is over, whose answers
+    /// may come when the next one has tokens: it is revoked before there is a next one.
     fn of(&mut self, session: &Session) -> Option<&mut Self> {
         if self.session != Some(session.id()) {
             if session.is_revoked() {
@@ -164,7 +164,8 @@ impl Hand {
         reserved.tokens
     }
 
-    /// The store counts this many tokens as ours. Those that a claim has asked for are reserved for it in the same moment.
+    /// The store counts this many tokens as ours. Those that a claim has asked for are reserved for it in the same
+    /// moment.
     fn granted(&mut self, tokens: u32, asks: Option<Claiming>) {
         self.share = tokens;
         if let Some(Claiming { partition, slots }) = asks {
@@ -204,8 +205,8 @@ impl Limits {
         })
     }
 
-    /// What a claim of a partition may give: tokens are asked for where its newest claim was short of them, and reserved
-    /// until [`Self::answered`], no more than it has `slots`.
+    /// What a claim of a partition may give: tokens are asked for where its newest claim was short of them, and
+    /// reserved until [`Self::answered`], no more than it has `slots`.
     pub(super) async fn reserve(
         &self,
         worker: &Worker,
@@ -220,8 +221,8 @@ impl Limits {
             if let Some(reserved) = hand.reserved.get_mut(&partition) {
                 reserved.doubtful = true;
             }
-            // At once, as what is granted is reserved at once: a token that is idle while another limit is asked is given
-            // back, and a claim that needs both would have one of them, then the other, for ever.
+            // At once, as what is granted is reserved at once: a token that is idle while another limit is asked is
+            // given back, and a claim that needs both would have one of them, then the other, for ever.
             let has = hand.reserve(partition, slots);
             // There are no more than it has in use already: the next one comes free here.
             let room = limit.rule.tokens.saturating_sub(hand.bound());
@@ -268,8 +269,8 @@ impl Limits {
         })
     }
 
-    /// The claim of a partition that is about to be [`answered`](Self::answered) was sent more than once: it may be given
-    /// again what an earlier try was given, and what that spent is not said.
+    /// The claim of a partition that is about to be [`answered`](Self::answered) was sent more than once: it may be
+    /// given again what an earlier try was given, and what that spent is not said.
     pub(super) fn doubt(&self, partition: usize) {
         for limit in &self.limits {
             if let Some(reserved) = lock(&limit.hand).reserved.get_mut(&partition) {
@@ -289,8 +290,8 @@ impl Limits {
         }
     }
 
-    /// A claim of a partition was answered; each instance it gave has its token. What it reserved and did not use is idle.
-    /// True when it was short of something that is worth asking for at once.
+    /// A claim of a partition was answered; each instance it gave has its token. What it reserved and did not use is
+    /// idle. True when it was short of something that is worth asking for at once.
     pub(super) fn answered(&self, session: &Session, partition: usize, told: &Told<'_>) -> bool {
         let mut worth_asking = false;
         for limit in &self.limits {
@@ -401,8 +402,8 @@ impl Limits {
         settle(asked, worker, session).await
     }
 
-    /// Sends a request when the one before it is answered. `request` says what is held and what is wanted, `asks` for which
-    /// claim it may be more than there is. `None` when the session is over.
+    /// Sends a request when the one before it is answered. `request` says what is held and what is wanted, `asks` for
+    /// which claim it may be more than there is. `None` when the session is over.
     async fn send(
         &self,
         worker: &Worker,

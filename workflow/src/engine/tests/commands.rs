@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::stage::{LONG_LEASE, Stage, create, eventually, id, soon};
+use tokio::sync::oneshot;
+
+use super::stage::{Engine, LONG_LEASE, Stage, create, eventually, id, soon};
 use crate::engine::Mode;
 use crate::journal::command::{Command, CreateReply, Reply};
 use crate::store::StoreError;
@@ -82,20 +84,28 @@ async fn damage_fails_the_command_that_meets_it_and_no_neighbour() {
     assert_eq!(two.expect("created"), CreateReply::Created { claimed: None });
 }
 
+type Answer = oneshot::Receiver<Result<Reply, StoreError>>;
+
+/// Asks for instances of these ids while nothing reaches the store. The first three keep the three workers busy, so that
+/// the others go in one batch.
+async fn create_while_cut(client: &Engine, ids: impl IntoIterator<Item = String>) -> Vec<Answer> {
+    client.way.cut.send_replace(true);
+    let mut answers = Vec::new();
+    for (number, id) in ids.into_iter().enumerate() {
+        answers.push(client.core.commands().begin(Command::Create(create("one", &id))).await);
+        if number < 3 {
+            eventually("it is sent", || client.way.batches.load(Ordering::SeqCst) == number + 1).await;
+        }
+    }
+    answers
+}
+
 #[tokio::test]
 async fn a_neighbour_of_damage_that_is_not_answered_is_sent_again() {
     let stage = Stage::new();
     let client = stage.engine(Mode::Client, LONG_LEASE).await;
     *client.way.damaged.lock().expect("not poisoned") = Some(id("bad"));
-    client.way.cut.send_replace(true);
-    let mut answers = Vec::new();
-    // The first three keep the three workers busy, so that the others go in one batch.
-    for (number, name) in ["x", "y", "z", "bad", "good"].into_iter().enumerate() {
-        answers.push(client.core.commands().begin(Command::Create(create("one", name))).await);
-        if number < 3 {
-            eventually("it is sent", || client.way.batches.load(Ordering::SeqCst) == number + 1).await;
-        }
-    }
+    let answers = create_while_cut(&client, ["x", "y", "z", "bad", "good"].map(str::to_owned)).await;
     // Each that is carried out is not answered at first.
     client.way.lose_replies.store(4, Ordering::SeqCst);
     client.way.cut.send_replace(false);
@@ -113,16 +123,7 @@ async fn a_neighbour_of_damage_that_is_not_answered_is_sent_again() {
 async fn what_is_queued_meanwhile_goes_in_one_batch() {
     let stage = Stage::new();
     let client = stage.engine(Mode::Client, LONG_LEASE).await;
-    client.way.cut.send_replace(true);
-    let mut answers = Vec::new();
-    for number in 0..203 {
-        let command = Command::Create(create("one", &format!("i{number}")));
-        answers.push(client.core.commands().begin(command).await);
-        // The first three keep the three workers busy.
-        if number < 3 {
-            eventually("it is sent", || client.way.batches.load(Ordering::SeqCst) == number + 1).await;
-        }
-    }
+    let answers = create_while_cut(&client, (0..203).map(|number| format!("i{number}"))).await;
     client.way.cut.send_replace(false);
     for answer in answers {
         let reply = soon(answer).await.expect("answered").expect("created");

@@ -1,5 +1,5 @@
-//! What is heard of is done at once. The time of these tests passes only while nothing is to do: so what a loop finds when
-//! it looks by itself is seconds late.
+//! What is heard of is done at once. The time of these tests passes only while nothing is to do: so what a loop finds
+//! when it looks by itself is seconds late.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,6 +24,15 @@ async fn quiet(engine: &Engine) -> Instant {
     Instant::now()
 }
 
+/// A worker that has one instance that waits for an event, and one in its first body.
+async fn one_asleep_and_one_awake(stage: &Stage) -> Engine {
+    let engine = stage.worker().await;
+    engine.create("waits", "asleep").await;
+    stage.until_state("asleep", State::Waiting).await;
+    engine.create("two", "awake").await;
+    engine
+}
+
 #[tokio::test(start_paused = true)]
 async fn work_is_taken_when_the_store_tells_of_it() {
     let stage = Stage::new();
@@ -38,10 +47,7 @@ async fn work_is_taken_when_the_store_tells_of_it() {
 #[tokio::test(start_paused = true)]
 async fn what_a_run_waits_for_reaches_it_when_it_comes() {
     let stage = Stage::new();
-    let engine = stage.worker().await;
-    engine.create("waits", "asleep").await;
-    stage.until_state("asleep", State::Waiting).await;
-    engine.create("two", "awake").await;
+    let engine = one_asleep_and_one_awake(&stage).await;
     let body = stage.body().await;
     let began = quiet(&engine).await;
     engine.send("asleep", 4).await;
@@ -67,6 +73,7 @@ async fn a_place_that_comes_free_is_filled_and_until_then_nobody_asks() {
     let mut body = stage.body().await;
     for number in 1..=2 {
         let claims = engine.way.claims.load(Ordering::SeqCst);
+        // Paused time: many looks for work would fit in, were there any.
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(engine.way.claims.load(Ordering::SeqCst) <= claims + 1, "there is no place for what it would get");
         let began = Instant::now();
@@ -100,10 +107,7 @@ async fn tokens_are_asked_for_as_soon_as_a_claim_was_short_of_them() {
 #[tokio::test(start_paused = true)]
 async fn after_a_loss_a_worker_goes_on_from_what_the_store_has() {
     let stage = Stage::new();
-    let engine = stage.worker().await;
-    engine.create("waits", "asleep").await;
-    stage.until_state("asleep", State::Waiting).await;
-    engine.create("two", "awake").await;
+    let engine = one_asleep_and_one_awake(&stage).await;
     let first = stage.body().await;
     let before = stage.store.dump();
     first.end(1);

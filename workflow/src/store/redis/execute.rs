@@ -78,7 +78,8 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Sends commands in as many calls as the bounds ask for, all at once. No reply: it has no short way, and nothing was done.
+    /// Sends commands in as many calls as the bounds ask for, all at once. No reply: it has no short way, and nothing
+    /// was done.
     async fn send_once<'a>(
         &self,
         partition: usize,
@@ -168,8 +169,8 @@ impl RedisStore {
         }
     }
 
-    /// Waits until as many replicas as the url asks for have all that was written in a partition so far: a call without a
-    /// command writes its number.
+    /// Waits until as many replicas as the url asks for have all that was written in a partition so far: a call without
+    /// a command writes its number.
     pub(super) async fn reach_replicas(&self, partition: usize) -> Result<(), StoreError> {
         self.call_once(partition, &[]).await.map(drop)
     }
@@ -325,8 +326,8 @@ impl RedisStore {
     }
 }
 
-/// Which commands of a batch may go the short way: what is asked again, the long way, comes after all others, so none of those
-/// may be about the same instance, or about what all instances have in common.
+/// Which commands of a batch may go the short way: what is asked again, the long way, comes after all others, so none
+/// of those may be about the same instance, or about what all instances have in common.
 struct Apart<'a> {
     /// The instances that more than one is about.
     repeated: HashSet<&'a InstanceId>,

@@ -6,8 +6,8 @@
 use super::topology::Slot;
 use crate::words::id::{InstanceId, Namespace};
 
-/// The kinds of keys a partition has one of, in the order in which `scripts/base.lua` expects them: first those that the short
-/// ways need.
+/// The kinds of keys a partition has one of, in the order in which `scripts/base.lua` expects them: first those that
+/// the short ways need.
 const OF_PARTITION: &[&str] = &[
     "ready",
     "held",

@@ -1,9 +1,9 @@
 //! The link to the servers: what the store asks goes through here, on connections that come back by themselves.
 //!
-//! Of each server, scripts, which write, go on one connection; reads and administration on another, so that a long answer
-//! does not hold up commits. All live on one thread of the link's own, see [`super::dial`], so that they outlive the runtime
-//! that opened the store; requests that are handed over together are written together. The thread ends with the last clone
-//! of the link. Called by the store, [`super::check`] and views.
+//! Of each server, scripts, which write, go on one connection; reads and administration on another, so that a long
+//! answer does not hold up commits. All live on one thread of the link's own, see [`super::dial`], so that they outlive
+//! the runtime that opened the store; requests that are handed over together are written together. The thread ends with
+//! the last clone of the link. Called by the store, [`super::check`] and views.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -86,8 +86,8 @@ impl Link {
     /// The future can be dropped: what was asked is carried out all the same.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] within ten seconds when there is no answer: it may have been carried out or not. Else
-    /// what the script or the server said.
+    /// [`StoreError::Unavailable`] within ten seconds when there is no answer: it may have been carried out or not.
+    /// Else what the script or the server said.
     pub(super) async fn run(
         &self,
         script: &Arc<Script>,

@@ -7,16 +7,16 @@
 //!
 //! # Durability
 //! What is acknowledged is kept as far as the server keeps it. With `appendfsync always` it survives a power cut; with
-//! `everysec` it survives a crash of the server that comes while nothing is being synced: during a sync the server holds
-//! its log back, for up to two seconds, and acknowledges all the same. A power cut may lose the last two seconds, and more where syncs are slow.
-//! Without an append-only file everything is lost with the server.
+//! `everysec` it survives a crash of the server that comes while nothing is being synced: during a sync the server
+//! holds its log back, for up to two seconds, and acknowledges all the same. A power cut may lose the last two seconds,
+//! and more where syncs are slow. Without an append-only file everything is lost with the server.
 //!
 //! # Where what is
 //! `url` and `places` read where the servers are, `tls` the certificates a url names, `finder` asks where they are now,
-//! `topology` is what it learns, `dial` connects, `lane` keeps one connection and what is asked on it, `switch` leads each
-//! `job` to the lane of the server that has its keys, `link` is what the store asks through, `subscriber` hears what is
-//! published, `heart` keeps sessions alive, `check` looks at the servers first, `losses` whether they have lost something,
-//! `rights` what their user may do, `layout`
+//! `topology` is what it learns, `dial` connects, `lane` keeps one connection and what is asked on it, `switch` leads
+//! each `job` to the lane of the server that has its keys, `link` is what the store asks through, `subscriber` hears
+//! what is published, `heart` keeps sessions alive, `check` looks at the servers first, `losses` whether they have lost
+//! something, `rights` what their user may do, `layout`
 //! how a namespace is laid out on them, `fault` tells callers what went wrong.
 //! `execute` carries out commands, `views` reads, `listing` makes pages, `fsck` checks everything, `mend` puts back
 //! what somebody took out of the indexes.
@@ -82,8 +82,8 @@ use url::Target;
 
 /// How many hints a receiver may lag behind.
 const HINTS_KEPT: usize = 4_096;
-/// How many partitions a namespace has on a cluster whose url does not say: so many spread over a few nodes, and an idle
-/// worker does not ask much more.
+/// How many partitions a namespace has on a cluster whose url does not say: so many spread over a few nodes, and an
+/// idle worker does not ask much more.
 const PARTITIONS_ON_A_CLUSTER: usize = 8;
 
 /// A store on a Redis server.
@@ -115,13 +115,15 @@ impl std::fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to the server that `url` names: `redis://host/0`, `rediss://…`, `unix:///path.sock`; to the primary that
-    /// sentinels name, `redis+sentinel://host,host/service`; or to the nodes of a cluster, `redis+cluster://host,host`.
+    /// Connects to the server that `url` names: `redis://host/0`, `rediss://…`, `unix:///path.sock`; to the primary
+    /// that sentinels name, `redis+sentinel://host,host/service`; or to the nodes of a cluster,
+    /// `redis+cluster://host,host`.
     ///
     /// # Errors
     /// [`StoreError::Url`]; [`StoreError::Unavailable`] when the server does not answer within seconds;
-    /// [`StoreError::Refused`] when it could lose what it holds (an eviction policy), is too old, a replica, or holds the
-    /// namespace in another number of partitions than the url asks for, or without the index of ids that it asks for.
+    /// [`StoreError::Refused`] when it could lose what it holds (an eviction policy), is too old, a replica, or holds
+    /// the namespace in another number of partitions than the url asks for, or without the index of ids that it asks
+    /// for.
     pub async fn open(url: &str, namespace: &Namespace) -> Result<Self, StoreError> {
         Self::open_with(url, namespace, None).await
     }

@@ -2,8 +2,8 @@
 //!
 //! Owns the list of every command that the store and its scripts send, and the question whether the user may send them.
 //! It is asked when a store opens, before anything is written: a script that is refused one command halfway has written
-//! what came before it. Servers before 7.0 cannot be asked; there a missing right is told when it is missed. The line for
-//! `ACL SETUSER` in `docs/CONFIGURATION.md` grants this list. Called by the store.
+//! what came before it. Servers before 7.0 cannot be asked; there a missing right is told when it is missed. The line
+//! for `ACL SETUSER` in `docs/CONFIGURATION.md` grants this list. Called by the store.
 
 use std::sync::Arc;
 
@@ -45,8 +45,8 @@ const ON_KEYS: [(&str, &[&str]); 23] = [
 const ON_CHANNEL: [(&str, &[&str]); 2] = [("PUBLISH", &["m"]), ("SUBSCRIBE", &[])];
 /// Commands on nothing.
 const ALONE: [&[&str]; 4] = [&["INFO"], &["PING"], &["SCRIPT", "LOAD", "return 1"], &["TIME"]];
-/// Commands that only a check of what is stored sends. They are not asked for when a store opens: workers do without, and
-/// a check that may not send them says so and has changed nothing.
+/// Commands that only a check of what is stored sends. They are not asked for when a store opens: workers do without,
+/// and a check that may not send them says so and has changed nothing.
 #[cfg(test)]
 const OF_CHECKS: [&str; 5] = ["HKEYS", "SCAN", "SCARD", "TYPE", "ZSCAN"];
 
@@ -76,8 +76,8 @@ enum About {
 /// Asks what the user may not do.
 ///
 /// # Errors
-/// [`StoreError::Refused`] with every right that is missing, unless hints alone are concerned: then the log warns; what the
-/// link says.
+/// [`StoreError::Refused`] with every right that is missing, unless hints alone are concerned: then the log warns; what
+/// the link says.
 pub(super) async fn check(
     link: &Link,
     address: &Address,

@@ -20,8 +20,8 @@ use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
-/// Records that the first command of a read asks for, before it is known how many there are: most instances have no more.
-/// The server looks for each, whether it is there or not, and answers for each.
+/// Records that the first command of a read asks for, before it is known how many there are: most instances have no
+/// more. The server looks for each, whether it is there or not, and answers for each.
 const RECORDS_FIRST: u32 = 32;
 /// Records read by one command.
 const RECORDS_A_READ: u32 = 500;

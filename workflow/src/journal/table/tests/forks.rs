@@ -1,4 +1,5 @@
-//! Restarts, from the beginning and from an operation: what the next run begins with, and how long the one before is kept.
+//! Restarts, from the beginning and from an operation: what the next run begins with, and how long the one before is
+//! kept.
 
 use super::*;
 use crate::journal::command::ControlReply;

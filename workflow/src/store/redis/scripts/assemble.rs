@@ -1,8 +1,9 @@
 //! Puts `transitions` together: names that stand for constants become literals, and the files of commands functions.
 //!
-//! Every call of a script makes its functions and variables anew, which takes longer than a command. So what has no short way
-//! is in a function that is carried out when the first command comes that needs it, in that each file of commands is one that
-//! is carried out when the first command of its kind comes, and what Lua needs of Rust's constants is written where it is used. Owns the constants. Called once for each store.
+//! Every call of a script makes its functions and variables anew, which takes longer than a command. So what has no
+//! short way is in a function that is carried out when the first command comes that needs it, in that each file of
+//! commands is one that is carried out when the first command of its kind comes, and what Lua needs of Rust's constants
+//! is written where it is used. Owns the constants. Called once for each store.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

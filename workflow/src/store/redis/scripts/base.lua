@@ -1,19 +1,19 @@
 -- What every call stands on: the store's time, hints, index entries that are written together, sessions.
 --
--- The files of this folder are joined into one script: this file, `short.lua`, `prelude.lua` and one file for each kind of
--- command (one function, carried out when the first command comes that is in it), `main.lua`. A call makes all its functions
--- anew, so what few calls need is in the files that most do not come to. Names in capitals that no file declares stand for
--- the partition's keys and for numbers and texts of Rust: see `literals` in `assemble.rs`.
+-- The files of this folder are joined into one script: this file, `short.lua`, `prelude.lua` and one file for each kind
+-- of command (one function, carried out when the first command comes that is in it), `main.lua`. A call makes all its
+-- functions anew, so what few calls need is in the files that most do not come to. Names in capitals that no file
+-- declares stand for the partition's keys and for numbers and texts of Rust: see `literals` in `assemble.rs`.
 -- A command reads and decides first and writes last, so that one that meets damage changes nothing. Every write of an
 -- instance begins with HSET: a server without memory refuses it before anything is written.
 --
--- KEYS     the partition's keys, in the order of `keys.rs`, where all commands go short ways only the first of them; then the
---          keys of each command, in order
+-- KEYS     the partition's keys, in the order of `keys.rs`, where all commands go short ways only the first of them;
+--          then the keys of each command, in order
 -- ARGV     [1] the time in ms for tests, '' for the server's; [2] the channel of hints; [3] the sender's tag;
 --          [4] 1 when the sender itself listens to the channel, else 0; -1 when others listen on other nodes;
 --          [5] how many keys are the partition's; [6..] one packed command each
--- RETURNS  { time in ms, { hint.. }, how many calls there were with this one (0: not known), and of each command { word, .. },
---          or where it had a short way what that returns }
+-- RETURNS  { time in ms, { hint.. }, how many calls there were with this one (0: not known), and of each command
+--          { word, .. }, or where it had a short way what that returns }
 -- INVARIANT an instance is in exactly one place, and in the index of that place
 -- REPEAT   the whole call may be repeated: each command says what a repeat of it does
 

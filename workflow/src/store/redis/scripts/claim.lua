@@ -4,10 +4,11 @@
 -- ARGV     'A', session 16, number 6, mode 1 (F fresh, R repeated), then four lists of ids, 3 and each (1 byte count):
 --          to give, to shelve, to set aside, with a notice; limits 3, each key (1 byte count) and tokens 4; then of each
 --          to give, to shelve and to set aside the index entry (2) that led to it
--- RETURNS  GIVEN {notice..} next timer ('' none) {id damage, of what was skipped..} {queue tokens spent..} {CLAIMED ..}..
+-- RETURNS  GIVEN {notice..} next timer ('' none) {id damage, of what was skipped..} {queue tokens spent..}
+--          {CLAIMED ..}..
 --          | FENCED | AGAIN (what was found is out of date)
--- INVARIANT what is given leaves its place in the same write, and has the tokens it needs; a session remembers its newest
---          claim that gave something; what is damaged or gone stops no other, and loses the entry that led to it
+-- INVARIANT what is given leaves its place in the same write, and has the tokens it needs; a session remembers its
+--          newest claim that gave something; what is damaged or gone stops no other, and loses the entry that led to it
 -- REPEAT   the same number gives again what it gave, and notices for what it cannot give; an older one gives nothing
 
 -- The number of a session's newest claim that gave something, the instances with their versions, and the notices.
@@ -73,10 +74,10 @@ end
 -- How heads begin of what is ready and nobody has disturbed, before and after its first claim, and once it is held.
 local FRESH, BEGUN = char(READY, 0, 0, 0, INNOCENT, 0, 0), char(READY, 0, 0, 1, INNOCENT, 0, 0)
 
--- As `give`, of what most claims give, where there are no limits: from a list of what is ready, undisturbed. 'long': `give` decides.
-local function give_ready(key, id, session, room)
-  local f = call('HMGET', key, 'h', 'b', 'm', 'i', 'f')
-  local head, m, input = f[1], f[3], f[4] or ''
+-- As `give`, of what most claims give, where there are no limits: from a list of what is ready, undisturbed.
+-- 'long': `give` decides.
+local function give_ready(key, id, session, room, f)
+  local head, m, input = f[1], f[4], f[5] or ''
   if not head then return nil end
   local lead = sub(head, 1, 7)
   if #head ~= HEAD_BYTES or (lead ~= FRESH and lead ~= BEGUN) then return 'long' end
@@ -93,19 +94,21 @@ local function give_ready(key, id, session, room)
   local held = UNDISTURBED .. sub(head, 8, 19) .. NOW_6 .. sub(head, 26, 36) .. pack('>I6', v) .. session
   call('HSET', key, 'h', held)
   filled[queue] = nil
-  drop(READY_KEY, queue .. (lead == BEGUN and '\0000' or '\0001') .. workflow .. '\0' .. sortable(since) .. id .. '\0' .. version)
+  local list = queue .. (lead == BEGUN and '\0000' or '\0001') .. workflow
+  drop(READY_KEY, list .. '\0' .. sortable(since) .. id .. '\0' .. version)
   put(HELD_KEY, session .. id, '0')
-  return { 'CLAIMED', id, held, '', f[2], m, f[4], f[5] or '' }, v, #input
+  return { 'CLAIMED', id, held, '', f[3], m, f[5], f[6] or '' }, v, #input
 end
 
 -- Gives it, its state version and its bytes. False when it is not to be had; it stays where it is when there is not
 -- enough room in the answer (nil: it is the first).
 local function give(key, mailbox, id, session, room, tokens, started)
+  local f = whole(key)
   if not tokens then
-    local one, v, bytes = give_ready(key, id, session, room)
+    local one, v, bytes = give_ready(key, id, session, room, f)
     if one ~= 'long' then return one, v, bytes end
   end
-  local d = read_whole(key, id)
+  local d = decode_whole(key, id, f)
   if not d then return nil end
   local free = d.place == READY or d.place == SHELVED or (d.place == INBOX and d.session == session)
   if not free then return false end
@@ -135,7 +138,7 @@ local function give(key, mailbox, id, session, room, tokens, started)
 end
 
 local function held_still(key, mailbox, id, session, v)
-  local d = read_whole(key, id)
+  local d = decode_whole(key, id, whole(key))
   if not d or d.place ~= HELD or d.session ~= session or d.v ~= v then return nil end
   return claimed(d, d.whole[1], mailbox)
 end

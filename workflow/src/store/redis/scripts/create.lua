@@ -4,13 +4,14 @@
 -- ARGV     'C', request and seed 32, session to start it in 16 (zeros: none), id (1 byte count), meta (2), input (4),
 --          event id (2), message (4) that it begins with ('': none)
 -- RETURNS  CREATED | STARTED (created, and held by the session) | EXISTS workflow state
---          | CLAIMED id head traffic birth meta input fork (position message).. (a repeat finds it still held as it was started)
+--          | CLAIMED id head traffic birth meta input fork (position message).. (a repeat finds it still held
+--          as it was started)
 -- INVARIANT an instance that exists is never made again
 -- REPEAT   the same request is answered CREATED or CLAIMED, and changes nothing
 
 -- A repeat that finds the instance held as it was started.
 local function started_again(key, id, mailbox)
-  local d = read_whole(key, id)
+  local d = decode_whole(key, id, whole(key))
   return claimed(d, d.whole[1], mailbox)
 end
 

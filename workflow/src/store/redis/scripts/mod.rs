@@ -1,10 +1,10 @@
 //! The scripts, each `.lua` file with its typed twin in Rust.
 //!
-//! `transitions` is one script for every command that changes something: `base.lua`, `short.lua`, `prelude.lua`, a file for each
-//! kind of command, `main.lua`, put together by [`assemble`]. One call carries out any mix of commands in order, each a transition of
-//! [`crate::journal::table`], and so a batch costs one round trip. A command that must find its instances first
-//! (claims, sweeps, the end of a session) is asked in two calls: a script that only looks and finds ids, then the
-//! transition, which gets their keys and decides again; so every key of every script is declared.
+//! `transitions` is one script for every command that changes something: `base.lua`, `short.lua`, `prelude.lua`, a file
+//! for each kind of command, `main.lua`, put together by [`assemble`]. One call carries out any mix of commands in
+//! order, each a transition of [`crate::journal::table`], and so a batch costs one round trip. A command that must find
+//! its instances first (claims, sweeps, the end of a session) is asked in two calls: a script that only looks and finds
+//! ids, then the transition, which gets their keys and decides again; so every key of every script is declared.
 //!
 //! Owns the letters of commands. Never sends anything. Called by the store.
 

@@ -8,7 +8,8 @@
 --          F ending 1, end (4) | P reason (4)
 -- RETURNS  OK state version, pause, time, (position message).. | CONTINUE the same: the records are kept, the owner
 --          goes on | FENCED | STALE | BEHIND | GONE | FULL: nothing was written
--- INVARIANT only the session that holds this run at this state version writes; `v` rises with every write, to the time at least
+-- INVARIANT only the session that holds this run at this state version writes; `v` rises with every write, to the time
+--          at least
 -- REPEAT   the newest request is answered as the first time (brought up to date while still held), and changes nothing
 
 local moves = {}
@@ -55,7 +56,8 @@ moves.W = function(d, packed, at, _, seen)
   return false
 end
 
--- Added, where a write was answered CONTINUE, to the pause that is remembered with the request, the version and the time.
+-- Added, where a write was answered CONTINUE, to the pause that is remembered with the request, the version and the
+-- time.
 local CONTINUED = 2
 
 -- What the first request was answered, up to date if it still holds the instance.
@@ -83,10 +85,10 @@ commands.O = function(packed, k)
   local word, request, run, v, session, seen, shifted, bytes, id, records, at =
     unpack_('>xxxxc1c16I4I6c16I6i6I4Bc0I3', packed)
   local key = KEYS[k]
-  local f = call('HMGET', key, 'h', 'q')
+  local f = call('HMGET', key, 'h', 'q', 't', 'm')
   local head, last = f[1], f[2]
   if not head then return { 'GONE' } end
-  local d = decode(key, id, head)
+  local d = decode(key, id, head, f[3], f[4])
   if last and last:find(request, 1, true) == 1 then return again(d, last, k, run, session, seen) end
   local refused = refusal(d, session, run, v, records, bytes)
   if refused then return { refused } end

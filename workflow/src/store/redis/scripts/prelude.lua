@@ -79,7 +79,9 @@ local SESSION_BYTES, TRAFFIC_FLAG = 16, 16
 -- arrivals, unread, outgoing, unsent, shift
 local TRAFFIC = '>I4I3I4I3i6'
 
-local function decode(key, id, head)
+-- The head of an instance, with its fields `t` and `m`, unpacked: `t` if the head says that it counts, `m` once `meta`
+-- is asked for.
+local function decode(key, id, head, t, packed_meta)
   local place, notice, pause, begun, suspect, crashes, ending, started, since, updated, records, bytes, run, v =
     unpack_(HEAD, head)
   local session = #head ~= HEAD_BYTES and head:sub(HEAD_BYTES + 1)
@@ -87,7 +89,7 @@ local function decode(key, id, head)
   local arrivals, unread, outgoing, unsent, shift = 0, 0, 0, 0, 0
   local traffic = false
   if place >= TRAFFIC_FLAG then
-    place, traffic = place - TRAFFIC_FLAG, call('HGET', key, 't')
+    place, traffic = place - TRAFFIC_FLAG, t
     arrivals, unread, outgoing, unsent, shift = unpack_(TRAFFIC, traffic)
   end
   return {
@@ -96,6 +98,7 @@ local function decode(key, id, head)
     records = records, bytes = bytes, arrivals = arrivals, unread = unread, outgoing = outgoing, unsent = unsent,
     shift = shift, session = session, traffic = traffic, was_place = place, was_session = session, was_since = since,
     was_notice = notice, was_ending = ending, was_begun = begun, set = { 'h', '' },
+    packed_meta = packed_meta,
   }
 end
 local function encode(d, traffic)
@@ -110,15 +113,15 @@ end
 
 -- The instance under `key`; nil when there is none.
 local function read(key, id)
-  local head = call('HGET', key, 'h')
-  return head and decode(key, id, head) or nil
+  local f = call('HMGET', key, 'h', 't', 'm')
+  return f[1] and decode(key, id, f[1], f[2], f[3]) or nil
 end
 
 -- What it is: its spec without input and seed.
 local function meta(d)
   local m = d.meta
   if not m then
-    local packed = d.packed_meta or call('HGET', d.key, 'm')
+    local packed = d.packed_meta
     local version, priority, keep_complete, keep_failed, starts, at = unpack_('>I4BI5I5B', packed)
     local start_at, parent_run, abandon = 0, 0, 0
     if starts == 1 then start_at, at = unpack_('>i6', packed, at) end
@@ -149,8 +152,8 @@ end
 
 -- ---- places in the indexes
 
--- What is ready lies in lists of one queue, of what has begun ('0') or has not ('1'), and of one workflow: what the limits
--- of a claim say of one is true of its whole list, so nobody need look at what waits for tokens.
+-- What is ready lies in lists of one queue, of what has begun ('0') or has not ('1'), and of one workflow: what the
+-- limits of a claim say of one is true of its whole list, so nobody need look at what waits for tokens.
 local function ready_member(d, score, begun)
   local m = meta(d)
   return m.queue .. (begun == 1 and '\0000' or '\0001') .. m.workflow .. '\0' .. sortable(score) .. d.id .. '\0' .. m.version
@@ -275,15 +278,18 @@ local function add_messages(reply, d, mailbox, after)
   return reply
 end
 
--- As `read`, with all that a claimer is told.
-local function read_whole(key, id)
-  local f = call('HMGET', key, 'h', 't', 'b', 'm', 'i', 'f')
+-- All that a claimer is told of the instance under `key`, as it is stored.
+local function whole(key)
+  return call('HMGET', key, 'h', 't', 'b', 'm', 'i', 'f')
+end
+-- As `read`, with that; `f` is what `whole` gives.
+local function decode_whole(key, id, f)
   if not f[1] then return nil end
-  local d = decode(key, id, f[1])
-  d.whole, d.packed_meta = f, f[4]
+  local d = decode(key, id, f[1], f[2], f[4])
+  d.whole = f
   return d
 end
--- What a claimer learns of an instance it holds: `d` from `read_whole`, and its head as it is to be.
+-- What a claimer learns of an instance it holds: `d` from `decode_whole`, and its head as it is to be.
 local function claimed(d, head, mailbox)
   local f = d.whole
   return add_messages({ 'CLAIMED', d.id, head, f[2] or '', f[3], f[4], f[5], f[6] or '' }, d, mailbox, 0)

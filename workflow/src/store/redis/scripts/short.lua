@@ -1,14 +1,16 @@
--- The short ways of what is asked most: a create that starts at once and brings no message; an owner whom nobody has disturbed and
--- who appends one record, or ends a run that has no parent and leaves nothing behind. Whatever else is found, it is asked again
--- the long way, which decides everything. What such a way makes are few texts and no table: they are most of what a call takes.
+-- The short ways of what is asked most: a create that starts at once and brings no message; an owner whom nobody has
+-- disturbed and who appends one record, or ends a run that has no parent and leaves nothing behind. Whatever else is
+-- found, it is asked again the long way, which decides everything. What such a way makes are few texts and no table:
+-- they are most of what a call takes.
 --
 -- KEYS     the instance
--- ARGV     'c', 3 unused, request and seed 32, session to start it in 16 (zeros: none), id (1 byte count), meta (2), input (4)
+-- ARGV     'c', 3 unused, request and seed 32, session to start it in 16 (zeros: none), id (1 byte count), meta (2),
+--          input (4)
 --          | 'a', 3 unused, run 4, state version 6, session 16, request 16, record
 --          | 'e', 3 unused, run 4, state version 6, session 16, request 16, id (1 byte count), ending 1, end (4),
 --          records 3 and each (4)
--- RETURNS  false: nothing was written, and it is to be asked the long way; else of 'c': 1 created, 2 created and held by the
---          session; of the others: the new state version
+-- RETURNS  false: nothing was written, and it is to be asked the long way; else of 'c': 1 created, 2 created and held
+--          by the session; of the others: the new state version
 -- INVARIANT what is done is what the long way would have done
 -- REPEAT   is sent the long way: what was done once is not as it was
 
@@ -43,8 +45,8 @@ local function create_shortly(key, packed)
   return create_now(key, id, m, born_of, input, session) and 2 or 1
 end
 
--- How the head of an owner begins whom nobody has disturbed: it holds the instance and has begun, without traffic, notice,
--- pause or suspicion. It ends with run, state version and session.
+-- How the head of an owner begins whom nobody has disturbed: it holds the instance and has begun, without traffic,
+-- notice, pause or suspicion. It ends with run, state version and session.
 local UNDISTURBED = char(HELD, 0, 0, 1, INNOCENT, 0, 0)
 local function is_undisturbed(head, owner)
   return head and sub(head, 33) == owner and sub(head, 1, 7) == UNDISTURBED

@@ -71,11 +71,10 @@ local function delete(key, id)
   local d = read(key, id)
   if not d or d.place ~= DONE then return nil end
   if d.unsent > 0 or d.since > now then return 0 end
-  local f = call('HMGET', key, 'b', 'm', 'a')
-  d.packed_meta = f[2]
+  local f = call('HMGET', key, 'b', 'a')
   -- What cannot be read is found before anything is dropped.
   local listed, old = meta(d).workflow .. '\0' .. sortable(unpack_('>I6', f[1], 33)) .. id, {}
-  each_old_run(f[3] or '', function(run) old[#old + 1] = id .. '\0' .. pack('>I4', run) end)
+  each_old_run(f[2] or '', function(run) old[#old + 1] = id .. '\0' .. pack('>I4', run) end)
   drop(ALL, listed)
   for i = 1, #old do drop(OLD, old[i]) end
   if KEEPS_IDS then drop(IDS, id) end
