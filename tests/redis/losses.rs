@@ -85,7 +85,7 @@ fn a_failover_behind_sentinels_to_a_replica_that_is_behind_is_noticed() {
         let store = open(&url).await.expect("it opens");
         make(&store, "kept").await;
         let primary = all.primary();
-        all.wait_until_followers_have_all(primary);
+        all.node(primary).wait_until_replicas_have_all();
         all.pause(1 - primary);
         for number in 0..MANY {
             let create = create(&format!("lost-{number}"));

@@ -7,6 +7,7 @@
 mod asking;
 pub mod cluster;
 mod keeper;
+mod replicas;
 pub mod sentinels;
 
 use std::collections::BTreeSet;
@@ -278,27 +279,6 @@ impl RedisServer {
     #[must_use]
     pub fn harness_login(&self) -> String {
         if self.restricted { format!("AUTH {HARNESS} {HARNESS}\r\n") } else { String::new() }
-    }
-
-    /// Keeps it busy for some seconds, and returns once it is: whoever ends or freezes it then does so at a moment at
-    /// which all that it has acknowledged is on its way to its replicas.
-    ///
-    /// # Panics
-    /// When it is dead.
-    pub fn engross(&self) {
-        // So it says that it is busy, for which a busy machine cannot be taken. Before that its replicas are sent
-        // everything.
-        self.command(&["CONFIG", "SET", "lua-time-limit", "100"]);
-        let mut connection = self.connect().expect("it runs");
-        // Counting takes it about three seconds; what it says then nobody hears.
-        let count =
-            move || drop(redis::cmd("EVAL").arg("for i = 1, 3e8 do end").arg(0).query::<Value>(&mut connection));
-        let mut other = self.connect().expect("it runs");
-        std::thread::Builder::new().name("engrossing".to_owned()).spawn(count).expect("a test can have threads");
-        while redis::cmd("PING").query::<Value>(&mut other).map_or_else(|error| error.code() != Some("BUSY"), |_| true)
-        {
-            park_timeout(ASK_EVERY);
-        }
     }
 
     /// Freezes it: SIGSTOP. It takes connections, as the system does that for it, and answers nothing.

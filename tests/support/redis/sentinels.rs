@@ -220,19 +220,6 @@ impl Sentinels {
         });
     }
 
-    /// Waits until every other node that runs has done all that this one has done until now.
-    ///
-    /// # Panics
-    /// When they do not in time.
-    pub fn wait_until_followers_have_all(&self, primary: usize) {
-        let offset = |node: &Node| node.server.info("replication", "master_repl_offset")?.parse::<u64>().ok();
-        let wanted = offset(&self.nodes[primary]).expect("the primary answers");
-        self.until("replicas have what the primary has", || {
-            let mut others = self.nodes.iter().enumerate().filter(|(index, node)| node.runs && *index != primary);
-            others.all(|(_, node)| offset(node).is_some_and(|has| has >= wanted)).then_some(())
-        });
-    }
-
     /// The node that every sentinel that runs names.
     fn named(&self) -> Option<usize> {
         let mut named = self.sentinels.iter().filter(|sentinel| sentinel.runs).map(Sentinel::primary_port);
@@ -241,7 +228,7 @@ impl Sentinels {
         agreed.then(|| self.nodes.iter().position(|node| node.server.port() == first))?
     }
 
-    /// Every other node that runs has what this one has, and goes on following it.
+    /// Every other node that runs follows this one.
     fn followers_are_up(&self, primary: usize) -> bool {
         let port = self.node(primary).port().to_string();
         let others = self.nodes.iter().enumerate().filter(|(index, node)| node.runs && *index != primary);
