@@ -1,10 +1,9 @@
 //! What is removed, and which tests should notice.
 //!
 //! Every condition of a script is a guard, found by itself. `guards.txt` lists the others in blocks of lines, apart by
-//! an empty line: `guard` (its name), `file`, `find`
-//! (text that is once in the file), `put` (what it becomes; in a script, as many bytes), `tests` (`suite:part of a
-//! name`, the likeliest first). `reasons.txt` says of guards that no test can miss why, each in a line: the name, `|`,
-//! the reason.
+//! an empty line: `guard` (its name), `file`, `find` (text that is once in the file), `put` (what it becomes; in a
+//! script, as many bytes), `tests` (`suite:part of a name`, the likeliest first). `reasons.txt` says of guards that no
+//! test can miss why, each in a line: the name, `|`, the reason.
 
 use std::collections::HashMap;
 use std::fs;

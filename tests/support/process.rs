@@ -70,14 +70,19 @@ mod tests {
 
     #[test]
     fn who_is_frozen_stands_and_goes_on_when_it_thaws() {
-        let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("a shell can be run");
-        assert!(!stands_still(child.id()));
-        freeze(child.id());
-        assert!(stands_still(child.id()));
-        thaw(child.id());
-        let give_up = Instant::now() + PATIENCE;
-        while stands_still(child.id()) {
-            assert!(Instant::now() < give_up, "it goes on");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut writer = Command::new("dd");
+        // Each write is one long call of the system, which goes on after SIGSTOP. It is killed long before it is done.
+        writer.args(["if=/dev/zero", "bs=16M", "count=200"]).arg(format!("of={}/file", folder.path().display()));
+        let mut child = writer.stderr(Stdio::null()).spawn().expect("dd is everywhere");
+        for _ in 0..10 {
+            freeze(child.id());
+            assert!(stands_still(child.id()));
+            thaw(child.id());
+            let give_up = Instant::now() + PATIENCE;
+            while stands_still(child.id()) {
+                assert!(Instant::now() < give_up, "it goes on");
+            }
         }
         child.kill().expect("a child can be killed");
         child.wait().expect("a killed child ends");
