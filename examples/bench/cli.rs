@@ -16,12 +16,20 @@ pub(crate) struct Arguments {
     pub(crate) sweep: Option<Sweep>,
     /// The store's url, or 'redis:spawn?appendfsync=everysec' for a Redis server of the run's own; without appendfsync
     /// it writes nothing to disk. Other settings of the server may follow: 'redis:spawn?appendfsync=always&io-threads=2'.
+    /// 'redis+cluster:spawn?nodes=3&appendfsync=everysec' starts a cluster of primaries.
     /// On a store that was there before, instances stay behind: in a namespace of the run's own.
     #[arg(long, default_value = "sqlite::memory:")]
     pub(crate) store: String,
     /// How many workflows; if not given, so many that the scenario takes some seconds. Of idle: how many wait meanwhile.
     #[arg(long)]
     pub(crate) workflows: Option<u32>,
+    /// So many threads of each process that works. If not given, one fewer than the machine has processors where a server
+    /// works on it too, else as many.
+    #[arg(long, value_parser = at_least_one)]
+    pub(crate) threads: Option<usize>,
+    /// Whether the result of a last step may travel with the end that it leads to.
+    #[arg(long, value_enum, default_value_t = Results::Held)]
+    pub(crate) results: Results,
     /// How many at a time, and how many each worker drives at once.
     #[arg(long, default_value_t = 256, value_parser = at_least_one)]
     pub(crate) in_flight: usize,
@@ -69,6 +77,16 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn seconds(text: &str) -> Result<f64, String> {
     let within = |seconds: &f64| (0.1..=3600.0).contains(seconds);
     text.parse().ok().filter(within).ok_or_else(|| "must be a number from 0.1 to 3600".to_owned())
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Results {
+    /// One may wait for what it leads to at once, and be written with that.
+    Held,
+    /// Each by itself, before anything else.
+    Alone,
 }
 
 /// What is measured.

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use workflow::{Engine, Mode};
 
 use crate::AnyError;
-use crate::cli::Arguments;
+use crate::cli::{Arguments, Results};
+use crate::plan::Plan;
 use crate::process::{cpu_time, most_memory_mb};
 use crate::stage::GRACE;
 
@@ -32,14 +33,14 @@ struct Member {
 }
 
 impl Crew {
-    /// Starts so many, and waits until all have.
+    /// Starts those that are planned, and waits until all have.
     ///
     /// # Errors
     /// When one does not start.
-    pub(crate) async fn start(number: u32, url: &str, namespace: &str, in_flight: usize) -> Result<Self, AnyError> {
+    pub(crate) async fn start(plan: &Plan, url: &str, namespace: &str) -> Result<Self, AnyError> {
         let mut members = Vec::new();
-        for _ in 0..number {
-            members.push(Member::start(url, namespace, in_flight)?);
+        for _ in 0..plan.processes {
+            members.push(Member::start(plan, url, namespace)?);
         }
         let mut crew = Vec::new();
         for starting in members {
@@ -85,9 +86,13 @@ impl Crew {
 }
 
 impl Member {
-    fn start(url: &str, namespace: &str, in_flight: usize) -> Result<Self, AnyError> {
+    fn start(plan: &Plan, url: &str, namespace: &str) -> Result<Self, AnyError> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--store", url, "--work-in", namespace, "--in-flight", &in_flight.to_string()]);
+        let (in_flight, threads) = (plan.in_flight.to_string(), plan.threads.to_string());
+        command.args(["--store", url, "--work-in", namespace, "--in-flight", &in_flight, "--threads", &threads]);
+        if plan.results == Results::Alone {
+            command.args(["--results", "alone"]);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn()?;
         let until = child.stdin.take().ok_or("a worker process has no standard input")?;
@@ -113,7 +118,8 @@ impl Member {
 /// When the engine does not start, or who started it is gone.
 pub(crate) async fn work(arguments: &Arguments, namespace: &str) -> Result<(), AnyError> {
     let builder = Engine::builder().store(arguments.store.as_str()).namespace(namespace).mode(Mode::Worker);
-    let engine = builder.concurrency(arguments.in_flight).start().await?;
+    let builder = builder.concurrency(arguments.in_flight).hold_results(arguments.results == Results::Held);
+    let engine = builder.start().await?;
     println!("{STARTED}");
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     engine.shutdown(GRACE).await;

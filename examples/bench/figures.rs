@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::AnyError;
-use crate::cli::{Scenario, Start};
+use crate::cli::{Results, Scenario, Start};
 use crate::gauge::Costs;
 use crate::process;
 use crate::scenarios::Outcome;
@@ -22,6 +22,9 @@ pub(crate) struct Figures {
     pub(crate) start: Start,
     pub(crate) workflows: usize,
     pub(crate) in_flight: usize,
+    /// Threads of each process that works.
+    pub(crate) threads: usize,
+    pub(crate) results: Results,
     /// Worker processes; 0 where this process does the work.
     pub(crate) processes: u32,
     /// What costs are per: `workflow` or `second`.
@@ -108,6 +111,8 @@ impl Figures {
             start: plan.start,
             workflows: plan.workflows,
             in_flight: plan.in_flight,
+            threads: plan.threads,
+            results: plan.results,
             processes: plan.processes,
             per: if idle { "second" } else { "workflow" },
             wall_s,

@@ -14,6 +14,7 @@ mod process;
 mod progress;
 mod scenarios;
 mod server;
+mod spawn;
 mod stage;
 mod sweep;
 mod window;
@@ -35,24 +36,24 @@ fn main() -> Result<(), AnyError> {
     if let Some(sweep) = arguments.sweep {
         return sweep::run(sweep, &arguments);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let load = process::load()?;
+    let place = Place::of(&arguments.store)?;
+    let plan = Plan::of(&arguments, &place)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(plan.threads).enable_all().build()?;
     if let Some(namespace) = &arguments.work_in {
         return runtime.block_on(crew::work(&arguments, namespace));
     }
-    let figures = runtime.block_on(measure(&arguments))?;
+    let figures = runtime.block_on(measure(&arguments.store, load, &plan, &place))?;
     println!("{}", if arguments.json { serde_json::to_string(&figures)? } else { format!("{figures:#?}") });
     Ok(())
 }
 
-async fn measure(arguments: &Arguments) -> Result<Figures, AnyError> {
-    let load = process::load()?;
-    let place = Place::of(&arguments.store)?;
-    let plan = Plan::of(arguments, &place)?;
-    let mut stage = Stage::of(&plan, &place).await?;
+async fn measure(store: &str, load: f64, plan: &Plan, place: &Place) -> Result<Figures, AnyError> {
+    let mut stage = Stage::of(plan, place).await?;
     let progress = Progress::of(plan.workflows);
     let outcome = scenarios::run(&mut stage).await?;
     drop(progress);
-    let figures = Figures::of(&arguments.store, load, &stage, outcome)?;
+    let figures = Figures::of(store, load, &stage, outcome)?;
     stage.dismiss().await?;
     Ok(figures)
 }

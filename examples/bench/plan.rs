@@ -1,8 +1,9 @@
 //! What one run is to do: the command line with everything that it left open decided, and what cannot be, refused.
 
+use std::num::NonZero;
 use std::time::Duration;
 
-use crate::cli::{Arguments, Scenario, Start};
+use crate::cli::{Arguments, Results, Scenario, Start};
 use crate::server::Place;
 
 /// How many are created in one call.
@@ -17,6 +18,9 @@ const FANOUT_STEPS_MAX: u32 = 10_000;
 pub(crate) struct Plan {
     pub(crate) scenario: Scenario,
     pub(crate) start: Start,
+    pub(crate) results: Results,
+    /// Of each process that works.
+    pub(crate) threads: usize,
     pub(crate) workflows: usize,
     pub(crate) in_flight: usize,
     pub(crate) processes: u32,
@@ -63,6 +67,8 @@ impl Plan {
         let queued = processes > 0 || matches!(scenario, Scenario::Drain | Scenario::Create);
         Ok(Self {
             scenario,
+            results: arguments.results,
+            threads: arguments.threads.unwrap_or_else(|| usual_threads(place)),
             start: if queued { Start::Queued } else { arguments.start },
             workflows,
             in_flight: if scenario == Scenario::Alone { 1 } else { arguments.in_flight },
@@ -80,6 +86,12 @@ impl Plan {
         let fit = if self.scenario == Scenario::Payload { BATCH_BYTES / self.bytes.max(1) } else { BATCH };
         fit.clamp(1, BATCH).min(self.in_flight)
     }
+}
+
+/// A server beside it needs a processor too: more threads than that leaves only wait for each other.
+fn usual_threads(place: &Place) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    processors.saturating_sub(usize::from(place.shares_machine())).max(1)
 }
 
 /// So many that it takes some seconds.

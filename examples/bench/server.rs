@@ -1,83 +1,46 @@
-//! The Redis server under the store: started for the run where the url asks for it, and looked at before and after.
+//! The Redis servers under the store: started for the run where the url asks for it, and looked at before and after.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::ops::Add;
+use std::time::Duration;
 
 use redis::Connection;
-use tempfile::TempDir;
 
 use crate::AnyError;
+use crate::spawn::{self, Settings, Spawned};
 
 /// How a url begins that asks for a server of the run's own; settings follow: `redis:spawn?appendfsync=always`.
 const SPAWN: &str = "redis:spawn";
-/// How long a server may take to start.
-const STARTS_WITHIN: Duration = Duration::from_secs(10);
+/// The same for a cluster.
+const SPAWN_CLUSTER: &str = "redis+cluster:spawn";
+/// How the url of a cluster begins.
+const CLUSTER: &str = "redis+cluster://";
 
 /// Where the store is.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// What the engine is given.
     pub(crate) url: String,
-    /// A server of the run's own lives as long.
-    own: Option<Spawned>,
-}
-
-/// A server of this run's own. It and its data go when this is dropped.
-#[derive(Debug)]
-struct Spawned {
-    child: Child,
-    _folder: TempDir,
-}
-
-impl Drop for Spawned {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    /// Servers of the run's own live as long.
+    own: Vec<Spawned>,
 }
 
 impl Place {
-    /// Starts a server if `store` asks for one.
+    /// Starts servers if `store` asks for some.
     ///
     /// # Errors
-    /// When it does not start: redis-server must be in PATH.
+    /// When they do not start: redis-server must be in PATH.
     pub(crate) fn of(store: &str) -> Result<Self, AnyError> {
-        let Some(settings) = store.strip_prefix(SPAWN) else {
-            return Ok(Self { url: store.to_owned(), own: None });
+        let (settings, scheme) = if let Some(settings) = store.strip_prefix(SPAWN_CLUSTER) {
+            (Settings::of(settings, true)?, CLUSTER)
+        } else if let Some(settings) = store.strip_prefix(SPAWN) {
+            (Settings::of(settings, false)?, "redis://")
+        } else {
+            return Ok(Self { url: store.to_owned(), own: Vec::new() });
         };
-        let folder = tempfile::tempdir()?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]).arg(folder.path());
-        let mut options = String::new();
-        for setting in settings.trim_start_matches('?').split('&').filter(|setting| !setting.is_empty()) {
-            let (name, value) = setting.split_once('=').ok_or_else(|| format!("{setting} is not name=value"))?;
-            match name {
-                // The store's own option; all others are the server's.
-                "partitions" => options = format!("?{setting}"),
-                "appendfsync" => drop(command.args(["--appendonly", "yes", "--appendfsync", value])),
-                _ => drop(command.args([&format!("--{name}"), value])),
-            }
-        }
-        let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn();
-        let child = child.map_err(|error| format!("redis-server cannot be started: {error}"))?;
-        let own = Some(Spawned { child, _folder: folder });
-        let place = Self { url: format!("redis://127.0.0.1:{port}/{options}"), own };
-        place.wait_until_it_answers()?;
-        Ok(place)
-    }
-
-    fn wait_until_it_answers(&self) -> Result<(), AnyError> {
-        let began = Instant::now();
-        while let Err(error) = self.connect() {
-            if began.elapsed() > STARTS_WITHIN {
-                return Err(format!("redis-server does not start: {error}").into());
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Ok(())
+        let own = spawn::start(&settings)?;
+        let hosts: Vec<_> = own.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+        let options = settings.of_store;
+        Ok(Self { url: format!("{scheme}{}/{options}", hosts.join(",")), own })
     }
 
     /// Whether the store is on a server: what it costs there is counted there.
@@ -92,16 +55,27 @@ impl Place {
 
     /// Whether the store is made for this run, and goes with it.
     pub(crate) fn is_own(&self) -> bool {
-        self.own.is_some() || self.in_memory()
+        !self.own.is_empty() || self.in_memory()
     }
 
     fn in_memory(&self) -> bool {
         self.url.starts_with("sqlite::memory:")
     }
 
-    fn connect(&self) -> Result<Connection, AnyError> {
+    /// Whether a server works on this machine's processors too, as far as the url says.
+    pub(crate) fn shares_machine(&self) -> bool {
+        let here = ["unix:", "127.0.0.1", "localhost", "[::1]"];
+        self.on_server() && here.iter().any(|here| self.url.contains(here))
+    }
+
+    /// To each of the servers that the url names.
+    fn connect(&self) -> Result<Vec<Connection>, AnyError> {
         let url = self.url.split('?').next().unwrap_or_default();
-        Ok(redis::Client::open(url)?.get_connection()?)
+        let nodes = match url.strip_prefix(CLUSTER) {
+            Some(hosts) => hosts.trim_end_matches('/').split(',').map(|host| format!("redis://{host}/")).collect(),
+            None => vec![url.to_owned()],
+        };
+        nodes.into_iter().map(|node| Ok(redis::Client::open(node)?.get_connection()?)).collect()
     }
 
     /// What is acknowledged survives what: the server's or the file's settings.
@@ -110,7 +84,7 @@ impl Place {
             let option = self.url.split(['?', '&']).find_map(|option| option.strip_prefix("synchronous="));
             return Ok(if self.in_memory() { "none" } else { option.unwrap_or("full") }.to_owned());
         }
-        let mut connection = self.connect()?;
+        let mut connection = self.connect()?.pop().ok_or("the url names no server")?;
         let mut setting = |name: &str| -> Result<String, AnyError> {
             let pair: (String, String) = redis::cmd("CONFIG").arg("GET").arg(name).query(&mut connection)?;
             Ok(pair.1)
@@ -124,9 +98,9 @@ impl Place {
     }
 }
 
-/// A connection to the server that looks at it. It is made before the first look, so that between two looks the server
-/// is asked nothing else.
-pub(crate) struct Watch(Connection);
+/// Connections to the servers that look at them. They are made before the first look, so that between two looks the
+/// servers are asked nothing else.
+pub(crate) struct Watch(Vec<Connection>);
 
 impl Watch {
     /// Looks.
@@ -134,36 +108,55 @@ impl Watch {
     /// # Errors
     /// When the server does not answer, or not as Redis does.
     pub(crate) fn look(&mut self) -> Result<Look, AnyError> {
-        Look::of(&redis::cmd("INFO").arg("everything").query::<String>(&mut self.0)?)
+        let look =
+            |connection: &mut Connection| Look::of(&redis::cmd("INFO").arg("everything").query::<String>(connection)?);
+        self.0.iter_mut().map(look).try_fold(Look::default(), |all, one| Ok(all + one?))
     }
 
-    /// What the server is: `Redis 7.0.15`.
+    /// What the first is: `Redis 7.0.15`.
     ///
     /// # Errors
     /// As [`Watch::look`].
     pub(crate) fn name(&mut self) -> Result<String, AnyError> {
-        let info: String = redis::cmd("INFO").arg("server").query(&mut self.0)?;
+        let first = self.0.first_mut().ok_or("the url names no server")?;
+        let info: String = redis::cmd("INFO").arg("server").query(first)?;
         Ok(format!("Redis {}", value(&info, "redis_version")?))
     }
 }
 
-/// What a server has done so far, and holds.
-#[derive(Debug, Clone, Copy)]
+/// What the servers have done so far, and hold, all together.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Look {
-    /// Its CPU time.
+    /// Their CPU time.
     pub(crate) cpu: Duration,
-    /// The commands it carried out, those that scripts call included.
+    /// The commands they carried out, those that scripts call included.
     pub(crate) commands: u64,
-    /// The scripts it carried out.
+    /// The scripts they carried out.
     pub(crate) scripts: u64,
     /// Writes of an instance: each transition makes one.
     pub(crate) writes: u64,
-    /// What came to it from the network, in bytes.
+    /// What came to them from the network, in bytes.
     pub(crate) received: u64,
-    /// What it sent.
+    /// What they sent.
     pub(crate) sent: u64,
-    /// The memory of its data.
+    /// The memory of their data.
     pub(crate) bytes: u64,
+}
+
+impl Add for Look {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu + other.cpu,
+            commands: self.commands + other.commands,
+            scripts: self.scripts + other.scripts,
+            writes: self.writes + other.writes,
+            received: self.received + other.received,
+            sent: self.sent + other.sent,
+            bytes: self.bytes + other.bytes,
+        }
+    }
 }
 
 impl Look {

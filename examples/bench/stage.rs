@@ -7,7 +7,7 @@ use workflow::store::Store;
 use workflow::{Engine, Mode, StoreChoice, open_store};
 
 use crate::AnyError;
-use crate::cli::Start;
+use crate::cli::{Results, Start};
 use crate::crew::Crew;
 use crate::gauge::Gauge;
 use crate::plan::Plan;
@@ -61,7 +61,8 @@ impl<'a> Stage<'a> {
     pub(crate) async fn engine(&mut self, mode: Mode) -> Result<Engine, AnyError> {
         let store = self.shared.clone().map_or_else(|| StoreChoice::from(&self.place.url), StoreChoice::from);
         let builder = Engine::builder().store(store).namespace(&*self.namespace).mode(mode);
-        let engine = builder.concurrency(self.plan.in_flight).start().await?;
+        let builder = builder.concurrency(self.plan.in_flight).hold_results(self.plan.results == Results::Held);
+        let engine = builder.start().await?;
         self.engines.push(engine.clone());
         Ok(engine)
     }
@@ -74,8 +75,7 @@ impl<'a> Stage<'a> {
         if self.plan.processes == 0 {
             self.engine(Mode::Worker).await?;
         } else {
-            let Plan { processes, in_flight, .. } = *self.plan;
-            self.crew = Crew::start(processes, &self.place.url, &self.namespace, in_flight).await?;
+            self.crew = Crew::start(self.plan, &self.place.url, &self.namespace).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::AnyError;
-use crate::cli::{Arguments, Start, Sweep};
+use crate::cli::{Arguments, Results, Start, Sweep};
 
 /// How many bytes all inputs of a point of the payload sweep take.
 const BYTES: u32 = 32 * 1024 * 1024;
@@ -98,6 +98,8 @@ fn measure(sweep: Sweep, scenario: &str, value: u32, arguments: &Arguments) -> R
     let others =
         [("--in-flight", sweep.in_flight(arguments.in_flight)), ("--processes", arguments.processes.to_string())];
     options.extend(others.into_iter().filter(|(option, _)| Some(*option) != sweep.option()));
+    options.extend(arguments.threads.map(|threads| ("--threads", threads.to_string())));
+    options.extend((arguments.results == Results::Alone).then(|| ("--results", "alone".to_owned())));
     options.extend(sweep.option().map(|option| (option, value.to_string())));
     let mut command = Command::new(std::env::current_exe()?);
     command.args(options.iter().flat_map(|(option, value)| [*option, value.as_str()])).arg("--json");

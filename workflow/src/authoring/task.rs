@@ -396,6 +396,7 @@ mod tests {
             journal_bytes: 0,
             granted,
             short_delay: Duration::ZERO,
+            holds_results: true,
             compared: Compared::No,
         };
         let mut resources = Resources::default();

@@ -122,6 +122,7 @@ pub struct EngineBuilder {
     sticky: Option<usize>,
     patience: Option<Duration>,
     verify_replay: Option<VerifyReplay>,
+    holds_results: bool,
     host: Option<Host>,
 }
 
@@ -162,6 +163,7 @@ impl EngineBuilder {
             sticky: None,
             patience: None,
             verify_replay: None,
+            holds_results: true,
             host: None,
         }
     }
@@ -305,6 +307,17 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether the result of a step, wait or sleep may travel with what it leads to at once: the end of the run, or the
+    /// write that suspends it. That is one write less for most runs, and `true` if not set. Before a body starts, a child
+    /// is created or a time is read, it is written in any case.
+    ///
+    /// With `false` each is written by itself as soon as it is there: after a crash between the two, the run goes on
+    /// behind it, and without that its body runs again, as after a crash just before the write.
+    pub const fn hold_results(mut self, hold: bool) -> Self {
+        self.holds_results = hold;
+        self
+    }
+
     /// What the engine's tasks and its heart run on, instead of this process: for simulations.
     #[doc(hidden)]
     pub fn host(mut self, host: Host) -> Self {
@@ -382,6 +395,7 @@ impl EngineBuilder {
             workflows,
             sticky: self.sticky.or(environment.sticky).unwrap_or(STICKY_DEFAULT),
             verify_replay: self.verify_replay.or(environment.verify_replay).unwrap_or_default(),
+            holds_results: self.holds_results,
             host: self.host.unwrap_or_else(Host::here),
         };
         let retention = self.retention.unwrap_or(Retention {

@@ -303,6 +303,7 @@ impl Shared {
     async fn carry_out(&self, partition: usize, mut batch: Batch<'_>) {
         let mut backoff = Backoff::new(RESEND_FIRST, RESEND_LONGEST);
         while let Err(error) = self.try_once(partition, &mut batch).await {
+            batch.is_held_up();
             if lasting(&error) {
                 if batch.len() == 1 {
                     return batch.fail(&error);

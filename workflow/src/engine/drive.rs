@@ -330,6 +330,7 @@ impl Drive {
             journal_bytes: bytes,
             granted: claimed.granted,
             short_delay: SHORT_DELAY_MAX.min(self.worker.lease / 10),
+            holds_results: self.worker.holds_results,
         };
         Ok({
             let (resources, clock) = (self.worker.resources.clone(), self.worker.time.clone());

@@ -15,6 +15,9 @@ use super::supervise::lock;
 use crate::journal::command::{Command, Outgoing, Reply, Then};
 use crate::store::{BoxFuture, StoreError};
 
+/// While a batch is on its way, the next sets out only with so many commands: what follows each other one by one costs the
+/// store most, and what waits for a batch to come back waits for no more than that.
+const GATHERED: usize = 32;
 /// Most commands that are queued or being sent; more callers wait.
 const COMMANDS_MAX: usize = 16_384;
 /// Most commands in one batch.
@@ -64,17 +67,25 @@ const TROUBLES_MAX: usize = 16;
 
 /// The queue of one partition.
 pub(super) struct Lane {
-    queue: Mutex<VecDeque<Item>>,
+    waiting: Mutex<Waiting>,
     /// What was said of batches that were not carried out, since the last one that was.
     troubles: Mutex<BTreeSet<String>>,
     filled: Notify,
     room: Arc<Semaphore>,
 }
 
+/// What a lane has to send.
+#[derive(Default)]
+struct Waiting {
+    queue: VecDeque<Item>,
+    /// How many batches are on their way and soon to come back.
+    under_way: usize,
+}
+
 impl Lane {
     pub(super) fn new() -> Self {
         Self {
-            queue: Mutex::new(VecDeque::new()),
+            waiting: Mutex::default(),
             troubles: Mutex::default(),
             filled: Notify::new(),
             room: Arc::new(Semaphore::new(COMMANDS_MAX)),
@@ -106,7 +117,7 @@ impl Lane {
     }
 
     fn add(&self, item: Item) {
-        lock(&self.queue).push_back(item);
+        lock(&self.waiting).queue.push_back(item);
         self.filled.notify_one();
     }
 
@@ -122,7 +133,7 @@ impl Lane {
         lock(&self.troubles).clear();
     }
 
-    /// What is queued now, up to the bounds of a batch; waits only while nothing is.
+    /// What is queued now, up to the bounds of a batch; waits while nothing is, or little is and another is on its way.
     pub(super) async fn next_batch(&self) -> Batch<'_> {
         loop {
             if let Some(batch) = self.take_batch() {
@@ -133,7 +144,11 @@ impl Lane {
     }
 
     fn take_batch(&self) -> Option<Batch<'_>> {
-        let mut queue = lock(&self.queue);
+        let mut waiting = lock(&self.waiting);
+        let Waiting { queue, under_way } = &mut *waiting;
+        if queue.is_empty() || (*under_way > 0 && queue.len() < GATHERED) {
+            return None;
+        }
         let mut bytes = 0;
         let mut items = VecDeque::new();
         while let Some(next) = queue.front() {
@@ -152,13 +167,14 @@ impl Lane {
         if !queue.is_empty() {
             self.filled.notify_one();
         }
-        (!items.is_empty()).then_some(Batch { lane: self, items })
+        *under_way += 1;
+        Some(Batch { lane: self, items, counts: true })
     }
 
     fn put_back(&self, items: impl DoubleEndedIterator<Item = Item>) {
-        let mut queue = lock(&self.queue);
+        let mut waiting = lock(&self.waiting);
         for item in items.rev() {
-            queue.push_front(item);
+            waiting.queue.push_front(item);
         }
         self.filled.notify_one();
     }
@@ -166,7 +182,7 @@ impl Lane {
 
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane").field("queued", &lock(&self.queue).len()).finish_non_exhaustive()
+        f.debug_struct("Lane").field("queued", &lock(&self.waiting).queue.len()).finish_non_exhaustive()
     }
 }
 
@@ -174,6 +190,8 @@ impl fmt::Debug for Lane {
 pub(super) struct Batch<'a> {
     lane: &'a Lane,
     items: VecDeque<Item>,
+    /// It is one of those that the next waits for: on its way for the first time, and no part of another.
+    counts: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -223,10 +241,25 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// It is sent again, nobody knows for how long: others need not wait for it.
+    pub(super) fn is_held_up(&mut self) {
+        self.no_longer_counts();
+    }
+
+    fn no_longer_counts(&mut self) {
+        if std::mem::take(&mut self.counts) {
+            let mut waiting = lock(&self.lane.waiting);
+            waiting.under_way -= 1;
+            if !waiting.queue.is_empty() {
+                self.lane.filled.notify_one();
+            }
+        }
+    }
+
     /// The first command as a batch of its own.
     pub(super) fn split_first(&mut self) -> Option<Self> {
         let item = self.items.pop_front()?;
-        Some(Self { lane: self.lane, items: VecDeque::from([item]) })
+        Some(Self { lane: self.lane, items: VecDeque::from([item]), counts: false })
     }
 
     /// Takes the commands out.
@@ -242,6 +275,7 @@ impl<'a> Batch<'a> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
+        self.no_longer_counts();
         // Dropped with commands left: by a panic, which another try may not meet, or because the engine is gone.
         if !std::thread::panicking() {
             return;
@@ -304,7 +338,9 @@ fn bytes_of_end(then: &Then) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::Arc;
+    use std::task::{Context, Poll, Waker};
 
     use super::*;
     use crate::engine::holding::nothing;
@@ -386,10 +422,66 @@ mod tests {
         assert_eq!(batches(&filled([1, BATCH_BYTES_MAX + 1, 1])), [1, 1, 1], "what is larger goes alone");
     }
 
+    fn fill(lane: &Lane, commands: usize) {
+        for _ in 0..commands {
+            let answer = Answer::Call(Box::new(|_| {}));
+            assert!(lane.push(create(1, 0), answer, Sending::default()).is_none(), "there is room");
+        }
+    }
+
+    #[test]
+    fn while_a_batch_is_on_its_way_the_next_waits_until_enough_is_gathered() {
+        let lane = filled([1]);
+        let first = lane.take_batch().expect("nothing is on its way");
+        fill(&lane, GATHERED - 1);
+        assert!(lane.take_batch().is_none());
+        fill(&lane, 1);
+        let second = lane.take_batch().expect("enough is gathered");
+        assert_eq!(second.len(), GATHERED);
+        fill(&lane, 1);
+        drop(second);
+        assert!(lane.take_batch().is_none(), "the first is still on its way");
+        drop(first);
+        assert_eq!(lane.take_batch().map(|batch| batch.len()), Some(1));
+    }
+
+    #[test]
+    fn what_is_sent_again_is_not_waited_for() {
+        let lane = filled([1]);
+        let mut first = lane.take_batch().expect("nothing is on its way");
+        fill(&lane, 1);
+        first.is_held_up();
+        assert_eq!(lane.take_batch().map(|batch| batch.len()), Some(1));
+        fill(&lane, 1);
+        drop(first);
+        assert_eq!(lane.take_batch().map(|batch| batch.len()), Some(1), "it is counted once");
+    }
+
+    #[test]
+    fn parts_of_a_batch_that_come_back_are_not_the_batch() {
+        let lane = filled([1, 1]);
+        let mut batch = lane.take_batch().expect("nothing is on its way");
+        drop(batch.split_first());
+        fill(&lane, 1);
+        assert!(lane.take_batch().is_none());
+    }
+
+    #[test]
+    fn who_waits_for_enough_is_told_when_nothing_is_on_its_way_any_more() {
+        let lane = filled([1]);
+        let first = lane.take_batch().expect("nothing is on its way");
+        fill(&lane, 1);
+        let mut next = pin!(lane.next_batch());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(next.as_mut().poll(&mut cx).is_pending());
+        drop(first);
+        assert!(matches!(next.as_mut().poll(&mut cx), Poll::Ready(batch) if batch.len() == 1));
+    }
+
     #[test]
     fn what_made_a_worker_panic_goes_alone() {
         let lane = filled([1; 5]);
-        lock(&lane.queue)[2].panics = 1;
+        lock(&lane.waiting).queue[2].panics = 1;
         assert_eq!(batches(&lane), [2, 1, 2]);
     }
 }

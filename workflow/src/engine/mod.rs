@@ -143,6 +143,8 @@ pub struct Config {
     pub sticky: usize,
     /// Which runs are compared with their replay when they end.
     pub verify_replay: VerifyReplay,
+    /// Whether a result may travel with what the poll ends in that it is delivered in.
+    pub holds_results: bool,
     /// What its tasks and its heart run on.
     pub host: Host,
 }

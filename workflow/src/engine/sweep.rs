@@ -35,8 +35,9 @@ const MEND_EVERY: Duration = Duration::from_secs(5);
 const MENDED_AT_ONCE: usize = 250;
 /// How often timers are looked at when none is known to be due.
 const TIMERS_EVERY: Duration = Duration::from_secs(2);
-/// The shortest pause between two looks at timers: the estimate of the store's time may be a little behind.
-const TIMERS_PAUSE: Duration = Duration::from_millis(1);
+/// The shortest pause between two looks at timers: the estimate of the store's time may be a little behind, and what is due
+/// soon after each other is woken at once.
+const TIMERS_PAUSE: Duration = Duration::from_millis(4);
 
 /// The shortest pause between two looks for what this worker's session holds and nobody drives; and the longest, with
 /// long leases.
@@ -93,7 +94,8 @@ pub(super) async fn wake_due(worker: Arc<Worker>, partition: usize) -> Result<()
         // A timer that is set while this waits may be earlier; the wait is then made anew.
         loop {
             let due_in = bell.earliest().map_or(TIMERS_EVERY, |due| worker.time.until(due));
-            let left = due_in.max(TIMERS_PAUSE).min(TIMERS_EVERY.saturating_sub(looked.elapsed()));
+            let since = looked.elapsed();
+            let left = due_in.max(TIMERS_PAUSE.saturating_sub(since)).min(TIMERS_EVERY.saturating_sub(since));
             let waiting_since = Instant::now();
             tokio::select! {
                 biased;

@@ -83,6 +83,8 @@ pub(crate) struct Worker {
     pub(super) registry: Registry,
     pub(super) resources: Resources,
     pub(super) verify_replay: VerifyReplay,
+    /// As [`Config::holds_results`].
+    pub(super) holds_results: bool,
     pub(super) session: Slot,
     pub(super) quotas: Quotas,
     pub(super) limits: Arc<Limits>,
@@ -123,6 +125,7 @@ impl Worker {
             registry,
             resources: config.resources.clone(),
             verify_replay: config.verify_replay,
+            holds_results: config.holds_results,
             session: Slot::new(),
             quotas: Quotas::new(&config.weights),
             limits: Limits::new(&config.limits, commands.partitions()),

@@ -313,8 +313,15 @@ impl World {
         let owner = Owner { id: id.clone(), session: SESSION, run, v };
         let info = RunInfo { namespace: namespace(), id: id.clone(), run, streams: run, spec, created_at, started_at };
         let journal_bytes = self.data.instances.get(&id).map_or(0, |instance| instance.head.journal_bytes);
-        let start =
-            RunStart { info, shift_ms, journal_bytes, granted, short_delay: SHORT_DELAY, compared: Compared::Run };
+        let start = RunStart {
+            info,
+            shift_ms,
+            journal_bytes,
+            granted,
+            short_delay: SHORT_DELAY,
+            compared: Compared::Run,
+            holds_results: true,
+        };
         let run = RunTask::new(
             start,
             records,

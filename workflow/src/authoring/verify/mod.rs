@@ -124,6 +124,7 @@ impl Code {
             journal_bytes: 0,
             granted: Granted { v: 0, now: at, pause: false, messages: Vec::new() },
             short_delay: std::time::Duration::ZERO,
+            holds_results: true,
             compared,
         }
     }

@@ -169,6 +169,7 @@ fn config(stage: &Stage, resources: Resources) -> Config {
         workflows: vec![&ONE],
         sticky: 0,
         verify_replay: VerifyReplay::default(),
+        holds_results: true,
         host: Host::here(),
     }
 }

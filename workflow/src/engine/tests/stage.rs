@@ -190,6 +190,7 @@ impl Stage {
             workflows,
             sticky: 16,
             verify_replay: VerifyReplay::default(),
+            holds_results: true,
             host: Host::here(),
         };
         change(&mut config);

@@ -80,6 +80,9 @@ impl Machine {
             return self.last_write(Then::Park(reason));
         }
         self.live = true;
+        if !self.holds_results && !self.held.is_empty() {
+            return self.write(Then::Hold);
+        }
         if self.exceeded {
             // Nothing that was asked for together with what is beyond a limit begins: a replay ends before it, too.
             self.asked.clear();

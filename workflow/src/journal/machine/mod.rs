@@ -81,6 +81,9 @@ pub struct RunStart {
     pub short_delay: Duration,
     /// Whether it is compared with its replay.
     pub compared: Compared,
+    /// Whether a result may wait for what the poll leads to that it is delivered in, and travel with that. Else each is
+    /// written by itself first.
+    pub holds_results: bool,
 }
 
 /// The next thing to do for a run.
@@ -154,6 +157,7 @@ pub struct Machine {
     pause: bool,
     shift_ms: i64,
     short_delay: Duration,
+    holds_results: bool,
     /// The answers `changed` has given.
     changes: HashMap<Path, Answer>,
     ended: Option<Ending>,
@@ -171,7 +175,7 @@ impl Machine {
     /// A machine for a run with these records. The first poll of the future comes before the first [`Self::next`].
     #[must_use]
     pub fn new(start: RunStart, records: Vec<Record>) -> Self {
-        let RunStart { info, shift_ms, journal_bytes, granted, short_delay, compared } = start;
+        let RunStart { info, shift_ms, journal_bytes, granted, short_delay, compared, holds_results } = start;
         let written = (compared == Compared::Run).then(Vec::new);
         let mut machine = Self {
             scopes: vec![Scope::new(Path::root())],
@@ -203,6 +207,7 @@ impl Machine {
             pause: false,
             shift_ms: 0,
             short_delay,
+            holds_results,
             changes: HashMap::new(),
             ended: None,
             exceeded: false,

@@ -173,6 +173,7 @@ impl Stage {
             journal_bytes: 0,
             granted: granted(clock),
             short_delay: Duration::from_secs(1),
+            holds_results: true,
             compared: Compared::Run,
         };
         RunTask::new(start, records, &SCRIPTED, self.code.resources.clone(), None, clock.clone())

@@ -199,3 +199,24 @@ fn a_pause_holds_the_next_step_and_lets_a_running_body_end() {
     script.acknowledge(1_002);
     assert_eq!(script.next(), Next::Run(vec![second]));
 }
+
+#[test]
+fn a_result_travels_with_the_end_it_leads_to_unless_it_is_to_be_written_by_itself() {
+    for holds_results in [true, false] {
+        let start = RunStart { holds_results, ..start(granted(1_000, vec![])) };
+        let mut script = Script { machine: Machine::new(start, Vec::new()), journal: Vec::new() };
+        let step = script.step("last");
+        assert_eq!(script.next(), Next::Run(vec![step]));
+        script.machine.body_ended(step, 1, Ok(Payload::from_bytes(*b"1")));
+        assert_eq!(script.next(), Next::Deliver(step));
+        script.machine.root_ended(Ending { result: Ok(Payload::from_bytes(*b"2")) });
+        if !holds_results {
+            let write = script.write();
+            assert_eq!((write.records.len(), write.then), (1, Then::Hold));
+            script.acknowledge(1_001);
+        }
+        let write = script.write();
+        assert_eq!(write.records.len(), usize::from(holds_results));
+        assert!(matches!(write.then, Then::Finish(_)), "{:?}", write.then);
+    }
+}

@@ -55,7 +55,15 @@ fn start(granted: Granted) -> RunStart {
         created_at: at(0),
         started_at: at(0),
     };
-    RunStart { info, shift_ms: 0, journal_bytes: 0, granted, short_delay: SECOND, compared: Compared::No }
+    RunStart {
+        info,
+        shift_ms: 0,
+        journal_bytes: 0,
+        granted,
+        short_delay: SECOND,
+        compared: Compared::No,
+        holds_results: true,
+    }
 }
 
 /// A machine, and every record it wrote: a crash is a new machine over a prefix of them.
