@@ -10,15 +10,16 @@ use crate::program::run_in;
 const STORES: [&str; 2] = ["sqlite::memory:", "redis:spawn?appendfsync=everysec"];
 
 /// Figures that every run has: as numbers above zero, and as texts.
-const NUMBERS: [&str; 3] = ["wall_s", "rss_mb", "in_flight"];
-const TEXTS: [&str; 7] = ["scenario", "store", "durability", "start", "per", "version", "server"];
+const NUMBERS: [&str; 4] = ["wall_s", "rss_mb", "in_flight", "threads"];
+const TEXTS: [&str; 8] = ["scenario", "store", "durability", "start", "results", "per", "version", "server"];
 /// Figures that are there wherever the store is a server.
 const OF_SERVER: [&str; 4] = ["store_cpu_us", "commands", "bytes_in", "bytes_out"];
 
 /// Scenarios at a small size, in words of the command line, and which figures they have that others have not.
-const SCENARIOS: [(&str, &[&str]); 13] = [
+const SCENARIOS: [(&str, &[&str]); 14] = [
     ("wf3 --workflows 150", &["per_s", "p50_ms", "p99_ms"]),
     ("wf3 --workflows 150 --start queued --waiting 20", &["per_s", "p50_ms", "p99_ms", "waiting"]),
+    ("wf3 --workflows 150 --results alone --threads 2", &["per_s", "p50_ms", "p99_ms"]),
     ("alone --workflows 10", &["per_s", "p50_ms", "p99_ms"]),
     ("drain --workflows 150", &["per_s"]),
     ("create --workflows 150", &["per_s", "p50_ms", "p99_ms"]),
@@ -81,6 +82,30 @@ fn it_measures_in_silence_where_nobody_looks() {
     }
     let figures = measured(folder.path(), STORES[1], "--scenario naive --workflows 50");
     assert!(figures["commands"].as_f64().is_some_and(|commands| commands > 20.0), "{figures}");
+}
+
+#[test]
+fn all_nodes_of_a_cluster_are_counted() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let url = "redis+cluster:spawn?nodes=2&partitions=8&appendfsync=everysec";
+    let figures = measured(folder.path(), url, "--workflows 150");
+    assert_eq!(figures["durability"], "everysec");
+    // By each node that has some of the partitions.
+    let writes = figures["commands"].as_f64().expect("they are counted");
+    assert!(writes > 8.0, "a workflow is written four times, and each time it is read: {figures}");
+}
+
+#[test]
+fn results_that_are_written_alone_are_one_write_more() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let writes = |results: &str| {
+        let words = format!("--workflows 150 --start queued --results {results} --processes 1");
+        let figures = measured(folder.path(), STORES[1], &words);
+        let each = |name: &str| figures[name].as_f64().expect("it is counted");
+        each("writes_per_script") * each("scripts")
+    };
+    let (held, alone) = (writes("held"), writes("alone"));
+    assert!((0.8..1.2).contains(&(alone - held)), "{held} and {alone}");
 }
 
 #[test]

@@ -86,8 +86,8 @@ async fn damage_fails_the_command_that_meets_it_and_no_neighbour() {
 
 type Answer = oneshot::Receiver<Result<Reply, StoreError>>;
 
-/// Asks for instances of these ids while nothing reaches the store. The first three keep the three workers busy, so that
-/// the others go in one batch.
+/// Asks for instances of these ids while nothing reaches the store. The first is on its way meanwhile, so the others are
+/// gathered.
 async fn create_while_cut(client: &Engine, ids: impl IntoIterator<Item = String>) -> Vec<Answer> {
     client.way.cut.send_replace(true);
     let mut answers = Vec::new();
