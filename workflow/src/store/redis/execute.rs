@@ -119,8 +119,8 @@ impl RedisStore {
             (Way::Long(said), _) => read_direct(command, &said, now)?,
             (Way::Short(said), Command::Create(request)) => Reply::Create(create::read_short(request, said, now)?),
             (Way::Short(v), Command::Own(request)) => {
-                if matches!(request.write.then, Then::Finish(_)) {
-                    // Of ends on the short way a script tells others only. Nobody may be listening.
+                if matches!(request.write.then, Then::Finish(_) | Then::Suspend { .. }) {
+                    // Of ends and waits on the short way a script tells others only. Nobody may be listening.
                     let _ = self.hints.send(Hint::Changed(request.owner.id.clone()));
                 }
                 Reply::Own(own::read_short(v, now)?)

@@ -113,6 +113,7 @@ fn literals(keeps_ids: bool) -> HashMap<&'static str, String> {
         // Letters of what has a short way.
         ("SHORT_APPEND", i64::from(own::APPEND)),
         ("SHORT_END", i64::from(own::END)),
+        ("SHORT_SUSPEND", i64::from(own::SUSPEND)),
         ("SHORT_CREATE", i64::from(create::SHORT)),
         // Whether an instance may be what crashes workers.
         ("INNOCENT", 0),

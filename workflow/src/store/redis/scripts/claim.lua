@@ -78,7 +78,6 @@ local FRESH, BEGUN = char(READY, 0, 0, 0, INNOCENT, 0, 0), char(READY, 0, 0, 1, 
 -- 'long': `give` decides.
 local function give_ready(key, id, session, room, f)
   local head, m, input = f[1], f[4], f[5] or ''
-  if not head then return nil end
   local lead = sub(head, 1, 7)
   if #head ~= HEAD_BYTES or (lead ~= FRESH and lead ~= BEGUN) then return 'long' end
   local since = unpack_('>i6', head, 14)
@@ -100,16 +99,49 @@ local function give_ready(key, id, session, room, f)
   return { 'CLAIMED', id, held, '', f[3], m, f[5], f[6] or '' }, v, #input
 end
 
+-- The same, of what was woken for this session.
+local function give_woken(key, mailbox, id, session, room, f)
+  local head, t, m = f[1], f[2], f[4]
+  local lead = sub(head, 1, 7)
+  local is_told = lead == WOKEN_TOLD
+  if (lead ~= WOKEN and not is_told) or sub(head, HEAD_BYTES + 1) ~= session then return 'long' end
+  local member = woken_member(session, unpack_('>i6', head, 14), id, m)
+  local v = math.max(unpack_('>I6', head, 37) + 1, now)
+  local held = (is_told and HELD_TOLD or UNDISTURBED) .. sub(head, 8, 19) .. NOW_6 .. sub(head, 26, 36) .. pack('>I6', v)
+    .. session
+  local one, bytes = { 'CLAIMED', id, held, t or '', f[3], m, f[5], f[6] or '' }, #(f[5] or '')
+  if is_told then
+    local arrivals, unread = unpack_(TRAFFIC, t)
+    add_messages(one, arrivals, unread, mailbox, 0)
+    for i = 10, #one, 2 do bytes = bytes + #one[i] end
+  end
+  if room and bytes > room then
+    -- Nobody else will say that there is more.
+    hint('i' .. session)
+    return 'full'
+  end
+  call('HSET', key, 'h', held)
+  call('HDEL', key, 'w')
+  drop(INBOX_KEY, member)
+  put(HELD_KEY, session .. id, '0')
+  return one, v, bytes
+end
+
 -- Gives it, its state version and its bytes. False when it is not to be had; it stays where it is when there is not
 -- enough room in the answer (nil: it is the first).
 local function give(key, mailbox, id, session, room, tokens, started)
   local f = whole(key)
+  if not f[1] then return nil end
   if not tokens then
-    local one, v, bytes = give_ready(key, id, session, room, f)
+    local one, v, bytes
+    if byte(f[1]) == READY then
+      one, v, bytes = give_ready(key, id, session, room, f)
+    else
+      one, v, bytes = give_woken(key, mailbox, id, session, room, f)
+    end
     if one ~= 'long' then return one, v, bytes end
   end
   local d = decode_whole(key, id, f)
-  if not d then return nil end
   local free = d.place == READY or d.place == SHELVED or (d.place == INBOX and d.session == session)
   if not free then return false end
   local of_workflow, of_queue

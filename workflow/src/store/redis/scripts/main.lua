@@ -19,6 +19,8 @@ local function carry_out()
       replies[i - 5] = append(KEYS[k], packed)
     elseif kind == SHORT_END then
       replies[i - 5] = end_shortly(KEYS[k], packed)
+    elseif kind == SHORT_SUSPEND then
+      replies[i - 5] = suspend_shortly(KEYS[k], packed)
     elseif kind == SHORT_CREATE then
       replies[i - 5] = create_shortly(KEYS[k], packed)
     else
@@ -44,14 +46,14 @@ while i <= last do
 end
 for key in pairs(pending) do flush(key) end
 if next_timer then hint('t' .. pack('>i8', next_timer)) end
-if hints[1] or ended[1] then
+if hints[1] or changed[1] then
   -- By `pcall`: everything is written, and must not seem to have failed because nobody may be told.
   local listening = redis.pcall('PUBSUB', 'NUMSUB', ARGV[2])[2]
   -- Alone, the sender would hear only itself. Who cannot say who listens tells everyone.
   if not listening or listening > tonumber(ARGV[4]) then
     local packed = { ARGV[3] }
     for n = 1, #hints do packed[n + 1] = pack('>I2', #hints[n]) .. hints[n] end
-    for n = 1, #ended do packed[#packed + 1] = pack('>I2', #ended[n] + 1) .. 'c' .. ended[n] end
+    for n = 1, #changed do packed[#packed + 1] = pack('>I2', #changed[n] + 1) .. 'c' .. changed[n] end
     redis.pcall('PUBLISH', ARGV[2], table.concat(packed))
   end
 end

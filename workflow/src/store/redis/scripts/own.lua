@@ -66,7 +66,7 @@ local function again(d, last, k, run, session, seen)
   local reply = { flags >= CONTINUED and 'CONTINUE' or 'OK', v, flags % CONTINUED, at }
   if d.run == run and d.place == HELD and d.session == session and d.v == v then
     reply[3], reply[4] = d.pause, now
-    add_messages(reply, d, KEYS[k + 1], seen)
+    add_messages(reply, d.arrivals, d.unread, KEYS[k + 1], seen)
   end
   return reply
 end
@@ -131,6 +131,6 @@ commands.O = function(packed, k)
   if gone then call_with('HDEL', KEYS[k + 1], gone) end
   if d.place == DONE then clear(d, d.arrivals, KEYS[k + 1], KEYS[k + 2]) end
   local reply = { continue and 'CONTINUE' or 'OK', d.v, d.pause, now }
-  if d.place == HELD then add_messages(reply, d, KEYS[k + 1], seen) end
+  if d.place == HELD then add_messages(reply, d.arrivals, d.unread, KEYS[k + 1], seen) end
   return reply
 end

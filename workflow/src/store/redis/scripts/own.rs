@@ -16,6 +16,8 @@ use crate::words::time::Timestamp;
 pub(super) const APPEND: u8 = b'a';
 /// That of an end.
 pub(super) const END: u8 = b'e';
+/// That of a suspend.
+pub(super) const SUSPEND: u8 = b'w';
 
 /// The write as a call that goes the short way, if it may be one that has it: see `short.lua`.
 pub(in super::super) fn short(keys: &Keys, request: &OwnerWrite) -> Option<Call> {
@@ -36,13 +38,26 @@ pub(in super::super) fn short(keys: &Keys, request: &OwnerWrite) -> Option<Call>
         })),
         (Then::Finish(ending), records) => Some(call(END, &|to| {
             let (tag, end) = pack_ending(ending);
-            to.id(&owner.id).byte(tag).long(&end).three(records.len());
-            for record in records {
-                to.long(Payload::as_bytes(record));
-            }
+            to.id(&owner.id).byte(tag).long(&end);
+            pack_records(to, records);
+        })),
+        (Then::Suspend { waits, paused: false }, records) => Some(call(SUSPEND, &|to| {
+            to.id(&owner.id).time(first_due(waits)).long(&pack_waits(waits));
+            pack_records(to, records);
         })),
         _ => None,
     }
+}
+
+fn pack_records(to: &mut Packer, records: &[Payload]) {
+    to.three(records.len());
+    for record in records {
+        to.long(record.as_bytes());
+    }
+}
+
+fn first_due(waits: &[Wait]) -> Option<Timestamp> {
+    waits.iter().filter_map(|wait| wait.due).min()
 }
 
 /// What was done on the short way: the state version after it.
@@ -59,10 +74,7 @@ pub(in super::super) fn call(keys: &Keys, request: &OwnerWrite) -> Call {
         to.byte(letter(write)).wide(request.request.0).four(owner.run).six(owner.v).session(owner.session);
         to.six(write.seen);
         to.signed_six(write.shifted_ms).four(u32::try_from(bytes).unwrap_or(u32::MAX)).id(&owner.id);
-        to.three(write.records.len());
-        for record in &write.records {
-            to.long(Payload::as_bytes(record));
-        }
+        pack_records(to, &write.records);
         to.three(write.consumed.len());
         for position in &write.consumed {
             to.six(*position);
@@ -112,8 +124,7 @@ fn pack_then(to: &mut Packer, then: &Then) {
     match then {
         Then::Hold | Then::Clear | Then::Mark | Then::Forked | Then::Release => {}
         Then::Suspend { waits, paused } => {
-            let due = waits.iter().filter_map(|wait: &Wait| wait.due).min();
-            to.flag(*paused).time(due).long(&pack_waits(waits));
+            to.flag(*paused).time(first_due(waits)).long(&pack_waits(waits));
         }
         Then::Finish(ending) => {
             let (tag, end) = pack_ending(ending);

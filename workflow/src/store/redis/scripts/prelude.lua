@@ -262,8 +262,8 @@ local function write(d)
 end
 
 -- The messages after a position, in order, at the end of a reply.
-local function add_messages(reply, d, mailbox, after)
-  if d.unread == 0 or d.arrivals <= after then return reply end
+local function add_messages(reply, arrivals, unread, mailbox, after)
+  if unread == 0 or arrivals <= after then return reply end
   local f = call('HGETALL', mailbox)
   local found = {}
   for i = 1, #f, 2 do
@@ -292,7 +292,8 @@ end
 -- What a claimer learns of an instance it holds: `d` from `decode_whole`, and its head as it is to be.
 local function claimed(d, head, mailbox)
   local f = d.whole
-  return add_messages({ 'CLAIMED', d.id, head, f[2] or '', f[3], f[4], f[5], f[6] or '' }, d, mailbox, 0)
+  return add_messages({ 'CLAIMED', d.id, head, f[2] or '', f[3], f[4], f[5], f[6] or '' }, d.arrivals, d.unread, mailbox,
+    0)
 end
 
 -- ---- moves that more than one command makes
@@ -325,6 +326,39 @@ local function wake(d)
     to_ready(d)
   end
 end
+
+-- How heads begin of what nobody has disturbed and others have sent messages: at rest, woken, and held; and of what was
+-- woken and has no messages.
+local RESTS_TOLD, WOKEN_TOLD, HELD_TOLD = char(ASLEEP + TRAFFIC_FLAG, 0, 0, 1, INNOCENT, 0, 0),
+  char(INBOX + TRAFFIC_FLAG, 0, 0, 1, INNOCENT, 0, 0), char(HELD + TRAFFIC_FLAG, 0, 0, 1, INNOCENT, 0, 0)
+local WOKEN = char(INBOX, 0, 0, 1, INNOCENT, 0, 0)
+
+-- The session that has it in memory, if it is at rest, undisturbed, and that lives; and whether it has messages.
+local function rests_in(head)
+  local lead = head and sub(head, 1, 7)
+  if lead ~= AT_REST and lead ~= RESTS_TOLD then return nil end
+  local session = sub(head, HEAD_BYTES + 1)
+  if #session ~= SESSION_BYTES or not alive(session) then return nil end
+  return session, lead == RESTS_TOLD
+end
+-- What its entry in the inbox is.
+local function woken_member(session, since, id, m)
+  local version, starts, at = unpack_('>I4xxxxxxxxxxxB', m)
+  local workflow = unpack_('>s', m, starts == 1 and at + 6 or at)
+  return session .. sortable(since) .. id .. '\0' .. workflow .. '\0' .. version
+end
+-- As `wake` and `write`, of what rests in a session. `t`: its traffic, if there is some.
+local function wake_at_rest(key, id, head, m, session, t)
+  local v = math.max(unpack_('>I6', head, 37) + 1, now)
+  local member = woken_member(session, now, id, m)
+  local woken = (t and WOKEN_TOLD or WOKEN) .. sub(head, 8, 13) .. NOW_6 .. NOW_6 .. sub(head, 26, 36) .. pack('>I6', v)
+    .. session
+  if t then call('HSET', key, 'h', woken, 't', t) else call('HSET', key, 'h', woken) end
+  drop(TIMERS, id)
+  put(INBOX_KEY, member, '0')
+  hint('i' .. session)
+end
+
 local function unmark(d)
   if d.suspect == MARKED then d.suspect = SUSPECT end
 end

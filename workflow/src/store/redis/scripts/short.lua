@@ -1,6 +1,6 @@
 -- The short ways of what is asked most: a create that starts at once and brings no message; an owner whom nobody has
--- disturbed and who appends one record, or ends a run that has no parent and leaves nothing behind. Whatever else is
--- found, it is asked again the long way, which decides everything. What such a way makes are few texts and no table:
+-- disturbed and who appends one record, sleeps or waits, or ends a run that has no parent and leaves nothing behind.
+-- Whatever else is found, it is asked again the long way, which decides everything. What such a way makes are few texts and no table:
 -- they are most of what a call takes.
 --
 -- KEYS     the instance
@@ -9,14 +9,16 @@
 --          | 'a', 3 unused, run 4, state version 6, session 16, request 16, record
 --          | 'e', 3 unused, run 4, state version 6, session 16, request 16, id (1 byte count), ending 1, end (4),
 --          records 3 and each (4)
+--          | 'w', 3 unused, run 4, state version 6, session 16, request 16, id (1 byte count), due 1 and 6, waits (4),
+--          records 3 and each (4)
 -- RETURNS  false: nothing was written, and it is to be asked the long way; else of 'c': 1 created, 2 created and held
 --          by the session; of the others: the new state version
 -- INVARIANT what is done is what the long way would have done
 -- REPEAT   is sent the long way: what was done once is not as it was
 
 local NOW_6 = pack('>I6', now)
--- Whose ends nobody was told of yet: his own the sender knows.
-local ended = {}
+-- Whose ends and waits nobody was told of yet: his own the sender knows.
+local changed = {}
 
 -- What starts at once, here or by anyone. Whether it is held here.
 local function create_now(key, id, m, born_of, input, session)
@@ -85,6 +87,45 @@ local function text_of(time)
   return text
 end
 
+-- Adds the records that begin there to the fields. The length of the journal with them, and its bytes; nil where that is
+-- too much.
+local function set_records(fields, packed, records, at, run, number, bytes)
+  local count = #fields
+  for _ = 1, records do
+    local record
+    record, at = unpack_('>I4c0', packed, at)
+    bytes = bytes + #record
+    fields[count + 1], fields[count + 2] = record_field(run, number), record
+    count = count + 2
+    number = number + 1
+  end
+  if records > 0 and (number > RECORDS_MAX or bytes > JOURNAL_BYTES_MAX) then return nil end
+  return number, bytes
+end
+
+-- How the head begins of what sleeps or waits and nobody has disturbed.
+local AT_REST = char(ASLEEP, 0, 0, 1, INNOCENT, 0, 0)
+
+local function suspend_shortly(key, packed)
+  local owner, request, id, timed, due, waits, records, at = unpack_('>xxxxc26c16Bc0Bi6I4c0I3', packed)
+  local head = call('HGET', key, 'h')
+  if not is_undisturbed(head, owner) or (timed == 1 and due <= now) then return false end
+  local number, bytes, run, v, session = unpack_('>I3I4I4I6c16', head, 26)
+  if not alive(session) then return false end
+  local outcome
+  v, outcome = raised(v)
+  local fields = { 'h', '', 'q', request .. outcome, 'w', waits }
+  number, bytes = set_records(fields, packed, records, at, run, number, bytes)
+  if not number then return false end
+  fields[2] = AT_REST .. sub(head, 8, 19) .. pack('>I6I3I4I4I6', now, number, bytes, run, v) .. session
+  call_with('HSET', key, fields)
+  drop(HELD_KEY, session .. id)
+  put(TIMERS, id, timed == 1 and text_of(due) or '+inf')
+  if timed == 1 and (not next_timer or due < next_timer) then next_timer = due end
+  changed[#changed + 1] = id
+  return v
+end
+
 local function end_shortly(key, packed)
   local owner, request, id, ending, how, records, at = unpack_('>xxxxc26c16Bc0BI4c0I3', packed)
   local f = call('HMGET', key, 'h', 'm')
@@ -94,29 +135,17 @@ local function end_shortly(key, packed)
   local keep_complete, keep_failed, starts, named_at = unpack_('>xxxxxI5I5B', m)
   local _, _, parent = unpack_('>sss', m, starts == 1 and named_at + 6 or named_at)
   if not alive(session) or parent ~= '' then return false end
-  local fields, outcome
+  local outcome
   v, outcome = raised(v)
-  if records == 0 then
-    fields = { 'h', '', 'q', request .. outcome, 'o', how }
-  else
-    local first
-    first, at = unpack_('>I4c0', packed, at)
-    bytes = bytes + #first
-    fields = { 'h', '', 'q', request .. outcome, 'o', how, record_field(run, number), first }
-    for i = 1, records - 1 do
-      local record
-      record, at = unpack_('>I4c0', packed, at)
-      bytes = bytes + #record
-      fields[2 * i + 7], fields[2 * i + 8] = record_field(run, number + i), record
-    end
-    if number + records > RECORDS_MAX or bytes > JOURNAL_BYTES_MAX then return false end
-  end
+  local fields = { 'h', '', 'q', request .. outcome, 'o', how }
+  number, bytes = set_records(fields, packed, records, at, run, number, bytes)
+  if not number then return false end
   local expires = now + (ending == COMPLETE and keep_complete or keep_failed)
   fields[2] = pack('>BBBBBBBc6i6I6I3I4I4I6', DONE, 0, 0, 1, INNOCENT, 0, ending, sub(head, 8, 13), expires, now,
-    number + records, bytes, run, v)
+    number, bytes, run, v)
   call_with('HSET', key, fields)
   drop(HELD_KEY, session .. id)
   put(ended_key(ending), id, text_of(expires))
-  ended[#ended + 1] = id
+  changed[#changed + 1] = id
   return v
 end

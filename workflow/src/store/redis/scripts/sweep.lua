@@ -13,11 +13,19 @@
 -- REPEAT   does nothing a second time
 
 local function wake_due(key, id)
-  local d = read(key, id)
-  if not d or d.place ~= ASLEEP then return nil end
+  local f = call('HMGET', key, 'h', 't', 'm')
+  local head, t, m = f[1], f[2], f[3]
+  if not head then return nil end
+  local session, is_told = rests_in(head)
+  local d = not session and decode(key, id, head, t, m)
+  if d and d.place ~= ASLEEP then return nil end
   local due = call('ZSCORE', TIMERS, id)
   -- 'inf' is later than any time.
   if not due or tonumber(due) > now then return 0 end
+  if session then
+    wake_at_rest(key, id, head, m, session, is_told and t)
+    return 1
+  end
   wake(d)
   write(d)
   return 1
