@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use support::proxy::Proxy;
 use support::redis::RedisServer;
-use workflow::journal::command::{Action, Command, Control, Create, InstanceSpec};
+use workflow::journal::command::{Action, Command, Control, Create, Ending, InstanceSpec, Then};
 use workflow::store::redis::RedisStore;
 use workflow::store::{Hint, Store};
 use workflow::words::id::{InstanceId, RequestId};
+use workflow::words::payload::Payload;
 use workflow::words::time::Timestamp;
 
-use super::stage::{create, make, once, open, runtime};
+use super::stage::{create, make, once, open, own, runtime, scripts_run, start, waiting, write};
 
 /// Pauses an instance, of which there is a hint.
 async fn pause(store: &RedisStore, id: &InstanceId) {
@@ -62,6 +63,32 @@ fn another_store_hears_of_a_change_and_the_own_one_hears_it_once() {
             }
         }
         assert_eq!(changed, [a, b]);
+    });
+}
+
+#[test]
+fn of_waits_and_ends_on_the_short_way_both_hear() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let (one, two) = (open(&server.url()).await.expect("it opens"), open(&server.url()).await.expect("it opens"));
+        let (mut of_one, mut of_two) = (one.hints(), two.hints());
+        listening(&server, 2).await;
+        let ending = || Then::Finish(Ending { result: Ok(Payload::from_bytes(*b"1")) });
+        let due = Timestamp::from_millis(4_000_000_000_000);
+        for (id, then) in [("waits", waiting(None)), ("sleeps", waiting(Some(due))), ("ends", ending())] {
+            let owner = start(&one, id).await;
+            let before = scripts_run(&server);
+            own(&one, &owner, write(Vec::new(), then)).await;
+            assert_eq!(scripts_run(&server) - before, 1, "it goes the short way");
+            for hints in [&mut of_one, &mut of_two] {
+                hear(hints, &Hint::Changed(owner.id.clone())).await;
+            }
+        }
+        let owner = start(&one, "sleeps-too").await;
+        own(&one, &owner, write(Vec::new(), waiting(Some(due)))).await;
+        for hints in [&mut of_one, &mut of_two] {
+            hear(hints, &Hint::Timer(due)).await;
+        }
     });
 }
 

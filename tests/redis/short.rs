@@ -4,16 +4,20 @@
 use std::sync::Arc;
 
 use support::redis::RedisServer;
+use support::wait::until;
+use workflow::State;
 use workflow::journal::command::{
-    Action, Command, Control, Create, CreateReply, Ending, InstanceSpec, OwnReply, Owner, Parent, ParentClose, Reply,
-    Then,
+    Action, Claim, ClaimReply, Claimed, Command, Control, Create, CreateReply, Ending, InstanceSpec, OwnReply, Owner,
+    Parent, ParentClose, Reply, Then,
 };
+use workflow::store::Store as _;
 use workflow::store::redis::RedisStore;
-use workflow::words::id::{InstanceId, RequestId};
+use workflow::words::id::{InstanceId, QueueName, RequestId, WorkflowName};
 use workflow::words::payload::Payload;
+use workflow::words::time::Timestamp;
 
 use super::stage::{
-    LEASE, SESSION, create, event, in_the_end, once, open, own, record, runtime, scripts_run, start, write,
+    LEASE, SESSION, create, event, in_the_end, once, open, own, record, runtime, scripts_run, start, waiting, write,
 };
 
 struct Asked {
@@ -145,5 +149,97 @@ fn the_end_of_a_child_takes_a_second_call_which_tells_its_parent() {
         assert!(calls == 2 && is_ok(&reply), "{calls}: {reply:?}");
         let outgoing = asked.server.command(&["ZCARD", "wf:{links:0}:out"]);
         assert_eq!(outgoing, redis::Value::Int(1));
+    });
+}
+
+impl Asked {
+    async fn suspend(&self, owner: &Owner, records: usize, due: Option<Timestamp>) -> (usize, OwnReply) {
+        self.calls(own(&self.store, owner, write(vec![record(1); records], waiting(due)))).await
+    }
+
+    /// Claims all there is for the session of these tests.
+    async fn claim(&self, number: u64) -> Vec<Claimed> {
+        let claim = Claim {
+            number,
+            session: SESSION,
+            limit: 10,
+            queues: [QueueName::new("default").expect("valid")].into(),
+            known: [(WorkflowName::new("order").expect("valid"), 1)].into(),
+            quotas: Vec::new(),
+            limits: Vec::new(),
+        };
+        match once(&self.store, Command::Claim(claim)).await {
+            Ok(Reply::Claim(ClaimReply::Given { instances, .. })) => instances,
+            other => panic!("not the answer to a claim: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_undisturbed_instance_waits_by_one_call_and_goes_on_as_it_was() {
+    runtime().block_on(async {
+        let asked = Asked::new().await;
+        for (number, records) in (1..).zip(0..3) {
+            let id = format!("waits-{records}");
+            let mut owner = start(&asked.store, &id).await;
+            asked.append(&mut owner).await;
+            let (calls, reply) = asked.suspend(&owner, records, None).await;
+            assert!(calls == 1 && is_ok(&reply), "{calls}: {reply:?}");
+            let before = asked.store.inspect(owner.id.clone()).await.expect("it answers").expect("it is there");
+            assert_eq!(
+                (before.head.state(), before.head.records),
+                (State::Waiting, 1 + u32::try_from(records).unwrap())
+            );
+            // Its owner has written last.
+            assert_eq!(asked.suspend(&owner, 0, None).await, (2, OwnReply::Stale));
+            in_the_end(&asked.store, &event(&id, "e1")).await;
+            in_the_end(&asked.store, &event(&id, "e1")).await;
+            let woken = asked.claim(number).await.remove(0);
+            assert_eq!((woken.id.as_str(), woken.records, woken.arrivals), (&*id, before.head.records, 1));
+            assert_eq!(woken.granted.messages.len(), 1);
+            assert!(woken.v > before.head.v);
+        }
+    });
+}
+
+#[test]
+fn what_sleeps_by_one_call_is_woken_when_it_is_due_and_not_before() {
+    runtime().block_on(async {
+        let asked = Asked::new().await;
+        let wake = || in_the_end(&asked.store, &Command::WakeDue { limit: 10 });
+        let owner = start(&asked.store, "sleeps").await;
+        let due = asked.store.now().await.expect("it answers").shifted(60_000);
+        let (calls, reply) = asked.suspend(&owner, 1, Some(due)).await;
+        assert!(calls == 1 && is_ok(&reply), "{calls}: {reply:?}");
+        assert_eq!(wake().await, Reply::Count { done: 0, next_due: Some(due) });
+
+        let owner = start(&asked.store, "naps").await;
+        let due = asked.store.now().await.expect("it answers").shifted(30);
+        let (calls, _) = asked.suspend(&owner, 0, Some(due)).await;
+        assert_eq!(calls, 1);
+        until("it is due", async || (asked.store.now().await.ok()? >= due).then_some(())).await;
+        assert!(matches!(wake().await, Reply::Count { done: 1, .. }));
+        let woken = asked.claim(1).await.remove(0);
+        assert_eq!((woken.id.as_str(), woken.granted.messages.len()), ("naps", 0));
+        assert_eq!(asked.claim(2).await, Vec::new());
+        let (calls, reply) = asked.end(&Owner { v: woken.v, ..owner }, 1).await;
+        assert!(calls == 1 && is_ok(&reply), "what slept is as it was: {calls}: {reply:?}");
+    });
+}
+
+#[test]
+fn what_need_not_wait_goes_on_after_a_second_call() {
+    runtime().block_on(async {
+        let asked = Asked::new().await;
+        let goes_on = |reply: &OwnReply| matches!(reply, OwnReply::Continue(_));
+        let owner = start(&asked.store, "late").await;
+        let passed = asked.store.now().await.expect("it answers").shifted(-1);
+        let (calls, reply) = asked.suspend(&owner, 0, Some(passed)).await;
+        assert!(calls == 2 && goes_on(&reply), "{calls}: {reply:?}");
+
+        let owner = start(&asked.store, "told").await;
+        in_the_end(&asked.store, &event("told", "e1")).await;
+        let (calls, reply) = asked.suspend(&owner, 0, None).await;
+        assert!(calls == 2 && goes_on(&reply), "{calls}: {reply:?}");
     });
 }

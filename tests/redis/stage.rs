@@ -8,13 +8,15 @@ use std::time::Duration;
 use support::redis::RedisServer;
 use tokio::runtime::Runtime;
 use workflow::journal::command::{
-    Command, Create, CreateReply, InstanceSpec, OwnReply, Owner, OwnerWrite, Reply, Send, Then, Write,
+    Command, Create, CreateReply, InstanceSpec, OwnReply, Owner, OwnerWrite, Reply, Send, Then, Wait, Write,
 };
 use workflow::journal::message::{Channel, NewMessage};
+use workflow::journal::path::Path;
 use workflow::store::redis::RedisStore;
 use workflow::store::{Store, StoreError};
 use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
 use workflow::words::payload::Payload;
+use workflow::words::time::Timestamp;
 
 /// Every index of a partition, as `keys.rs` spells them.
 pub(crate) const INDEXES: [&str; 16] = [
@@ -126,6 +128,12 @@ pub(super) fn record(bytes: usize) -> Payload {
 /// A write of these records.
 pub(super) fn write(records: Vec<Payload>, then: Then) -> Write {
     Write { records, consumed: Vec::new(), seen: 0, outgoing: Vec::new(), shifted_ms: 0, then }
+}
+
+/// Waits for the event that these tests send, or until a time.
+pub(super) fn waiting(due: Option<Timestamp>) -> Then {
+    let channel = due.is_none().then(|| Channel::event("x", ""));
+    Then::Suspend { waits: vec![Wait { path: Path::root(), channel, due, shifts: false }], paused: false }
 }
 
 /// Writes as an owner.
