@@ -374,21 +374,15 @@ local function next_due()
   return first[2] and first[2] ~= 'inf' and first[2] or ''
 end
 
--- Calls `with(channel, due or nil)` for each wait of a packed list; no channel is ''.
-local function each_wait(packed, with)
+-- The earliest time by which one of a packed list of waits is over; nil where none has one.
+local function first_due(packed)
+  if not packed then return nil end
+  local first
   local at, count = 3, unpack_('>I2', packed)
   for _ = 1, count do
     local path, channel, timed, shifts, due
     path, channel, timed, shifts, due, at = unpack_('>I2c0I2c0BBi6', packed, at)
-    with(channel, timed == 1 and due or nil)
-  end
-end
-local function first_due(packed)
-  local first
-  if packed then
-    each_wait(packed, function(_, due)
-      if due and (not first or due < first) then first = due end
-    end)
+    if timed == 1 and (not first or due < first) then first = due end
   end
   return first
 end

@@ -18,6 +18,13 @@ local function is_waited_for(waits, channel)
   return false
 end
 
+-- The answer where nothing is to be put into the mailbox. The end of a child answers what the run itself asked for:
+-- refusing it would leave the run waiting for ever.
+local function told_already(arrivals, unread, events, event_id, child)
+  if arrivals > 0 and call('SISMEMBER', events, event_id) == 1 then return { 'ACCEPTED' } end
+  if child == '' and (unread >= MAILBOX_MAX or arrivals >= EVENTS_MAX) then return { 'FULL' } end
+end
+
 -- Of an event that wakes an instance which rests in a session's memory. Nil: it is no such, and nothing was done.
 local function send_to_one_at_rest(key, mailbox, events, id, run, channel, event_id, message)
   local f = call('HMGET', key, 'h', 't', 'm', 'w')
@@ -26,8 +33,8 @@ local function send_to_one_at_rest(key, mailbox, events, id, run, channel, event
   if not session or (run ~= 0 and run ~= unpack_('>I4', head, 33)) or not is_waited_for(waits, channel) then return nil end
   local arrivals, unread, outgoing, unsent, shift = 0, 0, 0, 0, 0
   if is_told then arrivals, unread, outgoing, unsent, shift = unpack_(TRAFFIC, t) end
-  if arrivals > 0 and call('SISMEMBER', events, event_id) == 1 then return { 'ACCEPTED' } end
-  if unread >= MAILBOX_MAX or arrivals >= EVENTS_MAX then return { 'FULL' } end
+  local reply = told_already(arrivals, unread, events, event_id, '')
+  if reply then return reply end
   wake_at_rest(key, id, head, m, session, pack(TRAFFIC, arrivals + 1, unread + 1, outgoing, unsent, shift))
   call('HSET', mailbox, arrivals + 1, NOW_6 .. message)
   call('SADD', events, event_id)
@@ -44,15 +51,9 @@ commands.S = function(packed, k)
   local d = read(key, id)
   if not d or (run ~= 0 and run ~= d.run) then return { 'UNKNOWN' } end
   if d.place == DONE then return { 'FINISHED' } end
-  if d.arrivals > 0 and call('SISMEMBER', events, event_id) == 1 then return { 'ACCEPTED' } end
-  -- The end of a child answers what the run itself asked for: refusing it would leave the run waiting for ever.
-  if child == '' and (d.unread >= MAILBOX_MAX or d.arrivals >= EVENTS_MAX) then return { 'FULL' } end
-  local wanted = false
-  if d.place == ASLEEP then
-    each_wait(call('HGET', key, 'w'), function(waited_for)
-      if waited_for == channel then wanted = true end
-    end)
-  end
+  local reply = told_already(d.arrivals, d.unread, events, event_id, child)
+  if reply then return reply end
+  local wanted = d.place == ASLEEP and is_waited_for(call('HGET', key, 'w'), channel)
   d.updated, d.arrivals, d.unread = now, d.arrivals + 1, d.unread + 1
   if wanted then
     wake(d)
