@@ -11,7 +11,7 @@ use workflow::words::id::{InstanceId, QueueName, WorkflowName};
 use workflow::words::limits::CLAIM_BYTES_MAX;
 use workflow::words::payload::Payload;
 
-use super::stage::{LEASE, SESSION, create, once, open, runtime};
+use super::stage::{LEASE, SESSION, create, once, open, own, runtime, start, waiting, write};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
@@ -86,5 +86,24 @@ fn what_is_larger_than_a_claim_brings_is_given_alone() {
         assert_eq!(claim(&store, 1).await, ["a"]);
         assert_eq!(claim(&store, 2).await, ["b"]);
         assert_eq!(claim(&store, 3).await, ["c"]);
+    });
+}
+
+#[test]
+fn of_what_was_woken_a_claim_brings_no_more_than_can_arrive_either() {
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let store = open(&server.url()).await.expect("it opens");
+        for number in 0..6 {
+            let owner = start(&store, &format!("i{number}")).await;
+            own(&store, &owner, write(Vec::new(), waiting(None))).await;
+            fill(&store, owner.id.as_str(), 1).await;
+        }
+        let mut hints = store.hints();
+        let first = claim(&store, 1).await;
+        // A message takes some bytes besides its payload.
+        assert_eq!(first, ["i0", "i1", "i2"]);
+        assert_eq!(hints.recv().await.expect("the store lives"), Hint::Inbox(SESSION));
+        assert_eq!(claim(&store, 2).await, ["i3", "i4", "i5"]);
     });
 }

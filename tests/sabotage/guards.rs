@@ -94,7 +94,8 @@ fn tests_of(file: &str) -> Vec<Test> {
     let mut tests: Vec<Test> = about.iter().map(|filter| Test::read(&format!("conformance:{filter}"))).collect();
     // What is quick and close comes before what takes a minute.
     tests.extend(
-        ["short", "neighbours", "races", "damage", "mending", "hints"].map(|part| Test::read(&format!("redis:{part}"))),
+        ["short", "large", "neighbours", "races", "damage", "mending", "hints"]
+            .map(|part| Test::read(&format!("redis:{part}"))),
     );
     tests.extend(["conformance:redis::", "redis:", "semantics:redis::"].map(Test::read));
     tests
