@@ -32,7 +32,7 @@ impl Capture {
         // Another layer wants everything: what is made for it must not hide what this one sees.
         let other = Self::default().with_filter(tracing_subscriber::filter::LevelFilter::TRACE);
         let subscriber = tracing_subscriber::registry().with(capture.clone().with_filter(filter)).with(other);
-        (capture, tracing::subscriber::set_default(subscriber))
+        (capture, support::logs::heard_by(subscriber))
     }
 
     fn lines(&self) -> Vec<Line> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use support::logs::heard_by;
 use tracing::Subscriber;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -20,7 +21,7 @@ impl Log {
     /// What this thread logs is written down here, until what is given is dropped.
     pub(super) fn listen(&self) -> DefaultGuard {
         let layer = self.clone().with_filter(filter::LevelFilter::WARN);
-        tracing::subscriber::set_default(tracing_subscriber::registry().with(layer))
+        heard_by(tracing_subscriber::registry().with(layer))
     }
 }
 

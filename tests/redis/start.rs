@@ -4,7 +4,6 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use support::redis::RedisServer;
-use tracing_subscriber::util::SubscriberInitExt as _;
 use workflow::prelude::*;
 use workflow::store::StoreError;
 
@@ -45,7 +44,7 @@ pub(super) fn logged(work: impl FnOnce()) -> String {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let guard = subscriber.set_default();
+    let guard = support::logs::heard_by(subscriber);
     work();
     drop(guard);
     let written = lines.0.lock().expect("nobody panics with the lock");

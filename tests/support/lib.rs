@@ -14,6 +14,7 @@ pub mod impostor;
 pub mod in_front;
 pub mod ledger;
 pub mod load;
+pub mod logs;
 pub mod overhear;
 pub mod poison;
 pub mod power;

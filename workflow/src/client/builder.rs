@@ -308,11 +308,11 @@ impl EngineBuilder {
     }
 
     /// Whether the result of a step, wait or sleep may travel with what it leads to at once: the end of the run, or the
-    /// write that suspends it. That is one write less for most runs, and `true` if not set. Before a body starts, a child
-    /// is created or a time is read, it is written in any case.
+    /// write that suspends it. That is one write less for most runs, and `true` if not set. Before another body starts it
+    /// is written in any case.
     ///
-    /// With `false` each is written by itself as soon as it is there: after a crash between the two, the run goes on
-    /// behind it, and without that its body runs again, as after a crash just before the write.
+    /// With `false` each is written by itself as soon as it is there. After a crash between the two writes the run goes on
+    /// behind the result; where it was to travel, its body runs again, as after a crash just before any write.
     pub const fn hold_results(mut self, hold: bool) -> Self {
         self.holds_results = hold;
         self
@@ -572,12 +572,14 @@ mod tests {
         assert_eq!((engine.retention().success, engine.retention().failure), (7 * DAY, 3 * second));
         assert_eq!((engine.core().config().sticky, engine.patience()), (5, 4 * second));
         assert_eq!(engine.core().config().verify_replay, VerifyReplay::Sampled(0.5));
+        assert!(engine.core().config().holds_results);
         let told = EngineBuilder::new().retention(second, second).patience(second).sticky(6);
-        let told = told.verify_replay(VerifyReplay::Never);
+        let told = told.verify_replay(VerifyReplay::Never).hold_results(false);
         let engine = EngineBuilder { only: Some(Vec::new()), ..told }.start_in(environment()).await.expect("it starts");
         assert_eq!((engine.retention().success, engine.retention().failure), (second, second));
         assert_eq!((engine.core().config().sticky, engine.patience()), (6, second));
         assert_eq!(engine.core().config().verify_replay, VerifyReplay::Never);
+        assert!(!engine.core().config().holds_results);
     }
 
     #[test]
