@@ -214,6 +214,23 @@ fn at_the_head_of_the_timers() {
 }
 
 #[test]
+fn an_entry_of_the_timers_wakes_nothing_that_does_not_sleep() {
+    runtime().block_on(async {
+        let bench = Bench::new().await;
+        bench.make(|_| {}).await;
+        for id in ALL {
+            bench.server.command(&["ZADD", "wf:{links:0}:timers", "1", id]);
+        }
+        assert_eq!(bench.count(Command::WakeDue { limit: 10 }).await, (0, None));
+        for id in ALL {
+            let there = bench.store.inspect(InstanceId::new(id).expect("valid")).await.expect("it answers");
+            assert!(matches!(there.expect("it is there").head.place, Place::Ready { .. }), "{id}");
+        }
+        assert_eq!(bench.server.command(&["ZCARD", "wf:{links:0}:timers"]), redis::Value::Int(0));
+    });
+}
+
+#[test]
 fn at_the_head_of_what_is_due_a_hundred_times() {
     runtime().block_on(async {
         let bench = Bench::new().await;

@@ -8,11 +8,12 @@ use support::wait::until;
 use workflow::State;
 use workflow::journal::command::{
     Action, Claim, ClaimReply, Claimed, Command, Control, Create, CreateReply, Ending, InstanceSpec, OwnReply, Owner,
-    Parent, ParentClose, Reply, Then,
+    Parent, ParentClose, Reply, Send, SendReply, Then,
 };
+use workflow::journal::head::Place;
 use workflow::store::Store as _;
 use workflow::store::redis::RedisStore;
-use workflow::words::id::{InstanceId, QueueName, RequestId, WorkflowName};
+use workflow::words::id::{InstanceId, QueueName, RequestId, SessionId, WorkflowName};
 use workflow::words::payload::Payload;
 use workflow::words::time::Timestamp;
 
@@ -241,5 +242,42 @@ fn what_need_not_wait_goes_on_after_a_second_call() {
         in_the_end(&asked.store, &event("told", "e1")).await;
         let (calls, reply) = asked.suspend(&owner, 0, None).await;
         assert!(calls == 2 && goes_on(&reply), "{calls}: {reply:?}");
+    });
+}
+
+#[test]
+fn a_message_for_another_run_wakes_nobody() {
+    runtime().block_on(async {
+        let asked = Asked::new().await;
+        let owner = start(&asked.store, "rests").await;
+        asked.suspend(&owner, 0, None).await;
+        let Command::Send(send) = event("rests", "e1") else { panic!("an event is sent") };
+        for (run, said) in [(2, SendReply::Unknown), (1, SendReply::Accepted)] {
+            let send = Command::Send(Send { run: Some(run), ..send.clone() });
+            assert_eq!(once(&asked.store, send).await.expect("it is answered"), Reply::Send(said), "{run}");
+        }
+        assert_eq!(asked.claim(1).await.remove(0).granted.messages.len(), 1);
+    });
+}
+
+#[test]
+fn what_was_woken_for_another_session_is_not_given() {
+    runtime().block_on(async {
+        let asked = Asked::new().await;
+        let other = SessionId(8);
+        once(&asked.store, Command::OpenSession { session: other, lease: LEASE }).await.expect("it opens");
+        let owner = held(asked.create(Create { local: Some(other), ..create("theirs") }).await.1);
+        let owner = Owner { session: other, ..owner };
+        asked.suspend(&owner, 0, None).await;
+        in_the_end(&asked.store, &event("theirs", "e1")).await;
+        // Their entry, also under our name: as one that we looked at before it was theirs.
+        let mut server = asked.server.connect().expect("it answers");
+        let entries: Vec<Vec<u8>> =
+            redis::cmd("ZRANGE").arg("wf:{links:0}:inbox").arg(0).arg(-1).query(&mut server).expect("entries");
+        let ours = [&SESSION.0.to_be_bytes(), &entries[0][16..]].concat();
+        let () = redis::cmd("ZADD").arg("wf:{links:0}:inbox").arg(0).arg(ours).query(&mut server).expect("it is put");
+        assert_eq!(asked.claim(1).await, Vec::new());
+        let there = asked.store.inspect(owner.id.clone()).await.expect("it answers").expect("it is there");
+        assert!(matches!(there.head.place, Place::Inbox { session, .. } if session == other), "{there:?}");
     });
 }
