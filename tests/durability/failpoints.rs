@@ -29,6 +29,8 @@ const SIDE_BY_SIDE: usize = 6;
 const CONCURRENCY: usize = 16;
 /// Longer than any body takes: who is asked to end hands over what has more to do.
 const GRACE: Duration = Duration::from_secs(20);
+/// How many may have nothing to hand over when they are asked to end, before one must.
+const ASKED_TO_END: u32 = 20;
 /// How often everyone is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// What aborts a process.
@@ -62,6 +64,8 @@ struct Household {
     point: Failpoint,
     since: Instant,
     asked_to_end: bool,
+    /// How many were asked to end before it, and had nothing to hand over.
+    before: u32,
 }
 
 /// All there ever were, and what they did.
@@ -76,15 +80,20 @@ impl Town {
         let process = TestWorker::start_failing(&self.fleet.setup, point, times, &self.acks);
         // Everything that it has begun may be what its end interrupts.
         self.faults.push(Fault { process: process.id(), kind: FaultKind::Ends, at: u64::MAX });
-        Household { process, point, since: Instant::now(), asked_to_end: false }
+        Household { process, point, since: Instant::now(), asked_to_end: false, before: 0 }
     }
 
-    /// Whether it has died, which it must where it should.
-    fn is_over(&self, household: &mut Household) -> bool {
+    /// Whether it has died, which it must where it should. One that ends well, as it had nothing to hand over at the moment
+    /// at which it was asked to, is followed by another.
+    fn is_over(&mut self, household: &mut Household) -> bool {
         let (id, point) = (household.process.id(), household.point);
         if let Some(outcome) = household.process.outcome() {
             let met = self.fleet.log().lines().any(|line| line == format!("{id} {MET} {point}"));
             let died = outcome.signal() == Some(SIGABRT);
+            if !met && household.asked_to_end && outcome.success() && household.before < ASKED_TO_END {
+                *household = Household { before: household.before + 1, ..self.settle_in(point, 1) };
+                return false;
+            }
             assert!(met && died, "{point} was not met: {id} ended with {outcome}\n{}", self.fleet.log());
             return true;
         }
