@@ -8,8 +8,8 @@ use std::time::Duration;
 use support::proxy::Proxy;
 use support::redis::RedisServer;
 use workflow::journal::command::{
-    Action, Claim, Command, Control, Create, CreateReply, Ending, InstanceSpec, Owner, OwnerWrite, Reply, Send, Then,
-    Wait, Write,
+    Action, Claim, Command, Control, Create, CreateReply, Ending, InstanceSpec, OwnReply, Owner, OwnerWrite, Reply,
+    Send, Then, Wait, Write,
 };
 use workflow::journal::message::{Channel, NewMessage};
 use workflow::journal::path::{Kind, Path};
@@ -100,8 +100,12 @@ impl Heard {
         }
     }
 
-    async fn own(&self, owner: &Owner, write: Write) {
-        self.tell(Command::Own(OwnerWrite { request: RequestId::generate(), owner: owner.clone(), write })).await;
+    async fn own(&self, owner: &Owner, write: Write) -> OwnReply {
+        let own = OwnerWrite { request: RequestId::generate(), owner: owner.clone(), write };
+        match self.tell(Command::Own(own)).await {
+            Reply::Own(reply) => reply,
+            other => panic!("not the answer to an owner: {other:?}"),
+        }
     }
 
     fn forget_all(&self) {
@@ -167,13 +171,14 @@ async fn owners(store: &Heard) {
     store.tell(event("owned", 1)).await;
     let path = Path::root().join(Kind::Wait, "w", None, 0);
     let wait = Wait { path, channel: Some(Channel::event("x", "")), due: None, shifts: true };
-    store.own(&owner, write(Vec::new(), Then::Suspend { waits: vec![wait], paused: false })).await;
+    let suspend = write(Vec::new(), Then::Suspend { waits: vec![wait], paused: false });
+    let OwnReply::Continue(granted) = store.own(&owner, suspend).await else { panic!("it has a message") };
     store.own(&owner, write(vec![record(1)], Then::Hold)).await;
     store.own(&Owner { v: owner.v + 9, ..owner.clone() }, write(Vec::new(), Then::Hold)).await;
     store.own(&Owner { session: SessionId(99), ..owner.clone() }, write(Vec::new(), Then::Hold)).await;
     store.own(&Owner { id: id("nobody"), ..owner.clone() }, write(Vec::new(), Then::Hold)).await;
     let too_much = usize::try_from(JOURNAL_BYTES_MAX).expect("it fits") / 2 + 1;
-    let owner = Owner { v: owner.v + 1, ..owner };
+    let owner = Owner { v: granted.v, ..owner };
     store.own(&owner, write(vec![record(too_much), record(too_much)], Then::Hold)).await;
     store.own(&owner, write(Vec::new(), Then::Finish(Ending { result: Ok(Payload::from_bytes(*b"1")) }))).await;
 }
