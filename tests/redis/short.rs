@@ -189,7 +189,7 @@ fn an_undisturbed_instance_waits_by_one_call_and_goes_on_as_it_was() {
             let before = asked.store.inspect(owner.id.clone()).await.expect("it answers").expect("it is there");
             assert_eq!(
                 (before.head.state(), before.head.records),
-                (State::Waiting, 1 + u32::try_from(records).unwrap())
+                (State::Waiting, 1 + u32::try_from(records).expect("few"))
             );
             // Its owner has written last.
             assert_eq!(asked.suspend(&owner, 0, None).await, (2, OwnReply::Stale));

@@ -20,7 +20,7 @@ end
 
 -- The answer where nothing is to be put into the mailbox. The end of a child answers what the run itself asked for:
 -- refusing it would leave the run waiting for ever.
-local function told_already(arrivals, unread, events, event_id, child)
+local function kept_out(arrivals, unread, events, event_id, child)
   if arrivals > 0 and call('SISMEMBER', events, event_id) == 1 then return { 'ACCEPTED' } end
   if child == '' and (unread >= MAILBOX_MAX or arrivals >= EVENTS_MAX) then return { 'FULL' } end
 end
@@ -33,7 +33,7 @@ local function send_to_one_at_rest(key, mailbox, events, id, run, channel, event
   if not session or (run ~= 0 and run ~= unpack_('>I4', head, 33)) or not is_waited_for(waits, channel) then return nil end
   local arrivals, unread, outgoing, unsent, shift = 0, 0, 0, 0, 0
   if is_told then arrivals, unread, outgoing, unsent, shift = unpack_(TRAFFIC, t) end
-  local reply = told_already(arrivals, unread, events, event_id, '')
+  local reply = kept_out(arrivals, unread, events, event_id, '')
   if reply then return reply end
   wake_at_rest(key, id, head, m, session, pack(TRAFFIC, arrivals + 1, unread + 1, outgoing, unsent, shift))
   call('HSET', mailbox, arrivals + 1, NOW_6 .. message)
@@ -51,7 +51,7 @@ commands.S = function(packed, k)
   local d = read(key, id)
   if not d or (run ~= 0 and run ~= d.run) then return { 'UNKNOWN' } end
   if d.place == DONE then return { 'FINISHED' } end
-  local reply = told_already(d.arrivals, d.unread, events, event_id, child)
+  local reply = kept_out(d.arrivals, d.unread, events, event_id, child)
   if reply then return reply end
   local wanted = d.place == ASLEEP and is_waited_for(call('HGET', key, 'w'), channel)
   d.updated, d.arrivals, d.unread = now, d.arrivals + 1, d.unread + 1
@@ -62,7 +62,7 @@ commands.S = function(packed, k)
     hint('i' .. d.session)
   end
   write(d)
-  call('HSET', mailbox, d.arrivals, pack('>I6', now) .. message)
+  call('HSET', mailbox, d.arrivals, NOW_6 .. message)
   call('SADD', events, event_id)
   if child ~= '' then call('ZREM', KEYS[k + 3], child) end
   return { 'ACCEPTED' }

@@ -1,7 +1,7 @@
 -- The short ways of what is asked most: a create that starts at once and brings no message; an owner whom nobody has
 -- disturbed and who appends one record, sleeps or waits, or ends a run that has no parent and leaves nothing behind.
--- Whatever else is found, it is asked again the long way, which decides everything. What such a way makes are few texts and no table:
--- they are most of what a call takes.
+-- Whatever else is found, it is asked again the long way, which decides everything. What such a way makes are few texts
+-- and no table: they are most of what a call takes.
 --
 -- KEYS     the instance
 -- ARGV     'c', 3 unused, request and seed 32, session to start it in 16 (zeros: none), id (1 byte count), meta (2),
