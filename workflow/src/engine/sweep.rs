@@ -81,6 +81,11 @@ pub(super) async fn exhaust(
     }
 }
 
+/// How long to wait for the next look at timers, when the earliest is due in `due_in` and the newest look was `since` ago.
+fn until_next_look(due_in: Duration, since: Duration) -> Duration {
+    due_in.max(TIMERS_PAUSE.saturating_sub(since)).min(TIMERS_EVERY.saturating_sub(since))
+}
+
 /// Wakes what is due, when it is due.
 pub(super) async fn wake_due(worker: Arc<Worker>, partition: usize) -> Result<(), StoreError> {
     let bell = &worker.bells.of(partition).timer;
@@ -94,8 +99,7 @@ pub(super) async fn wake_due(worker: Arc<Worker>, partition: usize) -> Result<()
         // A timer that is set while this waits may be earlier; the wait is then made anew.
         loop {
             let due_in = bell.earliest().map_or(TIMERS_EVERY, |due| worker.time.until(due));
-            let since = looked.elapsed();
-            let left = due_in.max(TIMERS_PAUSE.saturating_sub(since)).min(TIMERS_EVERY.saturating_sub(since));
+            let left = until_next_look(due_in, looked.elapsed());
             let waiting_since = Instant::now();
             tokio::select! {
                 biased;
@@ -409,5 +413,16 @@ mod tests {
         assert_eq!(sweep_every(Duration::from_millis(200)), Duration::from_millis(100));
         assert_eq!(sweep_every(Duration::from_secs(2)), Duration::from_millis(500));
         assert_eq!(sweep_every(Duration::from_secs(60)), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn timers_that_follow_each_other_are_looked_at_together_and_one_alone_when_it_is_due() {
+        let (none, moment) = (Duration::ZERO, Duration::from_millis(1));
+        assert_eq!(until_next_look(none, none), TIMERS_PAUSE);
+        assert_eq!(until_next_look(moment, moment), TIMERS_PAUSE - moment);
+        assert_eq!(until_next_look(moment, TIMERS_PAUSE), moment, "alone");
+        assert_eq!(until_next_look(none, TIMERS_PAUSE), none);
+        assert_eq!(until_next_look(TIMERS_EVERY * 2, moment), TIMERS_EVERY - moment, "nobody told of an earlier one");
+        assert_eq!(until_next_look(TIMERS_EVERY * 2, TIMERS_EVERY * 2), none);
     }
 }
