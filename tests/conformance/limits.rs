@@ -7,7 +7,7 @@ use tokio::sync::broadcast::Receiver;
 use workflow::journal::command::{Claim, ClaimReply, Command, Create, Reply};
 use workflow::journal::head::{Place, State};
 use workflow::journal::lease::{Lease, LeaseReply, LimitName};
-use workflow::store::Hint;
+use workflow::store::{Hint, Hinted};
 use workflow::words::id::{QueueName, SessionId};
 use workflow::words::time::Timestamp;
 
@@ -345,10 +345,10 @@ fn only_tokens_that_others_can_have_are_told_of(w: &mut World) {
 }
 
 /// The next limit that is told of.
-fn told_of(w: &World, hints: &mut Receiver<Hint>) -> LimitName {
+fn told_of(w: &World, hints: &mut Receiver<Hinted>) -> LimitName {
     let told = async {
         loop {
-            if let Hint::Limit(name) = hints.recv().await.expect("the store lives") {
+            if let Hint::Limit(name) = hints.recv().await.expect("the store lives").hint {
                 return name;
             }
         }

@@ -359,7 +359,7 @@ fn a18_everyone_who_watches_hears_of_the_end(w: &mut World) {
         let heard = w.wait(async {
             let heard = async {
                 loop {
-                    match watcher.recv().await {
+                    match watcher.recv().await.map(|hinted| hinted.hint) {
                         Ok(Hint::Changed(changed)) if changed == id("i") => return true,
                         Ok(Hint::Anything) => return true,
                         Ok(_) => {}

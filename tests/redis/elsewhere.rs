@@ -269,7 +269,7 @@ fn a_hint_is_heard_on_whatever_node_it_is_told() {
         wait::until("both listen", async || ((0..cluster.len()).map(listening).sum::<usize>() == 2).then_some(()))
             .await;
         for id in one_in_each(&one).await {
-            let ready = async { while !matches!(hints.recv().await.expect("it lives"), Hint::Ready(_)) {} };
+            let ready = async { while !matches!(hints.recv().await.expect("it lives").hint, Hint::Ready(_)) {} };
             tokio::time::timeout(wait::PATIENCE, ready).await.unwrap_or_else(|_| panic!("of {id} nothing is heard"));
         }
     });

@@ -6,7 +6,7 @@ use support::proxy::Proxy;
 use support::redis::RedisServer;
 use workflow::journal::command::{Action, Command, Control, Create, Ending, InstanceSpec, Then};
 use workflow::store::redis::RedisStore;
-use workflow::store::{Hint, Store};
+use workflow::store::{Hint, Hinted, Store};
 use workflow::words::id::{InstanceId, RequestId};
 use workflow::words::payload::Payload;
 use workflow::words::time::Timestamp;
@@ -20,8 +20,8 @@ async fn pause(store: &RedisStore, id: &InstanceId) {
 }
 
 /// Waits for one hint.
-async fn hear(hints: &mut tokio::sync::broadcast::Receiver<Hint>, wanted: &Hint) {
-    let heard = async { while hints.recv().await.expect("the store lives") != *wanted {} };
+async fn hear(hints: &mut tokio::sync::broadcast::Receiver<Hinted>, wanted: &Hint) {
+    let heard = async { while hints.recv().await.expect("the store lives").hint != *wanted {} };
     tokio::time::timeout(support::wait::PATIENCE, heard).await.expect("the hint comes");
 }
 
@@ -58,7 +58,7 @@ fn another_store_hears_of_a_change_and_the_own_one_hears_it_once() {
         pause(&two, &b).await;
         let mut changed = Vec::new();
         while changed.last() != Some(&b) {
-            if let Hint::Changed(id) = of_one.recv().await.expect("the store lives") {
+            if let Hint::Changed(id) = of_one.recv().await.expect("the store lives").hint {
                 changed.push(id);
             }
         }

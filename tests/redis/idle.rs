@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use support::redis::RedisServer;
 use workflow::prelude::*;
 
-use super::stage::runtime;
+use super::stage::{runtime, scripts_run};
 
 /// How long a worker is watched at a time.
 const WATCHED: Duration = Duration::from_secs(6);
@@ -65,5 +65,31 @@ fn comes_to_rest(partitions: u64) {
         });
         assert!(counted.await > 0, "its heart still beats");
         drop(engine);
+    });
+}
+
+/// Work in one partition is not looked for in all others too.
+#[test]
+fn a_hint_makes_its_own_partition_be_looked_at() {
+    const PARTITIONS: usize = 16;
+    const INSTANCES: usize = 40;
+    let server = RedisServer::start();
+    let url = format!("{}?partitions={PARTITIONS}", server.url());
+    runtime().block_on(async {
+        let _worker = Engine::builder().store(url.as_str()).only::<(nothing,)>().start().await.expect("it starts");
+        let client = Engine::builder().store(url.as_str()).mode(Mode::Client).start().await.expect("it starts");
+        let work_off = async |count| {
+            for _ in 0..count {
+                nothing::create(&client).await.expect("it is made").result().await.expect("it ends");
+            }
+        };
+        work_off(1).await;
+        let (before, began) = (scripts_run(&server), Instant::now());
+        work_off(INSTANCES).await;
+        let run = scripts_run(&server) - before;
+        // A create, a look, a claim and an end of each; and what its sweeps look at, of which there are fewer than ten a
+        // second and partition at the most.
+        let swept = PARTITIONS * 10 * usize::try_from(began.elapsed().as_secs() + 1).expect("not long");
+        assert!(run < INSTANCES * 6 + swept, "{run} calls");
     });
 }

@@ -67,7 +67,7 @@ fn a_claim_brings_no_more_than_can_arrive_and_says_that_there_is_more() {
         let first = claim(&store, 1).await;
         assert_eq!(first.len() as u64, CLAIM_BYTES_MAX / MEBIBYTE as u64);
         let more = Hint::Ready(QueueName::new("default").expect("valid"));
-        assert_eq!(hints.recv().await.expect("the store lives"), more);
+        assert_eq!(hints.recv().await.expect("the store lives").hint, more);
         assert_eq!(claim(&store, 1).await, first, "a repeat is given the same");
         assert_eq!(claim(&store, 2).await, ["i4", "i5"]);
     });
@@ -103,7 +103,7 @@ fn of_what_was_woken_a_claim_brings_no_more_than_can_arrive_either() {
         let first = claim(&store, 1).await;
         // A message takes some bytes besides its payload.
         assert_eq!(first, ["i0", "i1", "i2"]);
-        assert_eq!(hints.recv().await.expect("the store lives"), Hint::Inbox(SESSION));
+        assert_eq!(hints.recv().await.expect("the store lives").hint, Hint::Inbox(SESSION));
         assert_eq!(claim(&store, 2).await, ["i3", "i4", "i5"]);
     });
 }

@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, oneshot};
 use tokio::time::Instant;
 use workflow::journal::command::{Command, Reply};
 use workflow::store::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Shelf, Snapshot, Store, StoreError,
+    Beat, BoxFuture, Heart, Hinted, ListQuery, Overview, Page, Pending, SessionView, Shelf, Snapshot, Store, StoreError,
 };
 use workflow::words::id::{InstanceId, SessionId};
 use workflow::words::payload::Payload;
@@ -37,7 +37,7 @@ struct Inner {
     cut_until: Mutex<Instant>,
     /// Beats of hearts do not get through.
     heart_cut: AtomicBool,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<Hinted>,
 }
 
 /// What becomes of a batch.
@@ -179,25 +179,25 @@ fn unreachable(why: &str) -> StoreError {
 }
 
 /// Passes the store's hints to one process: some are lost, some late.
-async fn pass_hints(world: Arc<World>, hints: broadcast::Sender<Hint>) {
+async fn pass_hints(world: Arc<World>, hints: broadcast::Sender<Hinted>) {
     let mut heard = world.store.hints();
     loop {
-        let hint = match heard.recv().await {
-            Ok(hint) => hint,
-            Err(broadcast::error::RecvError::Lagged(_)) => Hint::Anything,
+        let hinted = match heard.recv().await {
+            Ok(hinted) => hinted,
+            Err(broadcast::error::RecvError::Lagged(_)) => Hinted::ANYTHING,
             Err(broadcast::error::RecvError::Closed) => return,
         };
         if !world.happens(world.plan.wire.hint) {
             // Nobody may listen, here and below.
-            drop(hints.send(hint));
+            drop(hints.send(hinted));
         } else if world.happens(300) {
             let (hints, later) = (hints.clone(), world.draw_ms(1, 3_000));
             tokio::spawn(async move {
                 pause(later).await;
-                drop(hints.send(hint));
+                drop(hints.send(hinted));
             });
         } else if world.happens(50) {
-            drop(hints.send(Hint::Anything));
+            drop(hints.send(Hinted::ANYTHING));
         }
     }
 }
@@ -216,7 +216,7 @@ impl Store for Wire {
         })
     }
 
-    fn hints(&self) -> broadcast::Receiver<Hint> {
+    fn hints(&self) -> broadcast::Receiver<Hinted> {
         self.0.hints.subscribe()
     }
 

@@ -9,7 +9,7 @@ use workflow::journal::command::{Command, Reply};
 use workflow::journal::lease::LimitName;
 use workflow::store::fsck::Report;
 use workflow::store::{
-    BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot,
+    BoxFuture, Heart, Hinted, ListQuery, LostWrites, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot,
     Store, StoreError, StoreFacts,
 };
 use workflow::words::id::{InstanceId, QueueName, SessionId};
@@ -116,7 +116,7 @@ impl<B: Between> Store for InFront<B> {
         self.between.execute(self.behind(), partition, batch)
     }
 
-    fn hints(&self) -> broadcast::Receiver<Hint> {
+    fn hints(&self) -> broadcast::Receiver<Hinted> {
         self.store.hints()
     }
 

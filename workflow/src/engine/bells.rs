@@ -43,19 +43,12 @@ impl Bells {
         &self.partitions[partition]
     }
 
-    /// There may be work in any partition.
-    pub(super) fn work(&self) {
-        self.partitions.iter().for_each(|bells| bells.work.notify_one());
-    }
-
-    /// There may be something for the session in any partition.
-    pub(super) fn inbox(&self) {
-        self.partitions.iter().for_each(|bells| bells.inbox.notify_one());
-    }
-
-    /// A timer was set for this time, in some partition.
-    pub(super) fn timer(&self, due: Timestamp) {
-        self.partitions.iter().for_each(|bells| bells.timer.set(due));
+    /// Those of a partition; of each where it may be any.
+    pub(super) fn among(&self, partition: Option<usize>) -> &[PartitionBells] {
+        match partition {
+            Some(one) => self.partitions.get(one..=one).unwrap_or_default(),
+            None => &self.partitions,
+        }
     }
 }
 
@@ -119,5 +112,17 @@ mod tests {
         timer.forget();
         assert_eq!(timer.earliest(), None);
         assert!(rings(9));
+    }
+
+    #[test]
+    fn what_is_of_one_partition_rings_there_and_what_may_be_of_any_in_all() {
+        let bells = Bells::new(3);
+        let rung = |partition| {
+            bells.among(partition).iter().for_each(|bells| bells.timer.set(Timestamp::from_millis(1)));
+            [0, 1, 2].map(|partition| bells.of(partition).timer.earliest().is_some())
+        };
+        assert_eq!(rung(Some(1)), [false, true, false]);
+        assert_eq!(rung(Some(3)), [false, true, false], "there is none");
+        assert_eq!(rung(None), [true; 3]);
     }
 }

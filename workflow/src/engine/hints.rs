@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::changes::Changes;
 use super::drives::Tell;
 use super::worker::Worker;
-use crate::store::{Hint, Store, StoreError};
+use crate::store::{Hint, Hinted, Store, StoreError};
 
 /// "Anything may have happened" is passed on at most this often: acting on it writes, which may be a hint to others.
 const ANYTHING_EVERY: Duration = Duration::from_millis(50);
@@ -36,7 +36,7 @@ pub(super) async fn pass_on(
             hint = hints.recv() => hint,
         };
         match hint {
-            Ok(hint) => desk.pass(&hint),
+            Ok(Hinted { partition, hint }) => desk.pass(partition, &hint),
             Err(RecvError::Lagged(_)) => desk.anything(),
             Err(RecvError::Closed) => {
                 let message = "it gives no hints any more".to_owned();
@@ -55,7 +55,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn pass(&mut self, hint: &Hint) {
+    fn pass(&mut self, partition: Option<usize>, hint: &Hint) {
         match hint {
             Hint::Changed(id) => {
                 self.changes.ring(id);
@@ -63,15 +63,17 @@ impl Desk {
             }
             Hint::Ready(queue) => self.for_worker(|worker| {
                 if worker.queues.contains(queue) {
-                    worker.bells.work();
+                    worker.bells.among(partition).iter().for_each(|bells| bells.work.notify_one());
                 }
             }),
             Hint::Inbox(session) => self.for_worker(|worker| {
                 if worker.session.current().is_some_and(|current| current.id() == *session) {
-                    worker.bells.inbox();
+                    worker.bells.among(partition).iter().for_each(|bells| bells.inbox.notify_one());
                 }
             }),
-            Hint::Timer(due) => self.for_worker(|worker| worker.bells.timer(*due)),
+            Hint::Timer(due) => self.for_worker(|worker| {
+                worker.bells.among(partition).iter().for_each(|bells| bells.timer.set(*due));
+            }),
             Hint::Limit(name) => self.for_worker(|worker| worker.limits.may_be_free(Some(name))),
             Hint::Outbox => self.for_worker(|worker| worker.bells.outbox.notify_one()),
             Hint::Anything => self.anything(),
@@ -107,9 +109,11 @@ impl Desk {
         self.passed_at = Some(Instant::now());
         self.changes.ring_all();
         self.for_worker(|worker| {
-            worker.bells.work();
+            for bells in worker.bells.among(None) {
+                bells.work.notify_one();
+                bells.inbox.notify_one();
+            }
             worker.limits.may_be_free(None);
-            worker.bells.inbox();
             worker.bells.outbox.notify_one();
             worker.drives.tell_all(Tell::Check);
         });

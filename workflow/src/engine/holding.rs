@@ -187,7 +187,8 @@ impl Holding {
             self.worker.bells.outbox_here.notify_one();
         }
         if let Some(due) = earliest(&write.then) {
-            self.worker.bells.timer(due);
+            let partition = self.worker.store.partition_of(&self.id);
+            self.worker.bells.of(partition).timer.set(due);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::journal::command::{Command, Reply};
 use crate::journal::lease::LimitName;
 use crate::store::fsck::Report;
 use crate::store::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, LostWrites, Outcome, Overview, Page, Pending, QueueView, SessionView,
+    Beat, BoxFuture, Heart, Hinted, ListQuery, LostWrites, Outcome, Overview, Page, Pending, QueueView, SessionView,
     Shelf, Snapshot, Store, StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, QueueName, SessionId};
@@ -88,7 +88,7 @@ impl Store for Metered {
         })
     }
 
-    fn hints(&self) -> broadcast::Receiver<Hint> {
+    fn hints(&self) -> broadcast::Receiver<Hinted> {
         self.0.hints()
     }
 

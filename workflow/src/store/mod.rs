@@ -28,6 +28,25 @@ use crate::words::id::{InstanceId, QueueName, SessionId, WorkflowName};
 use crate::words::payload::Payload;
 use crate::words::time::Timestamp;
 
+/// A hint, and where what it tells of is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hinted {
+    /// The partition; `None`: it may be any.
+    pub partition: Option<usize>,
+    /// What may have happened there.
+    pub hint: Hint,
+}
+
+impl Hinted {
+    /// Anything may have happened, anywhere.
+    pub const ANYTHING: Self = Self { partition: None, hint: Hint::Anything };
+
+    /// A hint of one partition.
+    pub fn of(partition: usize, hint: Hint) -> Self {
+        Self { partition: Some(partition), hint }
+    }
+}
+
 /// A boxed future, as the store's methods return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -78,9 +97,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// same request ids, until it is answered.
     fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>>;
 
-    /// Wake-ups from now on. Only hints: each may be lost, repeated or late, and a lagging receiver misses some;
+    /// Wake-ups from now on, and which partition each is of. Only hints: each may be lost, repeated or late, and a lagging receiver misses some;
     /// whatever they say can also be found by asking.
-    fn hints(&self) -> broadcast::Receiver<Hint>;
+    fn hints(&self) -> broadcast::Receiver<Hinted>;
 
     /// A heart for one session, to be beaten from a thread of its own on a connection of its own.
     ///

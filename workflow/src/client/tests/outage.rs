@@ -18,7 +18,7 @@ use crate::journal::path::{Kind, Path};
 use crate::journal::record::{Entry, Outcome, Record};
 use crate::store::model::ModelStore;
 use crate::store::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
+    BoxFuture, Heart, Hinted, ListQuery, Overview, Page, Pending, SessionView, Snapshot, Store, StoreError,
 };
 use crate::words::id::{InstanceId, RequestId, SessionId};
 use crate::words::payload::Payload;
@@ -81,7 +81,7 @@ impl Store for Flaky {
         self.store.execute(partition, batch)
     }
 
-    fn hints(&self) -> broadcast::Receiver<Hint> {
+    fn hints(&self) -> broadcast::Receiver<Hinted> {
         self.store.hints()
     }
 

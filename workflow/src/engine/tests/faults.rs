@@ -12,7 +12,7 @@ use crate::journal::command::{ClaimReply, Command, Reply};
 use crate::journal::head::Place;
 use crate::store::model::{Instance, ModelStore};
 use crate::store::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, LostWrites, Overview, Page, Pending, SessionView, Snapshot, Store,
+    Beat, BoxFuture, Heart, Hinted, ListQuery, LostWrites, Overview, Page, Pending, SessionView, Snapshot, Store,
     StoreError,
 };
 use crate::words::id::{InstanceId, SessionId};
@@ -196,7 +196,7 @@ impl Store for Faulty {
         Box::pin(self.carry_out(batch))
     }
 
-    fn hints(&self) -> broadcast::Receiver<Hint> {
+    fn hints(&self) -> broadcast::Receiver<Hinted> {
         self.inner.hints()
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use super::fsck::Report;
 use super::{
-    Beat, BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
+    Beat, BoxFuture, Heart, Hinted, ListQuery, Overview, Page, Pending, QueueView, SessionView, Snapshot, Store,
     StoreError,
 };
 use crate::journal::command::{Command, Reply};
@@ -39,7 +39,7 @@ pub struct ModelStore {
 struct Shared {
     data: Mutex<Data>,
     clock: Arc<dyn Clock>,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<Hinted>,
 }
 
 impl Default for ModelStore {
@@ -62,7 +62,7 @@ impl ModelStore {
         let reply = self.data().apply(command, self.shared.clock.now(), &mut hints);
         for hint in hints {
             // Nobody listening is no error: hints are only hints.
-            let _ = self.shared.hints.send(hint);
+            let _ = self.shared.hints.send(Hinted::of(0, hint));
         }
         reply
     }
@@ -104,7 +104,7 @@ impl Store for ModelStore {
         Box::pin(async move { Ok(batch.iter().map(|command| self.apply(command)).collect()) })
     }
 
-    fn hints(&self) -> broadcast::Receiver<Hint> {
+    fn hints(&self) -> broadcast::Receiver<Hinted> {
         self.shared.hints.subscribe()
     }
 

@@ -19,7 +19,7 @@ use super::scripts::{
 };
 use crate::journal::command::{Claim, ClaimReply, Command, Owner, Reply, Then};
 use crate::journal::lease::LimitName;
-use crate::store::{Hint, StoreError};
+use crate::store::{Hint, Hinted, StoreError};
 use crate::words::id::{InstanceId, SessionId};
 use crate::words::time::Timestamp;
 
@@ -96,13 +96,13 @@ impl RedisStore {
         let mut replies = Vec::with_capacity(commands.len());
         let mut commands = commands.into_iter();
         for (group, value) in groups.iter().zip(values) {
-            let answer = self.read_answer(counter, value)?;
+            let answer = self.read_answer(partition, counter, value)?;
             if answer.replies.len() != group.len() {
                 return Err(self.damaged("a script answered another number of commands than it was given"));
             }
             for way in answer.replies {
                 let command = commands.next().expect("one command for each call");
-                let read = self.read_way(command, way, answer.now);
+                let read = self.read_way(partition, command, way, answer.now);
                 let reply = read.map_err(|Misread(what)| match command.instance() {
                     Some(id) => self.damaged(&format!("{id}: {what}")),
                     None => self.damaged(&what),
@@ -113,7 +113,13 @@ impl RedisStore {
         Ok(replies)
     }
 
-    fn read_way(&self, command: &Command, way: Way, now: Timestamp) -> Result<Option<Reply>, Misread> {
+    fn read_way(
+        &self,
+        partition: usize,
+        command: &Command,
+        way: Way,
+        now: Timestamp,
+    ) -> Result<Option<Reply>, Misread> {
         Ok(Some(match (way, command) {
             (Way::NotShort, _) => return Ok(None),
             (Way::Long(said), _) => read_direct(command, &said, now)?,
@@ -121,7 +127,8 @@ impl RedisStore {
             (Way::Short(v), Command::Own(request)) => {
                 if matches!(request.write.then, Then::Finish(_) | Then::Suspend { .. }) {
                     // Of ends and waits on the short way a script tells others only. Nobody may be listening.
-                    let _ = self.hints.send(Hint::Changed(request.owner.id.clone()));
+                    let changed = Hint::Changed(request.owner.id.clone());
+                    let _ = self.hints.send(Hinted::of(partition, changed));
                 }
                 Reply::Own(own::read_short(v, now)?)
             }
@@ -145,17 +152,17 @@ impl RedisStore {
     async fn call_once(&self, partition: usize, calls: &[Call]) -> Result<Answer, StoreError> {
         let asked = self.losses.asking(partition);
         match self.call(partition, std::iter::once(calls)).await?.pop() {
-            Some(value) => self.read_answer(asked, value),
+            Some(value) => self.read_answer(partition, asked, value),
             None => Err(self.damaged("a call of a script was not answered")),
         }
     }
 
-    fn read_answer(&self, asked: losses::Asked, value: Value) -> Result<Answer, StoreError> {
+    fn read_answer(&self, partition: usize, asked: losses::Asked, value: Value) -> Result<Answer, StoreError> {
         let mut answer = Answer::read(value).map_err(|misread| self.damaged(&misread.0))?;
         self.losses.called(asked, answer.calls);
         for hint in answer.hints.drain(..) {
             // Nobody may be listening.
-            let _ = self.hints.send(hint);
+            let _ = self.hints.send(Hinted::of(partition, hint));
         }
         Ok(answer)
     }

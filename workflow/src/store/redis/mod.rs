@@ -31,8 +31,8 @@ use crate::journal::lease::LimitName;
 use crate::journal::wire::Damaged;
 use crate::store::fsck::Report;
 use crate::store::{
-    BoxFuture, Heart, Hint, ListQuery, LostWrites, Outcome, Overview, Page, Pending, QueueView, SessionView, Snapshot,
-    Store, StoreError, StoreFacts,
+    BoxFuture, Heart, Hinted, ListQuery, LostWrites, Outcome, Overview, Page, Pending, QueueView, SessionView,
+    Snapshot, Store, StoreError, StoreFacts,
 };
 use crate::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId};
 use crate::words::payload::Payload;
@@ -98,7 +98,7 @@ pub struct RedisStore {
     /// How far the walk is that puts back what indexes lack, by partition.
     mended: Vec<MendedUpTo>,
     losses: Arc<Losses>,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<Hinted>,
     /// Names this store among those that publish hints, so that it need not hear its own.
     tag: Vec<u8>,
     /// A clock instead of the server's, for tests.
@@ -234,21 +234,23 @@ fn listen(
     target: &Target,
     link: &Link,
     keys: &[Keys],
-    hints: &broadcast::Sender<Hint>,
+    hints: &broadcast::Sender<Hinted>,
     tag: &[u8],
 ) -> Result<Subscriber, StoreError> {
     let (hints, tag) = (hints.clone(), tag.to_vec());
-    let tell = move |hint| {
+    let tell = move |hinted| {
         // Nobody may be listening.
-        let _ = hints.send(hint);
+        let _ = hints.send(hinted);
     };
+    // One for each partition, in their order.
     let channels = keys.iter().map(Keys::channel).collect();
     Subscriber::start(target, link.whereabouts(), channels, move |heard| match heard {
-        subscriber::Heard::Message(message) => {
-            scripts::read_published(&message, &tag).into_iter().flatten().for_each(&tell);
+        subscriber::Heard::Message(partition, message) => {
+            let hints = scripts::read_published(&message, &tag).into_iter().flatten();
+            hints.map(|hint| Hinted::of(partition, hint)).for_each(&tell);
         }
         // What was told meanwhile is lost.
-        subscriber::Heard::Resubscribed => tell(Hint::Anything),
+        subscriber::Heard::Resubscribed => tell(Hinted::ANYTHING),
     })
 }
 
@@ -304,7 +306,7 @@ impl Store for RedisStore {
         Box::pin(async move { self.carry_out(partition, &batch).await })
     }
 
-    fn hints(&self) -> broadcast::Receiver<Hint> {
+    fn hints(&self) -> broadcast::Receiver<Hinted> {
         self.hints.subscribe()
     }
 

@@ -30,8 +30,8 @@ const LIVES_WITHIN: Duration = Duration::from_secs(2);
 /// What is heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// A message was published.
-    Message(Vec<u8>),
+    /// A message was published, on the channel with this number.
+    Message(usize, Vec<u8>),
     /// From now on messages are heard; some before may have been missed.
     Resubscribed,
 }
@@ -130,15 +130,21 @@ impl<F: Fn(Heard) + Send + Sync> Hearing<F> {
         Ok(Hears { address, connection, pushes, whereabouts: self.whereabouts.clone() })
     }
 
+    /// What a push of a channel and a message says; nothing if it is of none of the channels.
+    fn message(&self, push: Vec<Value>) -> Option<Heard> {
+        let mut push = push.into_iter().map_while(bytes);
+        let (channel, message) = (push.next()?, push.next()?);
+        let number = self.channels.iter().position(|known| *known == channel)?;
+        Some(Heard::Message(number, message))
+    }
+
     /// Delivers messages until the connection is lost, or leads to nobody who hears them.
     async fn hear_out(&self, heard: &mut Hears) {
         loop {
             tokio::select! {
                 push = tokio::time::timeout(ASK_AFTER, heard.pushes.recv()) => match push {
                     Ok(Some(push)) => match push.kind {
-                        PushKind::Message => push.data.into_iter().nth(1).and_then(bytes).into_iter().for_each(|message| {
-                            (self.deliver)(Heard::Message(message));
-                        }),
+                        PushKind::Message => self.message(push.data).into_iter().for_each(&self.deliver),
                         PushKind::Disconnection => return,
                         _ => {}
                     },

@@ -8,7 +8,7 @@
 //!   after the commit. Callers wait on a channel, never on the disk.
 //! - **Readers** ([`readers`]) see the newest commit on connections of their own and never wait for the writer.
 //! - **Other processes** take turns at the file's write lock (`BEGIN IMMEDIATE`, retried with jitter for as long as it
-//!   takes). Their commits are noticed within 10 ms (`PRAGMA data_version`) and told as [`Hint::Anything`].
+//!   takes). Their commits are noticed within 10 ms (`PRAGMA data_version`) and told as [`crate::store::Hint::Anything`].
 //! - **After a crash** SQLite's log is replayed by whoever opens the file next: every acknowledged write is there, and no
 //!   half of a transaction is.
 //! - **Deleted instances** free pages; when a quarter of the file is free, and more than a megabyte, it is made smaller.
@@ -51,7 +51,7 @@ use self::url::{Location, Target};
 use self::writer::{Job, Submission, Writer};
 use super::fsck::Report;
 use super::{
-    BoxFuture, Heart, Hint, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
+    BoxFuture, Heart, Hinted, ListQuery, Overview, Page, Pending, QueueView, SessionView, Shelf, Snapshot, Store,
     StoreError, StoreFacts,
 };
 use crate::journal::command::{Command, Reply};
@@ -77,7 +77,7 @@ const HINTS_KEPT: usize = 4_096;
 struct Shared {
     target: Target,
     clock: Arc<dyn Clock>,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<Hinted>,
     /// Hearts that wait for the write lock now.
     hearts_waiting: AtomicUsize,
     /// A heart of this process has written since the writer last looked.
@@ -254,7 +254,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn hints(&self) -> broadcast::Receiver<Hint> {
+    fn hints(&self) -> broadcast::Receiver<Hinted> {
         let listener = self.shared.hints.subscribe();
         let _ = self.jobs.send(Job::Listen);
         listener

@@ -28,7 +28,7 @@ use super::tables::Tables;
 use super::url::Location;
 use super::weight::weigh;
 use crate::journal::command::{Command, Reply};
-use crate::store::{Hint, StoreError};
+use crate::store::{Hint, Hinted, StoreError};
 
 /// Most commands of one transaction: it bounds how long a reader's snapshot, and another process, can be kept waiting.
 const GROUP_COMMANDS_MAX: usize = 4_096;
@@ -269,7 +269,7 @@ impl Writer {
     fn publish(&self, hints: HashSet<Hint>) {
         for hint in hints {
             // Nobody may be listening.
-            let _ = self.shared.hints.send(hint);
+            let _ = self.shared.hints.send(Hinted::of(0, hint));
         }
     }
 
@@ -312,7 +312,7 @@ impl Writer {
         if self.news && self.told.is_none_or(|told| told.elapsed() >= LOOK_EVERY) {
             self.news = false;
             self.told = Some(Instant::now());
-            let _ = self.shared.hints.send(Hint::Anything);
+            let _ = self.shared.hints.send(Hinted::ANYTHING);
         }
     }
 

@@ -12,7 +12,7 @@ use super::support::{
 };
 use crate::journal::command::{OwnReply, Reply, Then};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Beat, Hint, Store, StoreError};
+use crate::store::{Beat, Hint, Hinted, Store, StoreError};
 use crate::words::id::{Namespace, SessionId};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -114,7 +114,7 @@ async fn commits_of_another_process_are_noticed() {
     let mut hints = here.hints();
     one(&there, create("x", None)).await;
     let told = tokio::time::timeout(PATIENCE, hints.recv()).await.expect("in time").expect("a hint");
-    assert_eq!(told, Hint::Anything);
+    assert_eq!(told, Hinted::ANYTHING);
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn own_commits_are_told_by_name_and_hearts_are_no_news() {
         assert_eq!(heart.beat(session, LEASE).expect("it beats"), Beat::Alive);
         one(&store, create(name, None)).await;
         let told = tokio::time::timeout(PATIENCE, hints.recv()).await.expect("in time").expect("a hint");
-        assert_eq!(told, Hint::Ready(super::support::queue("default")), "at {name}");
+        assert_eq!(told, Hinted::of(0, Hint::Ready(super::support::queue("default"))), "at {name}");
     }
 }
 
@@ -211,7 +211,7 @@ async fn a_reader_sees_what_is_written_hears_of_it_and_writes_nothing() {
     one(&writing, create("x", None)).await;
     assert!(reading.inspect(id("x")).await.expect("read").is_some());
     let heard = tokio::time::timeout(PATIENCE, hints.recv()).await.expect("it hears of it");
-    assert_eq!(heard.expect("the store lives"), Hint::Anything);
+    assert_eq!(heard.expect("the store lives"), Hinted::ANYTHING);
     for command in [create("y", None), open_session(SessionId(1))] {
         let refused = reading.execute(0, vec![command]).await.expect_err("it only reads");
         assert!(matches!(&refused, StoreError::Refused { message, .. } if message.contains("mode=ro")), "{refused}");
