@@ -21,19 +21,23 @@ use crate::store::StoreError;
 
 /// Most instances of one claim: a bound on the time it takes the store.
 const CLAIM_MAX: usize = 128;
+/// The fewest that a claim asks for where there are slots, however many partitions there are.
+const CLAIM_MIN: usize = 4;
 /// How often the store is asked when no hint comes.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 
 /// Claims until the worker stops.
 pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), StoreError> {
     let mut again = false;
+    let partitions = worker.commands.partitions();
+    let mut appetite = appetite_after(0, partitions);
     loop {
         let session = tokio::select! {
             biased;
             () = worker.until_stopping() => return Ok(()),
             session = worker.session.get() => session,
         };
-        let next = claim_once(&worker, partition, &session, again).await?;
+        let next = claim_once(&worker, partition, &session, again, &mut appetite).await?;
         again = matches!(next, Next::Again);
         let Next::Wait { more } = next else { continue };
         tokio::select! {
@@ -57,8 +61,9 @@ async fn claim_once(
     partition: usize,
     session: &Arc<Session>,
     again: bool,
+    appetite: &mut usize,
 ) -> Result<Next, StoreError> {
-    let mut slots = free_slots(worker);
+    let mut slots = free_slots(worker, *appetite);
     let limit = slots.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
     let tokens = u32::try_from(limit).expect("a claim is small");
     let limits = worker.limits.reserve(worker, session, partition, tokens).await;
@@ -91,6 +96,7 @@ async fn claim_once(
                 worker.drives.tell(&id, Tell::Look);
             }
             let given = instances.len();
+            *appetite = appetite_after(given, worker.commands.partitions());
             // All tokens first: what follows may wait for slots.
             let token = |claimed: &Claimed| worker.limits.token(session, partition, &claimed.spec.workflow);
             let tokens: Vec<_> = instances.iter().map(token).collect();
@@ -114,15 +120,22 @@ async fn claim_once(
     }
 }
 
-/// Takes the slots a claim may fill: all that are free but those kept for creates, which could start here at once while
-/// the claim is on its way.
-fn free_slots(worker: &Worker) -> Option<OwnedSemaphorePermit> {
+/// How many instances the next claim asks for. Until it is answered nobody else has their slots, neither a create nor the
+/// claims in other partitions: so all together ask for half of what one may, and one that finds a backlog for more each time.
+fn appetite_after(given: usize, partitions: usize) -> usize {
+    let share = if partitions == 1 { CLAIM_MAX } else { CLAIM_MAX / 2 / partitions };
+    (4 * given).clamp(share.max(CLAIM_MIN), CLAIM_MAX)
+}
+
+/// Takes the slots a claim may fill, of those that are free: as many as are wanted, but those kept for creates, which
+/// could start here at once while the claim is on its way, and half of them where so few are free.
+fn free_slots(worker: &Worker, wanted: usize) -> Option<OwnedSemaphorePermit> {
     loop {
         let free = worker.slots.available_permits();
         if free == 0 {
             return None;
         }
-        let wanted = free.saturating_sub(worker.kept_slots).clamp(1, CLAIM_MAX);
+        let wanted = free.saturating_sub(worker.kept_slots).max(free.div_ceil(2)).min(wanted);
         let wanted = u32::try_from(wanted).expect("at most a hundred and some");
         if let Ok(permit) = worker.slots.clone().try_acquire_many_owned(wanted) {
             return Some(permit);
@@ -151,4 +164,16 @@ async fn wait(worker: &Worker, partition: usize, more: bool) {
 async fn slot_freed(worker: &Worker) {
     // It goes back at once: the claim takes as many as there are.
     drop(worker.slots.acquire().await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_of_many_partitions_ask_for_little_until_they_find_a_backlog() {
+        assert_eq!([0, 1, 128].map(|given| appetite_after(given, 1)), [CLAIM_MAX; 3]);
+        assert_eq!([0, 1, 4, 16, 32, 128].map(|given| appetite_after(given, 16)), [4, 4, 16, 64, 128, 128]);
+        assert_eq!(appetite_after(0, 1_000), CLAIM_MIN);
+    }
 }
