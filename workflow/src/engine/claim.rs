@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::backoff::jittered;
+use super::backoff::{Backoff, jittered};
 use super::drives::Tell;
 use super::limits::{DriveSlot, Told};
 use super::meter::{self, Origin};
@@ -23,6 +23,10 @@ use crate::store::StoreError;
 const CLAIM_MAX: usize = 128;
 /// The fewest that a claim asks for where there are slots, however many partitions there are.
 const CLAIM_MIN: usize = 4;
+/// How long a worker that others were faster than leaves the next work to them, and at the most when they are again and
+/// again: all hear of it at once, and what a claim finds and cannot have costs the store as much as what it gives.
+const RACE_PAUSE: Duration = Duration::from_millis(4);
+const RACE_LONGEST: Duration = Duration::from_millis(16);
 /// How often the store is asked when no hint comes.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 
@@ -31,6 +35,7 @@ pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), S
     let mut again = false;
     let partitions = worker.commands.partitions();
     let mut appetite = appetite_after(0, partitions);
+    let mut races = Backoff::new(RACE_PAUSE, RACE_LONGEST);
     loop {
         let session = tokio::select! {
             biased;
@@ -39,11 +44,17 @@ pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), S
         };
         let next = claim_once(&worker, partition, &session, again, &mut appetite).await?;
         again = matches!(next, Next::Again);
-        let Next::Wait { more } = next else { continue };
+        let Next::Wait { more, raced } = next else { continue };
+        if !raced {
+            races.reset();
+        }
+        let next = async {
+            if raced { give_way(&worker, partition, races.next()).await } else { wait(&worker, partition, more).await }
+        };
         tokio::select! {
             biased;
             () = worker.until_stopping() => return Ok(()),
-            () = wait(&worker, partition, more) => {}
+            () = next => {}
         }
     }
 }
@@ -52,8 +63,8 @@ pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), S
 enum Next {
     /// Ask for tokens, and claim again if there are some: it was short of them, and has slots left.
     Again,
-    /// Wait. `more`: there may be more than there were slots for.
-    Wait { more: bool },
+    /// Wait. `more`: there may be more than there were slots for. `raced`: others were faster with some of it.
+    Wait { more: bool, raced: bool },
 }
 
 async fn claim_once(
@@ -69,7 +80,7 @@ async fn claim_once(
     let limits = worker.limits.reserve(worker, session, partition, tokens).await;
     if again && !worker.limits.has_some(partition) {
         worker.limits.unreserve(partition);
-        return Ok(Next::Wait { more: false });
+        return Ok(Next::Wait { more: false, raced: false });
     }
     let claim = Claim {
         number: session.claim_number(partition),
@@ -87,7 +98,7 @@ async fn claim_once(
         worker.limits.doubt(partition);
     }
     match reply {
-        ClaimReply::Given { now: _, instances, notices, next_due, short, started } => {
+        ClaimReply::Given { now: _, instances, notices, next_due, short, started, raced } => {
             session.claim_answered(partition);
             if let Some(due) = next_due {
                 worker.bells.of(partition).timer.set(due);
@@ -111,11 +122,11 @@ async fn claim_once(
                 meter::given(&claimed, Origin::Claim);
                 worker.drive(session.clone(), claimed, DriveSlot::new(slot, token));
             }
-            Ok(if worth_asking && given < limit { Next::Again } else { Next::Wait { more: given == limit } })
+            Ok(if worth_asking && given < limit { Next::Again } else { Next::Wait { more: given == limit, raced } })
         }
         ClaimReply::Fenced => {
             session.revoke();
-            Ok(Next::Wait { more: false })
+            Ok(Next::Wait { more: false, raced: false })
         }
     }
 }
@@ -127,19 +138,32 @@ fn appetite_after(given: usize, partitions: usize) -> usize {
     (4 * given).clamp(share.max(CLAIM_MIN), CLAIM_MAX)
 }
 
-/// Takes the slots a claim may fill, of those that are free: as many as are wanted, but those kept for creates, which
-/// could start here at once while the claim is on its way, and half of them where so few are free.
+/// How many of the free slots a claim may take: as many as it wants, but those kept for creates, which could start here at
+/// once while it is on its way; half of them where so few are free, or a backlog would be worked off one by one.
+fn portion(free: usize, kept: usize, wanted: usize) -> usize {
+    free.saturating_sub(kept).max(free.div_ceil(2)).min(wanted)
+}
+
+/// Takes the slots a claim may fill.
 fn free_slots(worker: &Worker, wanted: usize) -> Option<OwnedSemaphorePermit> {
     loop {
         let free = worker.slots.available_permits();
         if free == 0 {
             return None;
         }
-        let wanted = free.saturating_sub(worker.kept_slots).max(free.div_ceil(2)).min(wanted);
-        let wanted = u32::try_from(wanted).expect("at most a hundred and some");
+        let wanted = u32::try_from(portion(free, worker.kept_slots, wanted)).expect("at most a hundred and some");
         if let Ok(permit) = worker.slots.clone().try_acquire_many_owned(wanted) {
             return Some(permit);
         }
+    }
+}
+
+/// Leaves work to those who were faster, but not what is this session's own. There may be more than was raced for.
+async fn give_way(worker: &Worker, partition: usize, pause: Duration) {
+    tokio::select! {
+        biased;
+        () = worker.bells.of(partition).inbox.notified() => {}
+        () = tokio::time::sleep(pause) => {}
     }
 }
 
@@ -169,6 +193,14 @@ async fn slot_freed(worker: &Worker) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_claim_leaves_slots_to_creates_and_takes_half_of_few() {
+        assert_eq!([1_000, 300, 200, 3, 1, 0].map(|free| portion(free, 250, CLAIM_MAX)), [128, 128, 100, 2, 1, 0]);
+        assert_eq!(portion(300, 280, CLAIM_MAX), 128);
+        assert_eq!(portion(60, 50, CLAIM_MAX), 30);
+        assert_eq!(portion(100, 20, 8), 8);
+    }
 
     #[test]
     fn claims_of_many_partitions_ask_for_little_until_they_find_a_backlog() {

@@ -491,6 +491,8 @@ pub enum ClaimReply {
         short: Vec<LimitName>,
         /// How many tokens were spent of each limited queue; nothing is said of those of a claim that is repeated.
         started: Vec<(QueueName, u32)>,
+        /// Others were faster with some of what it was about to give: whoever asks again at once meets them again.
+        raced: bool,
     },
     /// The session is revoked or unknown: the worker needs a new one.
     Fenced,

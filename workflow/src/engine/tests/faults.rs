@@ -71,6 +71,8 @@ pub(super) struct Faulty {
     pub(super) claims: AtomicUsize,
     /// So many of those are not carried out: they meet damage.
     pub(super) failing_claims: AtomicUsize,
+    /// So many of those find that others were faster with all.
+    pub(super) raced_claims: AtomicUsize,
 }
 
 impl Faulty {
@@ -101,6 +103,7 @@ impl Faulty {
             batches: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             failing_claims: AtomicUsize::new(0),
+            raced_claims: AtomicUsize::new(0),
         }
     }
 
@@ -122,6 +125,22 @@ impl Faulty {
 
     async fn until_connected(&self) {
         let _ = self.cut.subscribe().wait_for(|cut| !cut).await;
+    }
+
+    /// Carries out a batch whose claims are given nothing, as others were faster.
+    async fn race(&self, mut batch: Vec<Command>) -> Result<Vec<Reply>, StoreError> {
+        for command in &mut batch {
+            if let Command::Claim(claim) = command {
+                claim.limit = 0;
+            }
+        }
+        let mut replies = self.inner.execute(0, batch).await?;
+        for reply in &mut replies {
+            if let Reply::Claim(ClaimReply::Given { raced, .. }) = reply {
+                *raced = true;
+            }
+        }
+        Ok(replies)
     }
 
     async fn carry_out(&self, batch: Vec<Command>) -> Result<Vec<Reply>, StoreError> {
@@ -146,7 +165,8 @@ impl Faulty {
         if self.damaged_limits.load(Ordering::SeqCst) && batch.iter().any(|one| matches!(one, Command::Lease(_))) {
             return Err(StoreError::Damaged { store: self.describe(), message: "a bad limit".to_owned() });
         }
-        let replies = self.inner.execute(0, batch).await?;
+        let raced = has_claim && take_one(&self.raced_claims);
+        let replies = if raced { self.race(batch).await? } else { self.inner.execute(0, batch).await? };
         let _ = self.unanswered.subscribe().wait_for(|unanswered| !unanswered).await;
         let held = |instance: &&Instance| matches!(instance.head.place, Place::Held { .. });
         self.most_held.fetch_max(self.inner.dump().instances.values().filter(held).count(), Ordering::SeqCst);

@@ -45,6 +45,35 @@ async fn work_is_taken_when_the_store_tells_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_too_slow_looks_again_after_a_moment_though_nobody_tells_of_more() {
+    let stage = Stage::new();
+    let engine = stage.engine(Mode::Worker, LONG_LEASE).await;
+    let began = quiet(&engine).await;
+    engine.way.raced_claims.store(3, Ordering::SeqCst);
+    stage.put("one", "a");
+    stage.body().await.end(1);
+    let took = began.elapsed();
+    // Half of 4, 8 and 16 ms at the least.
+    assert!(took >= Duration::from_millis(14) && took < AT_ONCE, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_waits_for_reaches_it_though_its_worker_was_too_slow() {
+    let stage = Stage::new();
+    let engine = one_asleep_and_one_awake(&stage).await;
+    let _body = stage.body().await;
+    quiet(&engine).await;
+    engine.way.raced_claims.store(4, Ordering::SeqCst);
+    stage.put("one", "a");
+    eventually("it leaves work to others", || engine.way.raced_claims.load(Ordering::SeqCst) == 0).await;
+    let began = Instant::now();
+    engine.send("asleep", 4).await;
+    stage.until("asleep", "has its first event", |head| head.records == 1).await;
+    // The pause that has begun is 8 ms at the least, and these looks are 2 ms apart.
+    assert!(began.elapsed() < Duration::from_millis(6), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_run_waits_for_reaches_it_when_it_comes() {
     let stage = Stage::new();
     let engine = one_asleep_and_one_awake(&stage).await;

@@ -36,7 +36,7 @@ impl Data {
             session.claimed(claim, &instances, &notices);
         }
         let (short, started) = allowed.told();
-        ClaimReply::Given { now, instances, notices, next_due: self.next_due(), short, started }
+        ClaimReply::Given { now, instances, notices, next_due: self.next_due(), short, started, raced: false }
     }
 
     fn give(&mut self, claim: &Claim, allowed: &mut Allowance, now: Timestamp, hints: &mut Vec<Hint>) -> Vec<Claimed> {

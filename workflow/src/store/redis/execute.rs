@@ -298,8 +298,8 @@ impl RedisStore {
                 let _answer = self.transition(partition, own::park(&self.keys[partition], owner, damage)).await?;
             }
         }
-        let Given { instances, notices, next_due, started, .. } = given;
-        Ok(ClaimReply::Given { now, instances, notices, next_due, short, started })
+        let Given { instances, notices, next_due, started, raced, .. } = given;
+        Ok(ClaimReply::Given { now, instances, notices, next_due, short, started, raced })
     }
 
     async fn take_some(

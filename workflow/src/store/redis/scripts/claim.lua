@@ -5,7 +5,7 @@
 --          to give, to shelve, to set aside, with a notice; limits 3, each key (1 byte count) and tokens 4; then of each
 --          to give, to shelve and to set aside the index entry (2) that led to it
 -- RETURNS  GIVEN {notice..} next timer ('' none) {id damage, of what was skipped..} {queue tokens spent..}
---          {CLAIMED ..}..
+--          (how many others were faster with) {CLAIMED ..}..
 --          | FENCED | AGAIN (what was found is out of date)
 -- INVARIANT what is given leaves its place in the same write, and has the tokens it needs; a session remembers its
 --          newest claim that gave something; what is damaged or gone stops no other, and loses the entry that led to it
@@ -127,14 +127,16 @@ local function give_woken(key, mailbox, id, session, room, f)
   return one, v, bytes
 end
 
--- Gives it, its state version and its bytes. False when it is not to be had; it stays where it is when there is not
--- enough room in the answer (nil: it is the first).
+-- Gives it, its state version and its bytes. False when it is not to be had, and 'taken' when others were faster; it
+-- stays where it is when there is not enough room in the answer (nil: it is the first).
 local function give(key, mailbox, id, session, room, tokens, started)
   local f = whole(key)
   if not f[1] then return nil end
+  local lead = byte(f[1])
+  if lead % TRAFFIC_FLAG == HELD then return 'taken' end
   if not tokens then
     local one, v, bytes
-    if byte(f[1]) == READY then
+    if lead == READY then
       one, v, bytes = give_ready(key, id, session, room, f)
     else
       one, v, bytes = give_woken(key, mailbox, id, session, room, f)
@@ -214,7 +216,7 @@ commands.A = function(packed, k)
   to_set_aside, at = ids_of(packed, at)
   to_notice, at = ids_of(packed, at)
   tokens, at, carries = tokens_of(packed, at)
-  local out, skipped, started = {}, {}, {}
+  local out, skipped, started, taken = {}, {}, {}, 0
   if mode == 'R' then
     out, notices = give_again(skipped, given, notices, k, session)
   else
@@ -235,7 +237,9 @@ commands.A = function(packed, k)
       local id, k_of = to_give[i], k + 2 * i - 2
       local one, v, bytes = part(skipped, id, give, KEYS[k_of], KEYS[k_of + 1], id, session, room, tokens, started)
       if one == 'full' then break end
-      if one then
+      if one == 'taken' then
+        taken = taken + 1
+      elseif one then
         out[#out + 1] = one
         given[#given + 1] = { id, v }
         room = (room or CLAIM_BYTES_MAX) - bytes
@@ -259,7 +263,7 @@ commands.A = function(packed, k)
   end
   local spent = {}
   for name, many in pairs(started) do spent[#spent + 1], spent[#spent + 2] = name:sub(2), many end
-  local reply = { 'GIVEN', notices, next_due(), skipped, spent }
+  local reply = { 'GIVEN', notices, next_due(), skipped, spent, taken }
   for i = 1, #out do reply[#reply + 1] = out[i] end
   return reply
 end

@@ -92,6 +92,7 @@ impl Candidates {
             next_due: self.next_due,
             short: self.short.clone(),
             started: Vec::new(),
+            raced: false,
         })
     }
 
@@ -140,6 +141,8 @@ pub(in super::super) struct Given {
     pub(in super::super) next_due: Option<Timestamp>,
     /// How many tokens were spent of each limited queue.
     pub(in super::super) started: Vec<(QueueName, u32)>,
+    /// Others had taken some of what was found.
+    pub(in super::super) raced: bool,
     /// What the script could not read, and passed over.
     pub(in super::super) skipped: Vec<Skipped>,
     /// What the script gave and is not understood here. The session holds it.
@@ -165,8 +168,9 @@ pub(in super::super) fn read(said: Said, now: Timestamp) -> Result<Answered, Mis
     }
     let (notices, next_due, skipped) = (said.ids(1)?, said.timer(2)?, said.skipped(3)?);
     let started = read_started(&said.list(4)?)?;
-    let mut given = Given { instances: Vec::new(), notices, next_due, started, skipped, unreadable: Vec::new() };
-    for one in said.lists_from(5) {
+    let raced = said.int(5)? != 0;
+    let mut given = Given { instances: Vec::new(), notices, next_due, started, raced, skipped, unreadable: Vec::new() };
+    for one in said.lists_from(6) {
         let one = one?;
         match read_claimed(&one, now) {
             Ok(claimed) => given.instances.push(claimed),

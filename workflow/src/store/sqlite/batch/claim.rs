@@ -66,7 +66,15 @@ impl Batch<'_> {
             }
         };
         let (short, started) = told;
-        Ok(ClaimReply::Given { now: self.now, instances, notices, next_due: self.next_due()?, short, started })
+        Ok(ClaimReply::Given {
+            now: self.now,
+            instances,
+            notices,
+            next_due: self.next_due()?,
+            short,
+            started,
+            raced: false,
+        })
     }
 
     fn give_new<'c>(&mut self, claim: &'c Claim) -> Result<Giving<'c>, Fault> {
