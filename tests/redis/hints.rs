@@ -25,6 +25,19 @@ async fn hear(hints: &mut tokio::sync::broadcast::Receiver<Hinted>, wanted: &Hin
     tokio::time::timeout(support::wait::PATIENCE, heard).await.expect("the hint comes");
 }
 
+/// Waits for a hint of work, and gives the partition it is of.
+async fn ready(hints: &mut tokio::sync::broadcast::Receiver<Hinted>) -> Option<usize> {
+    let heard = async {
+        loop {
+            let Hinted { partition, hint } = hints.recv().await.expect("the store lives");
+            if matches!(hint, Hint::Ready(_)) {
+                return partition;
+            }
+        }
+    };
+    tokio::time::timeout(support::wait::PATIENCE, heard).await.expect("the hint comes")
+}
+
 /// Waits until so many stores listen.
 async fn listening(server: &RedisServer, stores: usize) {
     support::wait::until("stores that listen", async || {
@@ -88,6 +101,25 @@ fn of_waits_and_ends_on_the_short_way_both_hear() {
         own(&one, &owner, write(Vec::new(), waiting(Some(due)))).await;
         for hints in [&mut of_one, &mut of_two] {
             hear(hints, &Hint::Timer(due)).await;
+        }
+    });
+}
+
+#[test]
+fn a_hint_says_of_which_partition_it_is() {
+    let server = RedisServer::start();
+    let url = format!("{}?partitions=3", server.url());
+    runtime().block_on(async {
+        let (one, two) = (open(&url).await.expect("it opens"), open(&url).await.expect("it opens"));
+        let (mut of_one, mut of_two) = (one.hints(), two.hints());
+        listening(&server, 2).await;
+        for number in 0..10 {
+            let id = InstanceId::new(format!("i{number}")).expect("valid");
+            let partition = one.partition_of(&id);
+            one.execute(partition, vec![Command::Create(create(id.as_str()))]).await.expect("it is made");
+            for hints in [&mut of_one, &mut of_two] {
+                assert_eq!(ready(hints).await, Some(partition), "of {id}");
+            }
         }
     });
 }

@@ -154,6 +154,24 @@ fn wait(due: Option<Timestamp>) -> Then {
     Then::Suspend { waits: vec![wait], paused: false }
 }
 
+/// A claim takes it for what others were faster with, and looks again soon.
+#[test]
+fn an_entry_of_what_is_held_already_is_met_once() {
+    runtime().block_on(async {
+        let mut bench = Bench::new().await;
+        bench.make(|_| {}).await;
+        bench.server.command(&["COPY", "wf:{links:0}:ready", "saved"]);
+        assert_eq!(bench.claim().await.len(), ALL.len());
+        bench.server.command(&["RENAME", "saved", "wf:{links:0}:ready"]);
+        for left in (0..ALL.len()).rev() {
+            assert_eq!(bench.claim().await, []);
+            let counted = bench.server.command(&["ZCARD", "wf:{links:0}:ready"]);
+            assert_eq!(redis::from_redis_value::<usize>(counted).expect("a number"), left);
+        }
+        assert_eq!(bench.log.lines(), [""; 0], "nothing is damaged");
+    });
+}
+
 #[test]
 fn at_the_head_of_what_is_ready() {
     for how in HARM {

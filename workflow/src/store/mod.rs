@@ -97,8 +97,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// same request ids, until it is answered.
     fn execute(&self, partition: usize, batch: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, StoreError>>;
 
-    /// Wake-ups from now on, and which partition each is of. Only hints: each may be lost, repeated or late, and a lagging receiver misses some;
-    /// whatever they say can also be found by asking.
+    /// Wake-ups from now on, and of which partition each is. Only hints: each may be lost, repeated or late, and a
+    /// lagging receiver misses some; whatever they say can also be found by asking.
     fn hints(&self) -> broadcast::Receiver<Hinted>;
 
     /// A heart for one session, to be beaten from a thread of its own on a connection of its own.

@@ -133,7 +133,7 @@ local function give(key, mailbox, id, session, room, tokens, started)
   local f = whole(key)
   if not f[1] then return nil end
   local lead = byte(f[1])
-  if lead % TRAFFIC_FLAG == HELD then return 'taken' end
+  if (lead == HELD or lead == HELD + TRAFFIC_FLAG) and #f[1] == HEAD_BYTES + SESSION_BYTES then return 'taken' end
   if not tokens then
     local one, v, bytes
     if lead == READY then
@@ -239,6 +239,8 @@ commands.A = function(packed, k)
       if one == 'full' then break end
       if one == 'taken' then
         taken = taken + 1
+        -- Where nobody was faster, but the index names what it should not, it would be met again and again.
+        if taken == 1 then drop_found(packed, at, i) end
       elseif one then
         out[#out + 1] = one
         given[#given + 1] = { id, v }
