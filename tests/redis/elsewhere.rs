@@ -10,7 +10,7 @@ use support::redis::cluster::RedisCluster;
 use support::redis::sentinels::Sentinels;
 use workflow::journal::command::{Command, CreateReply, Reply};
 use workflow::store::redis::RedisStore;
-use workflow::store::{Beat, Hint, ListQuery, Store, StoreError};
+use workflow::store::{Beat, Hint, Hinted, ListQuery, Store, StoreError};
 use workflow::words::id::InstanceId;
 
 use super::stage::{LEASE, SESSION, create, made, open, runtime};
@@ -256,22 +256,88 @@ fn a_heart_beats_wherever_it_can_and_tells_where_it_cannot() {
     });
 }
 
+/// How many listen to the hints of a partition, where they are told.
+fn listeners(cluster: &RedisCluster, partition: usize) -> usize {
+    let channel = format!("wf:{{links:{partition}}}:hints");
+    let home = cluster.primary_of(cluster.slot_of(&channel));
+    let words = cluster.node(home).command(&["PUBSUB", "SHARDNUMSUB", &channel]);
+    from_redis_value::<(String, usize)>(words).expect("a channel and a number").1
+}
+
+async fn all_listen(cluster: &RedisCluster, stores: usize) {
+    wait::until("all listen to all", async || {
+        (0..PARTITIONS).all(|partition| listeners(cluster, partition) == stores).then_some(())
+    })
+    .await;
+}
+
+/// Makes an instance in each partition, of which there is a hint each.
+async fn is_heard(teller: &RedisStore, hints: &mut tokio::sync::broadcast::Receiver<Hinted>, number: usize) {
+    for partition in 0..PARTITIONS {
+        let mut ids = (0..).map(|try_| id(&format!("n{number}-{try_}")));
+        let id = ids.find(|id| teller.partition_of(id) == partition).expect("every partition has ids");
+        assert_eq!(in_the_end(teller, partition, &create_of(&id)).await, made());
+        let ready = async {
+            let is_ready = |told: &Hinted| matches!(told.hint, Hint::Ready(_)) && told.partition == Some(partition);
+            while !is_ready(&hints.recv().await.expect("it lives")) {}
+        };
+        tokio::time::timeout(wait::PATIENCE, ready).await.unwrap_or_else(|_| panic!("of {id} nothing is heard"));
+    }
+}
+
+/// How often something was published.
+fn published(cluster: &RedisCluster) -> usize {
+    let of_node = |node: usize| {
+        let info: String = from_redis_value(cluster.node(node).command(&["INFO", "commandstats"])).expect("a text");
+        let lines = info.lines().filter(|line| line.contains("publish:calls="));
+        lines.filter_map(|line| line.split(['=', ',']).nth(1)?.parse::<usize>().ok()).sum::<usize>()
+    };
+    (0..cluster.len()).map(of_node).sum()
+}
+
 #[test]
-fn a_hint_is_heard_on_whatever_node_it_is_told() {
+fn a_hint_is_heard_wherever_its_partition_goes() {
     let cluster = RedisCluster::start_with(&[], true);
     runtime().block_on(async {
         let (one, two) = (open(&cluster.url()).await.expect("it opens"), open(&cluster.url()).await.expect("it opens"));
         let mut hints = two.hints();
-        let listening = |node: usize| {
-            let words = cluster.node(node).command(&["PUBSUB", "NUMSUB", "wf:{links:0}:hints"]);
-            from_redis_value::<(String, usize)>(words).expect("a channel and a number").1
-        };
-        wait::until("both listen", async || ((0..cluster.len()).map(listening).sum::<usize>() == 2).then_some(()))
-            .await;
-        for id in one_in_each(&one).await {
-            let ready = async { while !matches!(hints.recv().await.expect("it lives").hint, Hint::Ready(_)) {} };
-            tokio::time::timeout(wait::PATIENCE, ready).await.unwrap_or_else(|_| panic!("of {id} nothing is heard"));
+        all_listen(&cluster, 2).await;
+        is_heard(&one, &mut hints, 0).await;
+        for primary in cluster.primaries() {
+            cluster.failover(primary);
         }
+        all_listen(&cluster, 2).await;
+        is_heard(&one, &mut hints, 1).await;
+        let slot = cluster.slot_of("wf:{links:0}:hints");
+        let from = cluster.primary_of(slot);
+        let target = cluster.primaries().into_iter().find(|node| *node != from).expect("there are three");
+        cluster.move_slot(slot, from, target);
+        all_listen(&cluster, 2).await;
+        is_heard(&one, &mut hints, 2).await;
+    });
+}
+
+#[test]
+fn on_a_cluster_nothing_is_published_when_nobody_else_listens() {
+    let cluster = RedisCluster::start_with(&[], true);
+    runtime().block_on(async {
+        let one = open(&cluster.url()).await.expect("it opens");
+        let mut own = one.hints();
+        all_listen(&cluster, 1).await;
+        // The servers know that it listens a moment before it knows so itself.
+        let mut number = 0;
+        let (mut before, mut now) = (0, 1);
+        while now > before {
+            number += 1;
+            assert!(number < 1_000, "something is published still");
+            before = published(&cluster);
+            is_heard(&one, &mut own, number).await;
+            now = published(&cluster);
+        }
+        let _two = open(&cluster.url()).await.expect("it opens");
+        all_listen(&cluster, 2).await;
+        is_heard(&one, &mut own, number + 1).await;
+        assert_eq!(published(&cluster), now + PARTITIONS, "one of each");
     });
 }
 

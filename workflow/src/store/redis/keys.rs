@@ -249,6 +249,15 @@ impl Keys {
     }
 }
 
+/// How far what is published on a channel reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Every node, where there are several: it is heard on any, and all pass it on.
+    Everywhere,
+    /// The shard that has the channel's slot, and nobody else (Redis 7).
+    Shard,
+}
+
 /// HASH: how the namespace is laid out: `schema`, `partitions` and `ids`.
 pub(super) fn meta(namespace: &Namespace) -> Vec<u8> {
     format!("wf:{{{}}}:meta", namespace.as_str()).into_bytes()

@@ -71,13 +71,13 @@ mod views;
 
 use check::{Expected, Kind, StoreServers};
 use heart::RedisHeart;
-use keys::{Keys, Of};
+use keys::{Keys, Of, Reach};
 use layout::{Layout, Shape};
 use link::Link;
 use losses::Losses;
 use mend::MendedUpTo;
 use scripts::{Audience, Scripts};
-use subscriber::Subscriber;
+use subscriber::{Channel, Subscriber};
 use url::Target;
 
 /// How many hints a receiver may lag behind.
@@ -105,6 +105,7 @@ pub struct RedisStore {
     clock: Option<Arc<dyn Clock>>,
     /// What the servers were when this store opened.
     servers: StoreServers,
+    reach: Reach,
     subscriber: Subscriber,
 }
 
@@ -173,7 +174,9 @@ impl RedisStore {
         link.expect(Expected::new(&target, &servers, layout, shape, losses.clone()));
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
-        let subscriber = listen(&target, &link, &keys, &hints, &tag)?;
+        // Older servers of clusters have no channels of shards.
+        let reach = if kind == Kind::Cluster && servers.knows_flags() { Reach::Shard } else { Reach::Everywhere };
+        let subscriber = listen(&target, &link, &keys, reach, &hints, &tag)?;
         let scripts = Scripts::new(shape.ids);
         let mended = keys.iter().map(|_| MendedUpTo::default()).collect();
         let namespace = namespace.clone();
@@ -190,6 +193,7 @@ impl RedisStore {
             tag,
             clock,
             servers,
+            reach,
             subscriber,
         })
     }
@@ -212,11 +216,11 @@ impl RedisStore {
         self.clock.as_ref().map_or_else(Vec::new, |clock| clock.now().as_millis().to_string().into_bytes())
     }
 
-    fn audience(&self) -> Audience {
-        match (Kind::of(self.target.place()), self.subscriber.listens()) {
-            (Kind::Cluster, _) => Audience::Anywhere,
-            (_, true) => Audience::WithSender,
-            (_, false) => Audience::WithoutSender,
+    fn audience(&self, partition: usize) -> Audience {
+        match (Kind::of(self.target.place()), self.reach) {
+            (Kind::Cluster, Reach::Everywhere) => Audience::Anywhere,
+            _ if self.subscriber.listens(partition) => Audience::WithSender,
+            _ => Audience::WithoutSender,
         }
     }
 
@@ -234,6 +238,7 @@ fn listen(
     target: &Target,
     link: &Link,
     keys: &[Keys],
+    reach: Reach,
     hints: &broadcast::Sender<Hinted>,
     tag: &[u8],
 ) -> Result<Subscriber, StoreError> {
@@ -243,8 +248,8 @@ fn listen(
         let _ = hints.send(hinted);
     };
     // One for each partition, in their order.
-    let channels = keys.iter().map(Keys::channel).collect();
-    Subscriber::start(target, link.whereabouts(), channels, move |heard| match heard {
+    let channels = keys.iter().map(|keys| Channel { name: keys.channel(), slot: keys.slot() }).collect();
+    Subscriber::start(target, link.whereabouts(), channels, reach, move |heard| match heard {
         subscriber::Heard::Message(partition, message) => {
             let hints = scripts::read_published(&message, &tag).into_iter().flatten();
             hints.map(|hint| Hinted::of(partition, hint)).for_each(&tell);

@@ -43,6 +43,8 @@ const ON_KEYS: [(&str, &[&str]); 23] = [
 ];
 /// Commands on a channel.
 const ON_CHANNEL: [(&str, &[&str]); 2] = [("PUBLISH", &["m"]), ("SUBSCRIBE", &[])];
+/// The same on a cluster.
+const ON_CHANNEL_OF_SHARD: [(&str, &[&str]); 2] = [("SPUBLISH", &["m"]), ("SSUBSCRIBE", &[])];
 /// Commands on nothing.
 const ALONE: [&[&str]; 4] = [&["INFO"], &["PING"], &["SCRIPT", "LOAD", "return 1"], &["TIME"]];
 /// Commands that only a check of what is stored sends. They are not asked for when a store opens: workers do without,
@@ -117,7 +119,7 @@ const GRANT: &str = "the line for ACL SETUSER in docs/CONFIGURATION.md grants it
 
 /// Whether it is a right without which everything works, but later.
 fn is_for_hints(right: &str) -> bool {
-    right.starts_with('&') || ["+publish", "+subscribe"].contains(&right)
+    right.starts_with('&') || ["+publish", "+subscribe", "+spublish", "+ssubscribe"].contains(&right)
 }
 
 /// Every question: of keys, those of a layout, of an index and of an instance stand for all.
@@ -135,7 +137,8 @@ fn questions(namespace: &Namespace, kind: Kind) -> Vec<Question> {
         all.push(Question { words: vec![command.0.as_bytes().to_vec()], about: About::Command });
         all.extend(keys.iter().map(|key| on(key, command, About::Key)));
     }
-    all.extend(ON_CHANNEL.iter().map(|command| on(&channel, command, About::Channel)));
+    let on_channel = if kind == Kind::Cluster { &ON_CHANNEL_OF_SHARD } else { &ON_CHANNEL };
+    all.extend(on_channel.iter().map(|command| on(&channel, command, About::Channel)));
     let of_cluster = if kind == Kind::Cluster { OF_CLUSTERS.as_slice() } else { &[] };
     all.extend(ALONE.iter().chain(of_cluster).map(|words| Question {
         words: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
@@ -240,7 +243,13 @@ mod tests {
     const OF_SENTINELS: &str = "SENTINEL";
 
     fn listed() -> BTreeSet<&'static str> {
-        let on_keys = ON_KEYS.iter().chain(&ON_CHANNEL).map(|(name, _)| *name).chain(OF_CHECKS).chain([OF_REPLICAS]);
+        let on_keys = ON_KEYS
+            .iter()
+            .chain(&ON_CHANNEL)
+            .chain(&ON_CHANNEL_OF_SHARD)
+            .map(|(name, _)| *name)
+            .chain(OF_CHECKS)
+            .chain([OF_REPLICAS]);
         on_keys.chain(ALONE.iter().chain(&OF_CLUSTERS).map(|words| words[0])).collect()
     }
 
@@ -285,7 +294,8 @@ mod tests {
         needed.remove("script");
         needed.remove("cluster");
         needed.extend(["cluster|info", "cluster|slots"].map(str::to_owned));
-        needed.extend(["script|load", "evalsha", "config|get", "client|setname", "pubsub|numsub"].map(str::to_owned));
+        needed.extend(["script|load", "evalsha", "config|get", "client|setname"].map(str::to_owned));
+        needed.extend(["pubsub|numsub", "pubsub|shardnumsub"].map(str::to_owned));
         needed.extend(OF_CONNECTING.iter().filter(|name| **name != "AUTH").map(|name| name.to_lowercase()));
         assert_eq!(granted, needed.iter().map(String::as_str).collect());
     }
@@ -307,6 +317,7 @@ mod tests {
         assert_eq!(one_key, "~wf:{shop}:* ~wf:{shop:*}:*");
         assert_eq!(denied_if(&|question| question.about == About::Key), "~wf:{shop}:* ~wf:{shop:*}:*");
         let channel = denied_if(&|question| question.about == About::Channel);
-        assert_eq!(channel, "+publish +subscribe &wf:{shop:*}:hints");
+        assert_eq!(channel, "+spublish +ssubscribe &wf:{shop:*}:hints");
+        assert!(channel.split(' ').all(is_for_hints));
     }
 }

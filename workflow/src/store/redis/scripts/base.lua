@@ -10,7 +10,8 @@
 -- KEYS     the partition's keys, in the order of `keys.rs`, where all commands go short ways only the first of them;
 --          then the keys of each command, in order
 -- ARGV     [1] the time in ms for tests, '' for the server's; [2] the channel of hints; [3] the sender's tag;
---          [4] 1 when the sender itself listens to the channel, else 0; -1 when others listen on other nodes;
+--          [4] 1 when the sender itself listens to the channel, else 0; -1 when others listen on other nodes; s1 and s0
+--          where it is a channel of a shard;
 --          [5] how many keys are the partition's; [6..] one packed command each
 -- RETURNS  { time in ms, { hint.. }, how many calls there were with this one (0: not known), and of each command
 --          { word, .. }, or where it had a short way what that returns }

@@ -48,13 +48,15 @@ for key in pairs(pending) do flush(key) end
 if next_timer then hint('t' .. pack('>i8', next_timer)) end
 if hints[1] or changed[1] then
   -- By `pcall`: everything is written, and must not seem to have failed because nobody may be told.
-  local listening = redis.pcall('PUBSUB', 'NUMSUB', ARGV[2])[2]
+  local of_shard = byte(ARGV[4]) == 115
+  local listening = redis.pcall('PUBSUB', of_shard and 'SHARDNUMSUB' or 'NUMSUB', ARGV[2])[2]
   -- Alone, the sender would hear only itself. Who cannot say who listens tells everyone.
-  if not listening or listening > tonumber(ARGV[4]) then
+  if not listening or listening > tonumber(of_shard and sub(ARGV[4], 2) or ARGV[4]) then
     local packed = { ARGV[3] }
     for n = 1, #hints do packed[n + 1] = pack('>I2', #hints[n]) .. hints[n] end
     for n = 1, #changed do packed[#packed + 1] = pack('>I2', #changed[n] + 1) .. 'c' .. changed[n] end
-    redis.pcall('PUBLISH', ARGV[2], table.concat(packed))
+    packed = table.concat(packed)
+    if of_shard then redis.pcall('SPUBLISH', ARGV[2], packed) else redis.pcall('PUBLISH', ARGV[2], packed) end
   end
 end
 -- By `pcall`, as above; 0 then.

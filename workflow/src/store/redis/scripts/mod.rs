@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
-use super::keys::Keys;
+use super::keys::{Keys, Reach};
 use super::pack::{Packer, Unpacker};
 use super::script::Script;
 use super::stored::STATES;
@@ -103,6 +103,7 @@ pub(super) struct Sender<'a> {
     /// Its name among those that publish hints.
     pub(super) tag: &'a [u8],
     pub(super) audience: Audience,
+    pub(super) reach: Reach,
 }
 
 /// Who hears what a call publishes.
@@ -120,11 +121,13 @@ pub(super) enum Audience {
 pub(super) fn transitions(script: &Script, keys: &Keys, sender: &Sender<'_>, calls: &[Call]) -> Cmd {
     let of_partition = if calls.iter().all(Call::is_short) { keys.short() } else { keys.all() };
     // So many hear it of whom the sender need not think.
-    let uncounted: &[u8] = match sender.audience {
-        Audience::WithSender => b"1",
-        Audience::WithoutSender => b"0",
+    let uncounted: &[u8] = match (sender.audience, sender.reach) {
+        (Audience::WithSender, Reach::Everywhere) => b"1",
+        (Audience::WithSender, Reach::Shard) => b"s1",
+        (Audience::WithoutSender, Reach::Everywhere) => b"0",
+        (Audience::WithoutSender, Reach::Shard) => b"s0",
         // There are always more.
-        Audience::Anywhere => b"-1",
+        (Audience::Anywhere, _) => b"-1",
     };
     let (channel, count) = (keys.channel(), of_partition.len().to_string());
     let first: [&[u8]; 5] = [sender.now, &channel, sender.tag, uncounted, count.as_bytes()];
