@@ -82,6 +82,8 @@ use url::Target;
 
 /// How many hints a receiver may lag behind.
 const HINTS_KEPT: usize = 4_096;
+/// In how many partitions a namespace may be whose hints are heard on a connection for each.
+const SHARDS_MAX: usize = 128;
 /// How many partitions a namespace has on a cluster whose url does not say: so many spread over a few nodes, and an
 /// idle worker does not ask much more.
 const PARTITIONS_ON_A_CLUSTER: usize = 8;
@@ -174,8 +176,7 @@ impl RedisStore {
         link.expect(Expected::new(&target, &servers, layout, shape, losses.clone()));
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
-        // Older servers of clusters have no channels of shards.
-        let reach = if kind == Kind::Cluster && servers.knows_flags() { Reach::Shard } else { Reach::Everywhere };
+        let reach = reach_of(kind, servers.knows_flags(), shape.partitions);
         let subscriber = listen(&target, &link, &keys, reach, &hints, &tag)?;
         let scripts = Scripts::new(shape.ids);
         let mended = keys.iter().map(|_| MendedUpTo::default()).collect();
@@ -230,6 +231,15 @@ impl RedisStore {
 
     fn damaged_in(&self, id: &InstanceId, error: &Damaged) -> StoreError {
         self.damaged(&format!("{id}: {error}"))
+    }
+}
+
+/// How far hints reach. Servers before Redis 7 have no channels of shards, and of many partitions each process would need
+/// as many connections: all processes must come to the same answer.
+const fn reach_of(kind: Kind, knows_shards: bool, partitions: usize) -> Reach {
+    match kind {
+        Kind::Cluster if knows_shards && partitions <= SHARDS_MAX => Reach::Shard,
+        Kind::Cluster | Kind::Single | Kind::Watched => Reach::Everywhere,
     }
 }
 
@@ -378,5 +388,18 @@ impl Store for RedisStore {
     /// As [`Store::fsck`]. It needs some rights more than workers do: those of the docs' line have them.
     fn fsck(&self) -> BoxFuture<'_, Result<Report, StoreError>> {
         Box::pin(self.check())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_stay_in_their_shard_where_there_are_some_and_not_too_many_are_listened_to() {
+        assert_eq!(reach_of(Kind::Cluster, true, SHARDS_MAX), Reach::Shard);
+        assert_eq!(reach_of(Kind::Cluster, true, SHARDS_MAX + 1), Reach::Everywhere);
+        assert_eq!(reach_of(Kind::Cluster, false, 1), Reach::Everywhere);
+        assert_eq!([Kind::Single, Kind::Watched].map(|kind| reach_of(kind, true, 1)), [Reach::Everywhere; 2]);
     }
 }
