@@ -8,12 +8,13 @@ use support::prelude::*;
 use support::redis::RedisServer;
 use support::redis::cluster::RedisCluster;
 use support::redis::sentinels::Sentinels;
+use tokio::sync::broadcast::Receiver;
 use workflow::journal::command::{Command, CreateReply, Reply};
 use workflow::store::redis::RedisStore;
-use workflow::store::{Beat, Hint, Hinted, ListQuery, Store, StoreError};
+use workflow::store::{Beat, Hinted, ListQuery, Store, StoreError};
 use workflow::words::id::InstanceId;
 
-use super::stage::{LEASE, SESSION, create, made, open, runtime};
+use super::stage::{LEASE, SESSION, commands_run, create, hear, made, open, ready, runtime};
 
 /// So many partitions a namespace has on a cluster by default.
 const PARTITIONS: usize = 8;
@@ -24,7 +25,11 @@ fn id(text: &str) -> InstanceId {
 
 /// An id in a partition.
 fn id_in(store: &RedisStore, partition: usize) -> InstanceId {
-    let mut ids = (0..).map(|number| id(&format!("i{number}")));
+    id_that_begins(store, partition, "i")
+}
+
+fn id_that_begins(store: &RedisStore, partition: usize, prefix: &str) -> InstanceId {
+    let mut ids = (0..).map(|number| id(&format!("{prefix}{number}")));
     ids.find(|id| store.partition_of(id) == partition).expect("every partition has ids")
 }
 
@@ -272,27 +277,18 @@ async fn all_listen(cluster: &RedisCluster, stores: usize) {
 }
 
 /// Makes an instance in each partition, of which there is a hint each.
-async fn is_heard(teller: &RedisStore, hints: &mut tokio::sync::broadcast::Receiver<Hinted>, number: usize) {
+async fn is_heard(teller: &RedisStore, hints: &mut Receiver<Hinted>, round: usize) {
     for partition in 0..PARTITIONS {
-        let mut ids = (0..).map(|try_| id(&format!("n{number}-{try_}")));
-        let id = ids.find(|id| teller.partition_of(id) == partition).expect("every partition has ids");
+        let id = id_that_begins(teller, partition, &format!("round-{round}-"));
         assert_eq!(in_the_end(teller, partition, &create_of(&id)).await, made());
-        let ready = async {
-            let is_ready = |told: &Hinted| matches!(told.hint, Hint::Ready(_)) && told.partition == Some(partition);
-            while !is_ready(&hints.recv().await.expect("it lives")) {}
-        };
-        tokio::time::timeout(wait::PATIENCE, ready).await.unwrap_or_else(|_| panic!("of {id} nothing is heard"));
+        while hear(hints, &ready()).await != Some(partition) {}
     }
 }
 
 /// How often something was published.
 fn published(cluster: &RedisCluster) -> usize {
-    let of_node = |node: usize| {
-        let info: String = from_redis_value(cluster.node(node).command(&["INFO", "commandstats"])).expect("a text");
-        let lines = info.lines().filter(|line| line.contains("publish:calls="));
-        lines.filter_map(|line| line.split(['=', ',']).nth(1)?.parse::<usize>().ok()).sum::<usize>()
-    };
-    (0..cluster.len()).map(of_node).sum()
+    let of_node = |node: usize| ["publish", "spublish"].map(|command| commands_run(cluster.node(node), command));
+    (0..cluster.len()).flat_map(of_node).sum()
 }
 
 #[test]
@@ -325,18 +321,17 @@ fn on_a_cluster_nothing_is_published_when_nobody_else_listens() {
         let mut own = one.hints();
         all_listen(&cluster, 1).await;
         // The servers know that it listens a moment before it knows so itself.
-        let mut number = 0;
-        let (mut before, mut now) = (0, 1);
+        let (mut round, mut before, mut now) = (0, 0, 1);
         while now > before {
-            number += 1;
-            assert!(number < 1_000, "something is published still");
+            round += 1;
+            assert!(round < 1_000, "something is published still");
             before = published(&cluster);
-            is_heard(&one, &mut own, number).await;
+            is_heard(&one, &mut own, round).await;
             now = published(&cluster);
         }
         let _two = open(&cluster.url()).await.expect("it opens");
         all_listen(&cluster, 2).await;
-        is_heard(&one, &mut own, number + 1).await;
+        is_heard(&one, &mut own, round + 1).await;
         assert_eq!(published(&cluster), now + PARTITIONS, "one of each");
     });
 }

@@ -6,36 +6,19 @@ use support::proxy::Proxy;
 use support::redis::RedisServer;
 use workflow::journal::command::{Action, Command, Control, Create, Ending, InstanceSpec, Then};
 use workflow::store::redis::RedisStore;
-use workflow::store::{Hint, Hinted, Store};
+use workflow::store::{Hint, Store};
 use workflow::words::id::{InstanceId, RequestId};
 use workflow::words::payload::Payload;
 use workflow::words::time::Timestamp;
 
-use super::stage::{create, make, once, open, own, runtime, scripts_run, start, waiting, write};
+use super::stage::{
+    commands_run, create, hear, make, once, open, own, ready, runtime, scripts_run, start, waiting, write,
+};
 
 /// Pauses an instance, of which there is a hint.
 async fn pause(store: &RedisStore, id: &InstanceId) {
     let control = Control { request: RequestId::generate(), id: id.clone(), run: None, action: Action::Pause };
     once(store, Command::Control(control)).await.expect("it works");
-}
-
-/// Waits for one hint.
-async fn hear(hints: &mut tokio::sync::broadcast::Receiver<Hinted>, wanted: &Hint) {
-    let heard = async { while hints.recv().await.expect("the store lives").hint != *wanted {} };
-    tokio::time::timeout(support::wait::PATIENCE, heard).await.expect("the hint comes");
-}
-
-/// Waits for a hint of work, and gives the partition it is of.
-async fn ready(hints: &mut tokio::sync::broadcast::Receiver<Hinted>) -> Option<usize> {
-    let heard = async {
-        loop {
-            let Hinted { partition, hint } = hints.recv().await.expect("the store lives");
-            if matches!(hint, Hint::Ready(_)) {
-                return partition;
-            }
-        }
-    };
-    tokio::time::timeout(support::wait::PATIENCE, heard).await.expect("the hint comes")
 }
 
 /// Waits until so many stores listen.
@@ -49,9 +32,7 @@ async fn listening(server: &RedisServer, stores: usize) {
 }
 
 fn published(server: &RedisServer) -> usize {
-    let info: String = redis::from_redis_value(server.command(&["INFO", "commandstats"])).expect("a text");
-    let line = info.lines().find_map(|line| line.strip_prefix("cmdstat_publish:calls="));
-    line.map_or(0, |rest| rest.split(',').next().and_then(|calls| calls.parse().ok()).expect("a number"))
+    commands_run(server, "publish")
 }
 
 #[test]
@@ -118,7 +99,7 @@ fn a_hint_says_of_which_partition_it_is() {
             let partition = one.partition_of(&id);
             one.execute(partition, vec![Command::Create(create(id.as_str()))]).await.expect("it is made");
             for hints in [&mut of_one, &mut of_two] {
-                assert_eq!(ready(hints).await, Some(partition), "of {id}");
+                assert_eq!(hear(hints, &ready()).await, Some(partition), "of {id}");
             }
         }
     });

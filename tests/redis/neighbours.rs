@@ -30,8 +30,13 @@ const ALL: [&str; 3] = ["a-good", "bad", "c-good"];
 const GOOD: [&str; 2] = ["a-good", "c-good"];
 
 /// What happened to it: commands an operator could have given.
-const HARM: [&[&str]; 4] =
-    [&["HSET", BAD, "h", "short"], &["HDEL", BAD, "m"], &["DEL", BAD], &["SET", BAD, "another type"]];
+const HARM: [&[&str]; 5] = [
+    &["HSET", BAD, "h", "short"],
+    &["HSET", BAD, "h", "\u{4}begins as what is held"],
+    &["HDEL", BAD, "m"],
+    &["DEL", BAD],
+    &["SET", BAD, "another type"],
+];
 
 struct Bench {
     server: RedisServer,

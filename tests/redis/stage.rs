@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use support::redis::RedisServer;
 use tokio::runtime::Runtime;
+use tokio::sync::broadcast::Receiver;
 use workflow::journal::command::{
     Command, Create, CreateReply, InstanceSpec, OwnReply, Owner, OwnerWrite, Reply, Send, Then, Wait, Write,
 };
 use workflow::journal::message::{Channel, NewMessage};
 use workflow::journal::path::Path;
 use workflow::store::redis::RedisStore;
-use workflow::store::{Store, StoreError};
+use workflow::store::{Hint, Hinted, Store, StoreError};
 use workflow::words::id::{InstanceId, Namespace, QueueName, RequestId, SessionId, WorkflowName};
 use workflow::words::payload::Payload;
 use workflow::words::time::Timestamp;
@@ -147,9 +148,32 @@ pub(super) async fn own(store: &RedisStore, owner: &Owner, write: Write) -> OwnR
 
 /// How many calls of scripts a server has answered.
 pub(super) fn scripts_run(server: &RedisServer) -> usize {
+    commands_run(server, "evalsha")
+}
+
+/// How often a server has carried out a command, by clients and by scripts.
+pub(super) fn commands_run(server: &RedisServer, command: &str) -> usize {
     let info: String = redis::from_redis_value(server.command(&["INFO", "commandstats"])).expect("a text");
-    let line = info.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
     line.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default()
+}
+
+/// The hint of work in the queue of these tests.
+pub(super) fn ready() -> Hint {
+    Hint::Ready(QueueName::new("default").expect("valid"))
+}
+
+/// Waits for one hint, and gives the partition it is of.
+pub(super) async fn hear(hints: &mut Receiver<Hinted>, wanted: &Hint) -> Option<usize> {
+    let heard = async {
+        loop {
+            let Hinted { partition, hint } = hints.recv().await.expect("the store lives");
+            if hint == *wanted {
+                return partition;
+            }
+        }
+    };
+    tokio::time::timeout(support::wait::PATIENCE, heard).await.expect("the hint comes")
 }
 
 /// Every key and all that it holds, sorted: the order of a large hash is the server's own affair.

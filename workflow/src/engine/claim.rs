@@ -48,13 +48,13 @@ pub(super) async fn claim(worker: Arc<Worker>, partition: usize) -> Result<(), S
         if !raced {
             races.reset();
         }
-        let next = async {
-            if raced { give_way(&worker, partition, races.next()).await } else { wait(&worker, partition, more).await }
+        let pause = async {
+            if raced { give_way(&worker, partition, &mut races).await } else { wait(&worker, partition, more).await }
         };
         tokio::select! {
             biased;
             () = worker.until_stopping() => return Ok(()),
-            () = next => {}
+            () = pause => {}
         }
     }
 }
@@ -159,11 +159,11 @@ fn free_slots(worker: &Worker, wanted: usize) -> Option<OwnedSemaphorePermit> {
 }
 
 /// Leaves work to those who were faster, but not what is this session's own. There may be more than was raced for.
-async fn give_way(worker: &Worker, partition: usize, pause: Duration) {
+async fn give_way(worker: &Worker, partition: usize, races: &mut Backoff) {
     tokio::select! {
         biased;
         () = worker.bells.of(partition).inbox.notified() => {}
-        () = tokio::time::sleep(pause) => {}
+        () = races.pause() => {}
     }
 }
 

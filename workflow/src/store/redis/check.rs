@@ -23,7 +23,7 @@ use crate::store::{StoreError, StoreFacts};
 
 /// The oldest version that has what the scripts need.
 const OLDEST: (u32, u32) = (6, 2);
-/// The first version that knows flags of scripts, and tells scripts what their user may do.
+/// The first version that knows flags of scripts and channels of shards, and tells scripts what their user may do.
 const FLAGS_SINCE: (u32, u32) = (7, 0);
 /// How long a server may load its data while the store opens.
 const LOADS_WITHIN: Duration = Duration::from_secs(30);
@@ -96,6 +96,11 @@ impl ServerFacts {
 impl StoreServers {
     /// Whether scripts can ask all of them what their user may do.
     pub(super) fn can_tell_rights(&self) -> bool {
+        self.knows_flags()
+    }
+
+    /// Whether all of them have channels of shards.
+    pub(super) fn knows_shards(&self) -> bool {
         self.knows_flags()
     }
 

@@ -143,7 +143,8 @@ impl RedisStore {
         groups: impl Iterator<Item = &'a [Call]>,
     ) -> Result<Vec<Value>, StoreError> {
         let (now, keys, script) = (self.now_argument(), &self.keys[partition], &self.scripts.transitions);
-        let sender = Sender { now: &now, tag: &self.tag, audience: self.audience(partition), reach: self.reach };
+        let sender =
+            Sender { now: &now, tag: &self.tag, reach: self.reach, listens: self.subscriber.listens(partition) };
         let calls: Vec<_> = groups.map(|group| transitions(script, keys, &sender, group)).collect();
         self.link.run_all(script, keys.slot(), calls).await
     }

@@ -252,9 +252,11 @@ impl Keys {
 /// How far what is published on a channel reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Every node, where there are several: it is heard on any, and all pass it on.
-    Everywhere,
-    /// The shard that has the channel's slot, and nobody else (Redis 7).
+    /// The one server there is.
+    Server,
+    /// Every node of a cluster: all pass it on, and it is heard on any.
+    Nodes,
+    /// The shard that has the channel's slot, and nobody else.
     Shard,
 }
 

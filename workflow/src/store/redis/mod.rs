@@ -76,7 +76,7 @@ use layout::{Layout, Shape};
 use link::Link;
 use losses::Losses;
 use mend::MendedUpTo;
-use scripts::{Audience, Scripts};
+use scripts::Scripts;
 use subscriber::{Channel, Subscriber};
 use url::Target;
 
@@ -176,7 +176,7 @@ impl RedisStore {
         link.expect(Expected::new(&target, &servers, layout, shape, losses.clone()));
         let (hints, _) = broadcast::channel(HINTS_KEPT);
         let tag = RequestId::generate().0.to_be_bytes()[..8].to_vec();
-        let reach = reach_of(kind, servers.knows_flags(), shape.partitions);
+        let reach = reach_of(kind, servers.knows_shards(), shape.partitions);
         let subscriber = listen(&target, &link, &keys, reach, &hints, &tag)?;
         let scripts = Scripts::new(shape.ids);
         let mended = keys.iter().map(|_| MendedUpTo::default()).collect();
@@ -217,14 +217,6 @@ impl RedisStore {
         self.clock.as_ref().map_or_else(Vec::new, |clock| clock.now().as_millis().to_string().into_bytes())
     }
 
-    fn audience(&self, partition: usize) -> Audience {
-        match (Kind::of(self.target.place()), self.reach) {
-            (Kind::Cluster, Reach::Everywhere) => Audience::Anywhere,
-            _ if self.subscriber.listens(partition) => Audience::WithSender,
-            _ => Audience::WithoutSender,
-        }
-    }
-
     fn damaged(&self, what: &str) -> StoreError {
         StoreError::Damaged { store: self.target.shown().to_owned(), message: what.to_owned() }
     }
@@ -238,8 +230,9 @@ impl RedisStore {
 /// as many connections: all processes must come to the same answer.
 const fn reach_of(kind: Kind, knows_shards: bool, partitions: usize) -> Reach {
     match kind {
+        Kind::Single | Kind::Watched => Reach::Server,
         Kind::Cluster if knows_shards && partitions <= SHARDS_MAX => Reach::Shard,
-        Kind::Cluster | Kind::Single | Kind::Watched => Reach::Everywhere,
+        Kind::Cluster => Reach::Nodes,
     }
 }
 
@@ -398,8 +391,8 @@ mod tests {
     #[test]
     fn hints_stay_in_their_shard_where_there_are_some_and_not_too_many_are_listened_to() {
         assert_eq!(reach_of(Kind::Cluster, true, SHARDS_MAX), Reach::Shard);
-        assert_eq!(reach_of(Kind::Cluster, true, SHARDS_MAX + 1), Reach::Everywhere);
-        assert_eq!(reach_of(Kind::Cluster, false, 1), Reach::Everywhere);
-        assert_eq!([Kind::Single, Kind::Watched].map(|kind| reach_of(kind, true, 1)), [Reach::Everywhere; 2]);
+        assert_eq!(reach_of(Kind::Cluster, true, SHARDS_MAX + 1), Reach::Nodes);
+        assert_eq!(reach_of(Kind::Cluster, false, 1), Reach::Nodes);
+        assert_eq!([Kind::Single, Kind::Watched].map(|kind| reach_of(kind, true, 1)), [Reach::Server; 2]);
     }
 }

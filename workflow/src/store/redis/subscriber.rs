@@ -20,7 +20,7 @@ use super::dial::{Dialer, on_own_thread};
 use super::fault::Doing;
 use super::keys::Reach;
 use super::pauses::Pauses;
-use super::places::{Address, Place};
+use super::places::Address;
 use super::switch::Whereabouts;
 use super::topology::{Slot, Topology};
 use super::url::Target;
@@ -72,7 +72,7 @@ impl Subscriber {
         let (count, deliver) = (channels.len(), Arc::new(deliver));
         let numbered: Vec<_> = channels.into_iter().enumerate().collect();
         let together = match reach {
-            Reach::Everywhere => vec![numbered],
+            Reach::Server | Reach::Nodes => vec![numbered],
             Reach::Shard => numbered.into_iter().map(|channel| vec![channel]).collect(),
         };
         let hearings: Vec<_> = together
@@ -129,7 +129,6 @@ impl<F: Fn(Heard) + Send + Sync> Hearing<F> {
                     (self.deliver)(Heard::Resubscribed);
                     self.hear_out(&mut heard).await;
                     self.listens.store(false, Ordering::Relaxed);
-                    self.whereabouts.doubt();
                 }
                 Err(error) => {
                     // Once for each loss: hints only save time.
@@ -138,18 +137,18 @@ impl<F: Fn(Heard) + Send + Sync> Hearing<F> {
                     }
                 }
             }
+            // Who is not listened to may have been replaced, or have lost the slot.
+            self.whereabouts.doubt();
             tokio::time::sleep(pauses.next()).await;
         }
     }
 
     /// Where it can be listened to.
     fn places<'t>(&self, topology: &'t Topology) -> Vec<&'t Address> {
-        match (self.reach, self.target.place()) {
-            (Reach::Shard, _) => self.channels.iter().filter_map(|(_, channel)| topology.owner(channel.slot)).collect(),
-            (Reach::Everywhere, Place::Cluster { .. }) => topology.nodes().iter().collect(),
-            (Reach::Everywhere, Place::Server(_) | Place::Sentinels { .. }) => {
-                topology.primaries().into_iter().collect()
-            }
+        match self.reach {
+            Reach::Server => topology.primaries().into_iter().collect(),
+            Reach::Nodes => topology.nodes().iter().collect(),
+            Reach::Shard => self.channels.iter().filter_map(|(_, channel)| topology.owner(channel.slot)).collect(),
         }
     }
 
@@ -167,7 +166,7 @@ impl<F: Fn(Heard) + Send + Sync> Hearing<F> {
         let address = self.place()?;
         let (sender, pushes) = unbounded_channel();
         let dialer = Dialer::hearing(&self.target, &address, sender)?;
-        let mut connection = dialer.dial().await.inspect_err(|_| self.whereabouts.doubt())?;
+        let mut connection = dialer.dial().await?;
         let subscribed = self.subscribe_on(&mut connection).await;
         subscribed.map_err(|error| dialer.told(Doing::Connecting, &error))?;
         Ok(Hears { address, connection, pushes, whereabouts: self.whereabouts.clone() })
@@ -176,7 +175,7 @@ impl<F: Fn(Heard) + Send + Sync> Hearing<F> {
     async fn subscribe_on(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         let names: Vec<&[u8]> = self.channels.iter().map(|(_, channel)| channel.name.as_slice()).collect();
         match self.reach {
-            Reach::Everywhere => connection.subscribe(names).await,
+            Reach::Server | Reach::Nodes => connection.subscribe(names).await,
             // One, so that there is one answer.
             Reach::Shard => redis::cmd("SSUBSCRIBE").arg(names).exec_async(connection).await,
         }
@@ -214,10 +213,7 @@ impl<F: Fn(Heard) + Send + Sync> Hearing<F> {
 
     /// Whether the server is still where to listen, and lives.
     async fn is_in_place(&self, heard: &mut Hears) -> bool {
-        let is_ours = self.whereabouts.now().is_some_and(|topology| match self.reach {
-            Reach::Shard => self.places(&topology).contains(&&heard.address),
-            Reach::Everywhere => topology.nodes().contains(&heard.address),
-        });
+        let is_ours = self.whereabouts.now().is_some_and(|topology| self.places(&topology).contains(&&heard.address));
         is_ours && tokio::time::timeout(LIVES_WITHIN, heard.answers()).await.unwrap_or(false)
     }
 }

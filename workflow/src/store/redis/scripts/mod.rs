@@ -102,32 +102,22 @@ pub(super) struct Sender<'a> {
     pub(super) now: &'a [u8],
     /// Its name among those that publish hints.
     pub(super) tag: &'a [u8],
-    pub(super) audience: Audience,
+    /// How far its hints reach.
     pub(super) reach: Reach,
-}
-
-/// Who hears what a call publishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Audience {
-    /// The sender and others whom the server can count.
-    WithSender,
-    /// Only others, whom the server can count.
-    WithoutSender,
-    /// On other nodes of a cluster too, whom the server that publishes does not count.
-    Anywhere,
+    /// Whether it hears the hints of the partition itself.
+    pub(super) listens: bool,
 }
 
 /// One call of the script of transitions.
 pub(super) fn transitions(script: &Script, keys: &Keys, sender: &Sender<'_>, calls: &[Call]) -> Cmd {
     let of_partition = if calls.iter().all(Call::is_short) { keys.short() } else { keys.all() };
-    // So many hear it of whom the sender need not think.
-    let uncounted: &[u8] = match (sender.audience, sender.reach) {
-        (Audience::WithSender, Reach::Everywhere) => b"1",
-        (Audience::WithSender, Reach::Shard) => b"s1",
-        (Audience::WithoutSender, Reach::Everywhere) => b"0",
-        (Audience::WithoutSender, Reach::Shard) => b"s0",
-        // There are always more.
-        (Audience::Anywhere, _) => b"-1",
+    // So many hear it of whom the sender need not think; on all nodes there are always more, as no server counts them.
+    let uncounted: &[u8] = match (sender.reach, sender.listens) {
+        (Reach::Server, true) => b"1",
+        (Reach::Server, false) => b"0",
+        (Reach::Shard, true) => b"s1",
+        (Reach::Shard, false) => b"s0",
+        (Reach::Nodes, _) => b"-1",
     };
     let (channel, count) = (keys.channel(), of_partition.len().to_string());
     let first: [&[u8]; 5] = [sender.now, &channel, sender.tag, uncounted, count.as_bytes()];
