@@ -113,6 +113,12 @@ impl Bench {
         self.server.command(how);
     }
 
+    /// Whoever met it said that it is damaged, unless it is gone.
+    fn is_told(&self) {
+        let said = self.log.lines();
+        assert_ne!(self.gone.get(), said.iter().any(|line| line.contains("damaged")), "{said:?}");
+    }
+
     /// No index of places names it any more. What is gone was not taken for damaged.
     fn is_in_nobodys_way(&self, indexes: &[&str]) {
         let said = self.log.lines();
@@ -185,6 +191,7 @@ fn at_the_head_of_what_is_ready() {
             bench.make(|_| {}).await;
             bench.harm(how);
             assert_eq!(ids(&bench.claim().await), GOOD, "{how:?}");
+            bench.is_told();
             bench.is_in_nobodys_way(&["ready", "held", "shelf"]);
             assert_eq!(bench.store.overview().await.expect("it reads").ready, 0);
         });
